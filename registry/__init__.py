@@ -1,0 +1,1 @@
+"""Document Registry: what a document is, its metadata, its index, its patient."""

@@ -1,0 +1,1 @@
+"""Document Repository: documents as bytes."""

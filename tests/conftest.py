@@ -1,0 +1,1 @@
+"""Fixtures for every test: none here but the path that lets tests import `tests.shared`."""

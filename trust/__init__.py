@@ -1,0 +1,1 @@
+"""Trust: who may, under which key, and the proof of what was done. Knows nothing of XDS."""

@@ -1,0 +1,31 @@
+"""Who is calling: the one value that every decision about a request starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """A certificate has exactly one role, by its record at the node."""
+
+    APPLICATION = "application"
+    PEER = "peer"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """An authenticated caller.
+
+    `name` is what the record of the certificate says, for people. `home` is the homeCommunityId (`urn:oid:…`)
+    the certificate is bound to; the development client is an application with a test community besides.
+    `clearance` is the highest confidentiality a peer may receive (U < L < M < N < R < V).
+    """
+
+    role: Role
+    name: str
+    fingerprint: str  # SHA-256 of the DER certificate, lower-case hex; "" for the control socket
+    address: str  # network address the request came from
+    home: str = ""
+    clearance: str = "N"
