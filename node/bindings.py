@@ -1,0 +1,109 @@
+"""How one transaction looks on the wire, and the row that declares it (architecture: one table of transactions)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from lxml import etree
+
+from node.exchange import Exchange
+from registry.errors import RegistryError
+from trust.audit.event import Action, AuditedObject, EventId
+from trust.identity.caller import Role
+
+Req = TypeVar("Req")
+Prep = TypeVar("Prep")
+
+
+class Packaging(StrEnum):
+    """Simple SOAP or MTOM/XOP; the answer is packaged as the request was (ITI TF-2: V.8.1)."""
+
+    SOAP = "soap"
+    MTOM = "mtom"
+
+
+class OutgoingDocument(Protocol):
+    """One document of an answer: what the MTOM writer needs to stream it."""
+
+    content_id: str
+    mime_type: str
+    sha256: bytes
+
+
+class Result(Protocol):
+    """What every handler returns: enough to audit it and to encode it."""
+
+    @property
+    def errors(self) -> Sequence[RegistryError]:
+        """Errors and warnings of the answer."""
+
+    @property
+    def documents(self) -> Sequence[Any]:
+        """Documents to stream after the envelope, in order."""
+
+
+Res = TypeVar("Res", bound=Result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFact:
+    """One AuditMessage to write about a transaction: one per patient, and one more for what failed."""
+
+    patient: str = ""
+    objects: tuple[AuditedObject, ...] = ()
+    errors: tuple[RegistryError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditProfile(Generic[Req, Res]):
+    """How a transaction is audited at the server's side (federation-wire 5.5).
+
+    `caller_is_source` is False where documents flow to the caller (ITI-43, ITI-39): then this node is the source.
+    `facts` gets None for the result when the transaction failed; `objects` must then come from the request.
+    """
+
+    event: EventId
+    action: Action
+    caller_is_source: bool
+    facts: Callable[[Req, Res | None, Exchange], Sequence[AuditFact]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoapBinding(Generic[Req, Res]):
+    """Path, action URIs, body element, packaging and codec of one SOAP transaction."""
+
+    path: str
+    action: str
+    response_action: str
+    root: str  # "{namespace}local" of the request's body element
+    packaging: Packaging
+    decode: Callable[[etree._Element], Req]
+    encode: Callable[[Res], bytes]
+    encode_errors: Callable[[Sequence[RegistryError]], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction(Generic[Req, Prep, Res]):
+    """One row of the table.
+
+    `prepare` may wait for others (peers, document bytes) and never holds the writing connection; `handle` is
+    synchronous, runs inside the unit of work when `writes`, on the reading connection otherwise.
+    `error` and `busy` are the codes for a failure that has no code of its own.
+    """
+
+    id: str
+    name: str
+    spec: str
+    actors: tuple[str, str]
+    binding: SoapBinding[Req, Res]
+    roles: frozenset[Role]
+    writes: bool
+    prepare: Callable[[Req, Any, Exchange], Awaitable[Prep]]
+    handle: Callable[[Req, Prep, Exchange, sqlite3.Connection], Res]
+    audit: AuditProfile[Req, Res]
+    error: str = "XDSRegistryError"
+    busy: str = "XDSRegistryBusy"

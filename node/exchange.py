@@ -1,0 +1,64 @@
+"""What one request carries through the node: who asks, until when, and the actors it may use."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from trust.audit.event import NewRecord
+from trust.identity.caller import Caller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from node.federation.gateway import Gateway
+    from registry.document_registry import DocumentRegistry
+    from repository.document_repository import DocumentRepository
+    from trust.ledger.sequencer import Sequencer
+
+
+@dataclass(slots=True, kw_only=True)
+class Community:
+    """This node's own community, as every answer and record names it."""
+
+    home: str  # urn:oid:…
+    name: str
+    repository_unique_id: str
+    assigning_authority: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Actors:
+    """What handlers may call. `reader` is the read-only connection of the event loop."""
+
+    own: Community
+    reader: sqlite3.Connection
+    registry: DocumentRegistry
+    registry_on: Callable[[sqlite3.Connection], DocumentRegistry]
+    repository: DocumentRepository
+    gateway: Gateway
+    sequencer: Sequencer
+    clock: Callable[[], datetime]
+    new_uuid: Callable[[], str]
+    refuse_writes: Callable[[], bool]
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """One request on its way through the pipeline.
+
+    `deadline` is on the event loop's monotonic clock. `records` collects what `prepare` learned about other
+    communities: it is committed together with the record of the answer.
+    """
+
+    actors: Actors
+    caller: Caller
+    message_id: str
+    endpoint: str
+    now: datetime
+    deadline: float
+    incident: str
+    scope_local: bool = False
+    records: list[NewRecord] = field(default_factory=list)

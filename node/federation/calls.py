@@ -1,0 +1,79 @@
+"""What one community is asked: a complete SOAP request, ready to be sent and recorded (ITI-38, ITI-39)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from node.soap.message import write_envelope
+from registry.ebrim.messages import AdhocQuery, adhoc_query_request
+from repository.messages import DocumentRequest, retrieve_request
+from trust.communities import Community
+from trust.ledger.record import payload_digest
+
+CROSS_GATEWAY_QUERY = "urn:ihe:iti:2007:CrossGatewayQuery"
+CROSS_GATEWAY_RETRIEVE = "urn:ihe:iti:2007:CrossGatewayRetrieve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request to one community. `content_id` names the root part of an MTOM package, "body" for simple SOAP."""
+
+    community: Community
+    transaction: str
+    name: str
+    url: str
+    message_id: str
+    envelope: bytes
+    mtom: bool
+    digest: bytes
+    query: AdhocQuery | None = None
+    requests: tuple[DocumentRequest, ...] = ()
+
+
+def query_call(query: AdhocQuery, community: Community, message_id: str) -> Call:
+    """ITI-38: the query as it was asked; `home` only on queries by id, as XCA wants it."""
+    url = community.endpoints["iti-38"]
+    envelope = write_envelope(
+        CROSS_GATEWAY_QUERY,
+        adhoc_query_request(query),
+        message_id=message_id,
+        to=url,
+        reply_to=True,
+    )
+    return Call(
+        community=community,
+        transaction="ITI-38",
+        name="Cross Gateway Query",
+        url=url,
+        message_id=message_id,
+        envelope=envelope,
+        mtom=False,
+        digest=payload_digest([("body", sha256(envelope).digest())]),
+        query=query,
+    )
+
+
+def retrieve_call(requests: Sequence[DocumentRequest], community: Community, message_id: str) -> Call:
+    """ITI-39: the documents of one community, each with its home."""
+    url = community.endpoints["iti-39"]
+    requests = tuple(replace(request, home_community_id=community.home) for request in requests)
+    envelope = write_envelope(
+        CROSS_GATEWAY_RETRIEVE,
+        retrieve_request(requests),
+        message_id=message_id,
+        to=url,
+        reply_to=True,
+    )
+    return Call(
+        community=community,
+        transaction="ITI-39",
+        name="Cross Gateway Retrieve",
+        url=url,
+        message_id=message_id,
+        envelope=envelope,
+        mtom=True,
+        digest=payload_digest([("root", sha256(envelope).digest())]),
+        requests=requests,
+    )

@@ -1,0 +1,68 @@
+"""ITI-18 Registry Stored Query: what do we and the communities connected to us hold? (ITI TF-2: 3.18, XCA: ITI TF-1: 18)
+
+A query by patient id goes to the local registry and to every peer; one by entryUUID or uniqueId goes where its
+`home` says, or stays here when it names none.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from lxml import etree
+
+from node.bindings import AuditFact
+from node.exchange import Exchange
+from node.federation.gateway import Answered
+from node.federation.merge import merge_queries
+from node.queries import QueryRequest, QueryResult, query_fact
+from registry.document_registry import Found
+from registry.ebrim.reader import read_adhoc_query
+from registry.errors import UnknownCommunity
+from registry.queries.catalogue import is_patient_query
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the communities said; `found` is None when the query was for another community alone."""
+
+    found: Found | None
+    answers: tuple[Answered, ...] = ()
+
+
+def decode(body: etree._Element) -> QueryRequest:
+    """Read query:AdhocQueryRequest."""
+    return QueryRequest(query=read_adhoc_query(body), element=body)
+
+
+async def ask_communities(request: QueryRequest, _incoming: object, exchange: Exchange) -> Prepared:
+    """Ask the local registry, which also judges the query, then the communities concerned, all at once.
+
+    Raises:
+        XdsErrors: the query is invalid, or its home is not known (XDSUnknownCommunity).
+    """
+    query, actors = request.query, exchange.actors
+    home = query.home
+    if home and home != actors.own.home:
+        community = actors.gateway.community(home)
+        if community is None:
+            raise UnknownCommunity(f"no community {home} is known here", location=home)
+        return Prepared(None, await actors.gateway.query(query, [community], exchange))
+    found = actors.registry.find(query)
+    if home or exchange.scope_local or not is_patient_query(query.query_id):
+        return Prepared(found)
+    return Prepared(found, await actors.gateway.query(query, actors.gateway.communities(), exchange))
+
+
+def registry_stored_query(
+    request: QueryRequest, prepared: Prepared, exchange: Exchange, _reader: sqlite3.Connection
+) -> QueryResult:
+    """One answer out of the local result and those of the communities."""
+    return merge_queries(
+        request.query, prepared.found, prepared.answers, own_home=exchange.actors.own.home
+    )
+
+
+def audited(request: QueryRequest, result: QueryResult | None, _exchange: Exchange) -> list[AuditFact]:
+    """One record: the query and the patient asked for."""
+    return [query_fact("ITI-18", "Registry Stored Query", request, result)]

@@ -1,0 +1,51 @@
+"""What the node counts about itself, in Prometheus' form. No label ever carries a patient, a user or a document."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """One registry for each node, so that several nodes in one process do not share counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "xdsnode_requests", "Transactions answered, by outcome", ["transaction", "outcome"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "xdsnode_request_seconds",
+            "Time from the whole request to the first byte of the answer",
+            ["transaction"],
+            buckets=_LATENCY,
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "xdsnode_refused", "Requests refused before a transaction", ["reason"], registry=self.registry
+        )
+        self.leniencies = Counter(
+            "xdsnode_leniencies", "Deviations of other systems that were tolerated", ["name"], registry=self.registry
+        )
+        self.peers = Counter(
+            "xdsnode_peer_calls", "Calls to other communities, by outcome", ["community", "outcome"], registry=self.registry
+        )
+        self.withheld = Counter(
+            "xdsnode_withheld_documents", "Documents not shown to a peer for their confidentiality", registry=self.registry
+        )
+        self.alarms = Counter("xdsnode_alarms", "Alarms raised", ["alarm"], registry=self.registry)
+        self.free_bytes = Gauge("xdsnode_disk_free_bytes", "Free space where documents are kept", registry=self.registry)
+        self.audit_size = Gauge("xdsnode_audit_entries", "Entries under the latest checkpoint", registry=self.registry)
+        self.certificate_days = Gauge(
+            "xdsnode_certificate_days", "Days until the node's certificate ends", registry=self.registry
+        )
+
+    def answered(self, transaction: str, outcome: str, seconds: float) -> None:
+        """Count one answer."""
+        self._requests.labels(transaction, outcome).inc()
+        self._seconds.labels(transaction).observe(seconds)
+
+    def render(self) -> bytes:
+        """The text that `/metrics` answers."""
+        return generate_latest(self.registry)

@@ -1,0 +1,53 @@
+"""What ITI-18 and ITI-38 share: the request, the result, its encoding and its audit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lxml import etree
+
+from node.bindings import AuditFact
+from node.records import query_object
+from registry.ebrim.messages import FAILURE, AdhocQuery, adhoc_query_response
+from registry.errors import RegistryError
+from registry.queries.catalogue import patient_of
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRequest:
+    """A stored query and the element it stood in (the audit record keeps it as asked)."""
+
+    query: AdhocQuery
+    element: etree._Element
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """Objects ready to be spliced, with the status they leave under."""
+
+    status: str
+    objects: Sequence[bytes]
+    errors: tuple[RegistryError, ...] = ()
+    withheld: int = 0
+    documents: tuple[()] = ()
+
+
+def encode(result: QueryResult) -> bytes:
+    """Write query:AdhocQueryResponse."""
+    return adhoc_query_response(result.status, result.errors, result.objects)
+
+
+def encode_errors(errors: Sequence[RegistryError]) -> bytes:
+    """Write the Failure answer of a query: errors and no objects."""
+    return adhoc_query_response(FAILURE, errors, ())
+
+
+def query_fact(transaction: str, name: str, request: QueryRequest, result: QueryResult | None) -> AuditFact:
+    """The audit record of one query."""
+    query = request.query
+    return AuditFact(
+        patient=patient_of(query),
+        objects=(query_object(transaction, name, query.query_id, request.element, query.home),),
+        errors=result.errors if result else (),
+    )

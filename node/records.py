@@ -1,0 +1,222 @@
+"""From what a transaction did to the audit records of it (ITI TF-2: 3.20; federation-wire 5.4, 5.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from lxml import etree
+
+from node.bindings import AuditFact, AuditProfile
+from node.exchange import Exchange
+from registry.errors import RegistryError, Severity
+from registry.metadata.values import Cx
+from trust.audit.event import (
+    Action,
+    AuditedObject,
+    AuditEvent,
+    Coded,
+    EventId,
+    Kind,
+    NewRecord,
+    Outcome,
+    Participant,
+)
+from trust.identity.caller import Caller, Role
+
+ANONYMOUS = "http://www.w3.org/2005/08/addressing/anonymous"
+IHE_TRANSACTIONS = "IHE Transactions"
+_SOURCE = Coded("110153", "DCM", "Source Role ID")
+_DESTINATION = Coded("110152", "DCM", "Destination Role ID")
+_PATIENT_NUMBER = Coded("2", "RFC-3881", "Patient Number")
+_REPORT_NUMBER = Coded("9", "RFC-3881", "Report Number")
+_NODE_ID = Coded("110182", "DCM", "Node ID")
+_SUBMISSION_SET = Coded(
+    "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd", "IHE XDS Metadata", "submission set classificationNode"
+)
+QUERY_HOME = "urn:ihe:iti:xca:2010:homeCommunityId"
+DOCUMENT_HOME = "ihe:homeCommunityID"
+
+
+def instant(now: datetime) -> str:
+    """A record's time: UTC with milliseconds."""
+    return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
+
+
+def subject(patient: str) -> str:
+    """The subject of a record, `<assigning authority OID>|<id>`, from a CX; "" where there is no patient."""
+    cx = Cx.parse(patient) if patient else None
+    return f"{cx.authority}|{cx.id}" if cx else ""
+
+
+def patient_object(patient: str) -> AuditedObject:
+    """The patient of a record (type 1, role 1)."""
+    return AuditedObject(id=patient, type_code="1", role="1", id_type=_PATIENT_NUMBER)
+
+
+def query_object(transaction: str, name: str, query_id: str, request: etree._Element, home: str | None) -> AuditedObject:
+    """A stored query as it was asked (type 2, role 24)."""
+    details = [("QueryEncoding", "UTF-8")]
+    if home:
+        details.append((QUERY_HOME, home))
+    return AuditedObject(
+        id=query_id or "none",
+        type_code="2",
+        role="24",
+        id_type=Coded(transaction, IHE_TRANSACTIONS, name),
+        query=etree.tostring(request),
+        details=tuple(details),
+    )
+
+
+def document_object(unique_id: str, repository_unique_id: str, home: str | None) -> AuditedObject:
+    """A document that was fetched or asked for (type 2, role 3)."""
+    details = [("Repository Unique Id", repository_unique_id)]
+    if home:
+        details.append((DOCUMENT_HOME, home))
+    return AuditedObject(id=unique_id, type_code="2", role="3", id_type=_REPORT_NUMBER, details=tuple(details))
+
+
+def submission_set_object(unique_id: str) -> AuditedObject:
+    """The submission set of a registration (type 2, role 20)."""
+    return AuditedObject(id=unique_id or "none", type_code="2", role="20", id_type=_SUBMISSION_SET)
+
+
+def outcome(errors: Sequence[RegistryError]) -> Outcome:
+    """Any error is serious, warnings alone are minor."""
+    if not errors:
+        return Outcome.SUCCESS
+    return Outcome.SERIOUS if any(error.severity is Severity.ERROR for error in errors) else Outcome.MINOR
+
+
+def participants(
+    *, source: str, source_address: str, destination: str, destination_address: str
+) -> tuple[Participant, ...]:
+    """The two ends of an exchange; the source is the requestor as long as no human is asserted."""
+    return (
+        Participant(user_id=source, requestor=True, role=_SOURCE, address=source_address, address_type=_kind(source_address)),
+        Participant(
+            user_id=destination,
+            requestor=False,
+            role=_DESTINATION,
+            address=destination_address,
+            address_type=_kind(destination_address),
+        ),
+    )
+
+
+def _kind(address: str) -> str:
+    if not address:
+        return ""
+    return "2" if address.replace(".", "").isdigit() or ":" in address else "1"
+
+
+def event(  # noqa: PLR0913  an AuditMessage has this many facts
+    exchange: Exchange, *, id: EventId, action: Action, type_: Coded, fact: AuditFact, ends: tuple[Participant, ...]
+) -> AuditEvent:
+    """One AuditEvent of this exchange."""
+    objects = fact.objects
+    if fact.patient:
+        objects = (patient_object(fact.patient), *objects)
+    return AuditEvent(
+        id=id,
+        action=action,
+        outcome=outcome(fact.errors),
+        outcome_text="; ".join(error.code for error in fact.errors[:8]),
+        time=instant(exchange.now),
+        type=type_,
+        participants=ends,
+        objects=objects,
+        patient=fact.patient,
+        incident=exchange.incident,
+    )
+
+
+def of_answer(
+    exchange: Exchange, transaction_id: str, name: str, profile: AuditProfile[object, object], facts: Sequence[AuditFact]
+) -> list[NewRecord]:
+    """The records of one answered request: kind 5 for an application, kind 3 for a peer."""
+    caller = f"{exchange.caller.name} ({exchange.caller.role})"
+    here = exchange.endpoint
+    ends = (
+        participants(
+            source=caller, source_address=exchange.caller.address, destination=here, destination_address=""
+        )
+        if profile.caller_is_source
+        else participants(
+            source=here, source_address="", destination=caller, destination_address=exchange.caller.address
+        )
+    )
+    kind = Kind.RESPONSE_SENT if exchange.caller.role is Role.PEER else Kind.LOCAL
+    return [
+        NewRecord(
+            kind=kind,
+            time=instant(exchange.now),
+            event=event(
+                exchange,
+                id=profile.event,
+                action=profile.action,
+                type_=Coded(transaction_id, IHE_TRANSACTIONS, name),
+                fact=fact,
+                ends=ends,
+            ),
+            subject=subject(fact.patient),
+            peer=exchange.caller.home,
+            cid=exchange.message_id if kind is Kind.RESPONSE_SENT else "",
+        )
+        for fact in facts
+    ]
+
+
+def refusal(
+    now: datetime, *, incident: str, caller: Caller | None, address: str, node: str, reason: str
+) -> NewRecord:
+    """A request that was refused before it became a transaction (node authentication, malformed message)."""
+    who = caller.name if caller else address or "unknown"
+    return NewRecord(
+        kind=Kind.SECURITY,
+        time=instant(now),
+        event=AuditEvent(
+            id=EventId.SECURITY_ALERT,
+            action=Action.EXECUTE,
+            outcome=Outcome.SERIOUS,
+            outcome_text=reason[:200],
+            time=instant(now),
+            type=Coded("110126", "DCM", "Node Authentication"),
+            participants=(
+                Participant(user_id=node, requestor=False),
+                Participant(user_id=who, requestor=True, address=address, address_type=_kind(address)),
+            ),
+            objects=(
+                AuditedObject(
+                    id=caller.fingerprint if caller else address or "unknown",
+                    type_code="2",
+                    role="13",
+                    id_type=_NODE_ID,
+                    details=(("Alert Description", reason[:500]),),
+                ),
+            ),
+            incident=incident,
+        ),
+    )
+
+
+def activity(now: datetime, *, node: str, user: str, type_: Coded, id: EventId, action: Action, what: str) -> NewRecord:
+    """An administrator's or the node's own act: start, stop, a change of patients, clients, peers or documents."""
+    local = id is EventId.PATIENT_RECORD
+    return NewRecord(
+        kind=Kind.LOCAL if local else Kind.SECURITY,
+        time=instant(now),
+        event=AuditEvent(
+            id=id,
+            action=action,
+            outcome=Outcome.SUCCESS,
+            outcome_text=what,
+            time=instant(now),
+            type=type_,
+            participants=(
+                Participant(user_id=node, requestor=False, role=Coded("110150", "DCM", "Application")),
+                Participant(user_id=user, requestor=True),
+            ),
+        ),
+    )

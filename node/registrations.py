@@ -1,0 +1,56 @@
+"""What ITI-41 and ITI-42 share: the request, the result, its encoding and its audit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from node.bindings import AuditFact
+from node.exchange import Exchange
+from node.records import submission_set_object
+from registry.document_registry import Registered
+from registry.ebrim.messages import registry_response
+from registry.errors import RegistryError
+from registry.metadata.submission import Submission
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRequest:
+    """A submission and the structural faults that reading it found; `documents` are those of ITI-41."""
+
+    submission: Submission
+    faults: tuple[RegistryError, ...] = ()
+    documents: Sequence[Any] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterResult:
+    """What was registered; `errors` holds warnings only."""
+
+    registered: Registered
+    errors: tuple[RegistryError, ...] = ()
+    documents: tuple[()] = ()
+
+
+def encode_errors(errors: Sequence[RegistryError]) -> bytes:
+    """Write the Failure answer: nothing was registered."""
+    return registry_response(errors)
+
+
+def encode(result: RegisterResult) -> bytes:
+    """Write rs:RegistryResponse."""
+    return registry_response(result.errors)
+
+
+def registration_facts(
+    request: RegisterRequest, result: RegisterResult | None, _exchange: Exchange
+) -> list[AuditFact]:
+    """One record for each patient of the submission, with the submission set."""
+    submission = request.submission
+    patients = sorted({item.patient_id for item in (*submission.submission_sets, *submission.documents) if item.patient_id})
+    unique_id = next((item.unique_id for item in submission.submission_sets if item.unique_id), "")
+    return [
+        AuditFact(patient=patient, objects=(submission_set_object(unique_id),), errors=result.errors if result else ())
+        for patient in patients or [""]
+    ]

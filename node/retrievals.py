@@ -1,0 +1,162 @@
+"""What ITI-43 and ITI-39 share: fetching what this node holds, the result, its encoding and its audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lxml import etree
+
+from node.access import may_see
+from node.bindings import AuditFact
+from node.exchange import Exchange
+from node.records import document_object
+from registry.document_registry import RegisteredDocument
+from registry.ebrim.messages import FAILURE
+from registry.errors import ErrorCode, RegistryError, XdsErrors
+from repository.messages import DocumentAnswer, DocumentRequest, read_retrieve_request, retrieve_response
+from repository.retrieve import overall_status
+from repository.store.blobs import BlobDamaged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One document that leaves as a MIME part."""
+
+    request: DocumentRequest
+    content_id: str
+    mime_type: str
+    size: int
+    sha256: bytes
+    frames: Iterator[bytes]
+    patient: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieveResult:
+    """Documents found and one error for each that was not."""
+
+    documents: tuple[Outgoing, ...] = ()
+    errors: tuple[RegistryError, ...] = ()
+    failed: tuple[DocumentRequest, ...] = ()
+
+
+def decode(body: etree._Element) -> tuple[DocumentRequest, ...]:
+    """Read xds:RetrieveDocumentSetRequest; the same line twice is answered once."""
+    return tuple(dict.fromkeys(read_retrieve_request(body)))
+
+
+def encode(result: RetrieveResult) -> bytes:
+    """Write xds:RetrieveDocumentSetResponse; the documents themselves follow as MIME parts."""
+    answers = [
+        DocumentAnswer(request=item.request, mime_type=item.mime_type, content_id=item.content_id)
+        for item in result.documents
+    ]
+    return retrieve_response(overall_status(len(answers), result.errors), result.errors, answers)
+
+
+def encode_errors(errors: Sequence[RegistryError]) -> bytes:
+    """Write the Failure answer: errors and no document."""
+    return retrieve_response(FAILURE, errors, ())
+
+
+def from_here(
+    requests: Sequence[DocumentRequest], exchange: Exchange, *, gateway: bool
+) -> RetrieveResult:
+    """Fetch what this node holds and the caller may see.
+
+    A document that is unknown, withheld or quarantined gets the same XDSDocumentUniqueIdError: whoever may not see
+    it does not learn that it exists. `gateway` puts the error's location as ITI-39 wants it.
+    """
+    actors = exchange.actors
+    ours = [item for item in requests if item.repository_unique_id == actors.own.repository_unique_id]
+    registered = actors.registry.documents([item.document_unique_id for item in ours])
+    documents: list[Outgoing] = []
+    errors: list[RegistryError] = []
+    failed: list[DocumentRequest] = []
+    for request in requests:
+        entries = registered.get(request.document_unique_id, []) if request in ours else []
+        entry = _visible(entries, exchange)
+        try:
+            found = _open(request, entry, exchange) if entry else None
+        except BlobDamaged:
+            found = None
+            exchange.actors.alarm("document-damaged", exchange.incident)
+        if found:
+            documents.append(found)
+            continue
+        failed.append(request)
+        errors.append(_missing(request, exchange, known_repository=request in ours, gateway=gateway))
+    return RetrieveResult(documents=tuple(documents), errors=tuple(errors), failed=tuple(failed))
+
+
+def _visible(entries: Sequence[RegisteredDocument], exchange: Exchange) -> RegisteredDocument | None:
+    """Several entries may share one uniqueId; the caller must be allowed to see every one that is not quarantined."""
+    live = [entry for entry in entries if not entry.quarantined]
+    if not live or len(live) != len(entries):
+        return None
+    if all(may_see(exchange.caller, entry.confidentiality) for entry in live):
+        return live[0]
+    return None
+
+
+def _open(request: DocumentRequest, entry: RegisteredDocument, exchange: Exchange) -> Outgoing | None:
+    repository = exchange.actors.repository
+    stored = repository.locate(request.document_unique_id)
+    if stored is None:
+        return None
+    return Outgoing(
+        request=request,
+        content_id=f"{exchange.actors.new_uuid().removeprefix('urn:uuid:')}@{exchange.actors.own.repository_unique_id}",
+        mime_type=entry.mime_type or stored.mime_type,
+        size=stored.size,
+        sha256=stored.sha256,
+        frames=repository.open(stored).frames(),
+        patient=entry.patient_id,
+    )
+
+
+def _missing(
+    request: DocumentRequest, exchange: Exchange, *, known_repository: bool, gateway: bool
+) -> RegistryError:
+    unique_id = request.document_unique_id
+    location = exchange.actors.own.home if gateway else unique_id
+    if not known_repository:
+        return RegistryError(
+            ErrorCode.UNKNOWN_REPOSITORY_ID,
+            f"repository {request.repository_unique_id} of document {unique_id} is not served here",
+            location,
+        )
+    return RegistryError(ErrorCode.DOCUMENT_UNIQUE_ID, f"document {unique_id} is not available", location)
+
+
+def retrieve_facts(
+    requests: tuple[DocumentRequest, ...], result: RetrieveResult | None, exchange: Exchange
+) -> list[AuditFact]:
+    """One record for each patient whose documents leave, one more for what failed."""
+    if result is None:
+        return [AuditFact(objects=_objects(requests, exchange))]
+    facts = [
+        AuditFact(
+            patient=patient,
+            objects=_objects([item.request for item in result.documents if item.patient == patient], exchange),
+        )
+        for patient in dict.fromkeys(item.patient for item in result.documents)
+    ]
+    if result.failed or not facts:
+        facts.append(AuditFact(objects=_objects(result.failed, exchange), errors=result.errors))
+    return facts
+
+
+def _objects(requests: Sequence[DocumentRequest], exchange: Exchange):  # noqa: ANN202
+    home = exchange.actors.own.home
+    return tuple(
+        document_object(item.document_unique_id, item.repository_unique_id, item.home_community_id or home)
+        for item in requests
+    )
+
+
+def refuse_empty(requests: Sequence[DocumentRequest]) -> None:
+    """A retrieve without a DocumentRequest asks for nothing (the schema wants one)."""
+    if not requests:
+        raise XdsErrors([RegistryError(ErrorCode.REPOSITORY_ERROR, "the request names no document")])
