@@ -1,0 +1,139 @@
+"""Real nodes as processes, made with the command line as an administrator would."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.end_to_end.wire import Client
+
+XDSNODE = str(Path(sys.executable).with_name("xdsnode"))
+AUTHORITY = "2.999.1.1"
+
+
+def free_base(nodes: int = 1) -> int:
+    """A port base whose ten ports are free, below the ephemeral range; each test process looks in its own part."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    start = 20000 + worker * 3000 + (os.getpid() % 200) * 10
+    for base in range(start, 32000, 10):
+        if all(_free(base + offset) for offset in range(10 * nodes)):
+            return base
+    raise RuntimeError("no free ports")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def xdsnode(*arguments: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([XDSNODE, *arguments], capture_output=True, text=True, input=stdin, timeout=120)
+    if check and done.returncode:
+        raise AssertionError(f"xdsnode {' '.join(arguments)} -> {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+@dataclass
+class Node:
+    """One node: its folder, its process, its description."""
+
+    folder: Path
+    base: int
+    name: str
+    process: subprocess.Popen[bytes] | None = None
+    described: dict = field(default_factory=dict)
+
+    @property
+    def home(self) -> str:
+        return self.described["home_community_id"]
+
+    @property
+    def repository(self) -> str:
+        return self.described["repository_unique_id"]
+
+    def init(self, ca: Path) -> Node:
+        xdsnode(
+            "init", "--dir", str(self.folder), "--name", self.name, "--port-base", str(self.base),
+            "--authority", AUTHORITY, "--ca", str(ca), "--dev",
+        )
+        self.described = json.loads(xdsnode("endpoints", "--dir", str(self.folder), "--json").stdout)
+        return self
+
+    def start(self) -> Node:
+        log = (self.folder / "serve.log").open("ab")
+        self.process = subprocess.Popen([XDSNODE, "serve", "--dir", str(self.folder)], stdout=log, stderr=log)
+        self.wait_ready()
+        return self
+
+    def wait_ready(self, seconds: float = 30) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.base + 9}/ready", timeout=2) as answer:
+                    if answer.status == 200:
+                        return
+            except (urllib.error.URLError, OSError):
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"{self.name} is not ready:\n{(self.folder / 'serve.log').read_text()[-4000:]}")
+
+    def stop(self, sig: int = signal.SIGTERM) -> int | None:
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        code = self.process.wait(20)
+        self.process = None
+        return code
+
+    def client(self) -> Client:
+        return Client.of(self.described)
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return xdsnode(*arguments, "--dir", str(self.folder), check=check)
+
+    def know(self, patient: str) -> None:
+        self.run("patient", "add", patient)
+
+
+def connect(nodes: list[Node]) -> None:
+    """Make every node a peer of every other, fingerprints compared out of band."""
+    exports = {}
+    for node in nodes:
+        path = node.folder / "export.json"
+        path.write_text(node.run("endpoints", "--export").stdout)
+        exports[node.name] = path
+    for node in nodes:
+        for other in nodes:
+            if other is not node:
+                fingerprint = json.loads(exports[other.name].read_text())["fingerprint"]
+                node.run("peer", "add", str(exports[other.name]), "--fingerprint", fingerprint)
+
+
+def federation(folder: Path, count: int = 3) -> list[Node]:
+    """`count` started development nodes that know each other and share an assigning authority."""
+    base = free_base(count)
+    nodes = [Node(folder / f"node{k + 1}", base + 10 * k, f"Institution {k + 1}") for k in range(count)]
+    for node in nodes:
+        node.init(folder / "ca")
+    connect(nodes)
+    for node in nodes:
+        node.start()
+    return nodes
