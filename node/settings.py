@@ -1,0 +1,148 @@
+"""The sections of `node.toml` as dataclasses; every key is declared once, with its reader, default and meaning."""
+
+# ruff: noqa: RUF009  the calls declare fields, they do not make shared values
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from node import readers
+
+
+def key(read: Callable[[object], Any], meaning: str, default: object = MISSING) -> Any:  # noqa: ANN401  a dataclass field stands for its value
+    """Declare one key: how its value is read, what it means, what it is when it is absent."""
+    return field(default=default, metadata={"read": read, "meaning": meaning})
+
+
+_flag = partial(key, readers.flag)
+_coded = partial(key, readers.code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSection:
+    """[node]: who this node is and where it listens."""
+
+    name: str = key(readers.text, "name of the institution, shown to people")
+    home_community_id: str = key(readers.oid_urn, "homeCommunityId, urn:oid:…")
+    repository_unique_id: str = key(readers.oid, "repositoryUniqueId, an OID")
+    assigning_authority: str = key(readers.oid, "OID of the assigning authority of patient ids")
+    host: str = key(readers.host, "name under which others reach this node; the certificate carries it", "localhost")
+    listen: str = key(readers.host, "address to listen on; empty means every address of this machine", "localhost")
+    port_base: int = key(readers.port_base, "first of the ten ports of this node", 18000)
+    public_url: str = key(readers.https_url, "URL prefix that others use; empty means https://HOST:PORT", "")
+    development: bool = _flag("development certificates and rules: never for real patients", False)  # noqa: FBT003
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySection:
+    """[registry]: the Document Registry."""
+
+    max_results: int = key(partial(readers.number, least=1, most=1_000_000), "most objects one query returns", 10_000)
+    known_patients_required: bool = _flag("refuse documents of patients the feed never named", True)  # noqa: FBT003
+    unknown_patient_is_error: bool = _flag("a query for an unknown patient is an error, not empty", False)  # noqa: FBT003
+    affinity_domain: str = key(readers.text, 'codes that are accepted: "default", "any", or a TOML file', "default")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositorySection:
+    """[repository]: the Document Repository."""
+
+    blobs: str = key(readers.text, "folder of the encrypted documents", "data/blobs")
+    min_free_bytes: int = key(partial(readers.number, least=0), "refuse writes below this free space", 1 << 30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FederationSection:
+    """[federation]: other communities."""
+
+    deadline: float = key(partial(readers.seconds, least=0.1, most=60.0), "seconds that all peers together have", 8.0)
+    default_scope: str = key(
+        partial(readers.choice, allowed=("federation", "local")),
+        "what a query asks if its URL does not say",
+        "federation",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSection:
+    """[audit]: the tamper-evident record."""
+
+    head_path: str = key(readers.text, "file that remembers the last signed head; best on another disk", "keys/head.db")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsSection:
+    """[limits]: what one request may cost."""
+
+    document_bytes: int = key(partial(readers.number, least=1), "largest document", 4 << 30)
+    request_bytes: int = key(partial(readers.number, least=1 << 16), "largest SOAP part of a request", 4_000_000)
+    inline_bytes: int = key(partial(readers.number, least=1 << 10), "largest document inside the SOAP part", 64_000_000)
+    answer_bytes: int = key(partial(readers.number, least=1 << 16), "largest SOAP part of a peer's answer", 64_000_000)
+    mllp_bytes: int = key(partial(readers.number, least=1 << 10), "largest HL7 v2 message", 1_000_000)
+    connections: int = key(partial(readers.number, least=10), "open connections", 2_000)
+    connections_per_address: int = key(partial(readers.number, least=1), "open connections from one address", 500)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitSection:
+    """[submit]: metadata that `submit` uses where neither the document nor the command line says."""
+
+    class_code: readers.Coded = _coded("classCode", readers.REPORTS)
+    type_code: readers.Coded = _coded("typeCode", readers.NOTE)
+    practice_setting_code: readers.Coded = _coded("practiceSettingCode", readers.GENERAL_MEDICINE)
+    healthcare_facility_type_code: readers.Coded = _coded("healthcareFacilityTypeCode", readers.HOSPITAL)
+    confidentiality_code: readers.Coded = _coded("confidentialityCode", readers.NORMAL)
+    content_type_code: readers.Coded = _coded("contentTypeCode of the submission set", readers.SUMMARY)
+    folder_code: readers.Coded = _coded("codeList of a folder made with --folder", readers.SUMMARY)
+    language_code: str = key(readers.text, "languageCode", "en-US")
+    author_person: str = key(readers.text, "author as HL7 v2 XCN, e.g. ^Family^Given", "")
+    author_institution: str = key(readers.text, "institution as HL7 v2 XON; empty means the node's name", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSection:
+    """[tls]: certificates that were withdrawn."""
+
+    crl: tuple[str, ...] = key(readers.texts, "files of certificate revocation lists (PEM)", ())
+    crl_grace_hours: int = key(partial(readers.number, least=0, most=720), "an expired list still counts this long", 24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysSection:
+    """[keys]: where private keys lie."""
+
+    path: str = key(readers.text, "folder of keys and certificates, mode 0700", "keys")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MllpSection:
+    """[mllp]: the patient identity feed (ITI-8)."""
+
+    listener: str = key(
+        partial(readers.choice, allowed=("off", "plain", "tls")), '"plain" is possible on loopback only', "off"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSection:
+    """[log]: structured logs, one JSON object a line."""
+
+    level: str = key(partial(readers.choice, allowed=("DEBUG", "INFO", "WARNING", "ERROR")), "least severe", "INFO")
+    file: str = key(readers.text, "log file; empty means the error output", "")
+
+
+SECTIONS: Final[Mapping[str, type[Any]]] = {
+    "node": NodeSection,
+    "registry": RegistrySection,
+    "repository": RepositorySection,
+    "federation": FederationSection,
+    "audit": AuditSection,
+    "limits": LimitsSection,
+    "submit": SubmitSection,
+    "tls": TlsSection,
+    "keys": KeysSection,
+    "mllp": MllpSection,
+    "log": LogSection,
+}

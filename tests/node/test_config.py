@@ -1,0 +1,107 @@
+"""node.toml: every fault is reported with its key, all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node import readers
+from node.config import load, parse, template
+from node.faults import Exit, Faults
+from node.settings import SECTIONS
+
+ROOT = Path("/srv/node")
+NODE = """
+[node]
+name = "Klinik Nord"
+home_community_id = "urn:oid:2.999.1"
+repository_unique_id = "2.999.2"
+assigning_authority = "2.999.3"
+"""
+
+
+def faults(text: str) -> list[tuple[str, str]]:
+    with pytest.raises(Faults) as raised:
+        parse(text, ROOT)
+    assert raised.value.status is Exit.USAGE
+    for fault in raised.value.faults:
+        assert fault.cause
+        assert fault.next_step
+    return [(fault.code, fault.place.removeprefix(f"{ROOT}/node.toml").removeprefix(", ")) for fault in raised.value.faults]
+
+
+def test_defaults_of_a_minimal_file() -> None:
+    config = parse(NODE, ROOT)
+    assert config.base_url == "https://localhost:18001"
+    assert (config.port("mllp"), config.port("management")) == (18002, 18009)
+    assert config.federation.deadline == 8.0
+    assert config.registry.known_patients_required
+    assert config.folder.database == ROOT / "data/node.db"
+    assert config.folder.head == ROOT / "keys/head.db"
+    assert config.mllp.listener == "off"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("[node", [("config.syntax", "")], id="not TOML"),
+        pytest.param(NODE + "[nod]\na = 1", [("config.unknown", "[nod]")], id="unknown section"),
+        pytest.param(NODE + "hots = 'x'", [("config.unknown", "[node] hots")], id="unknown key"),
+        pytest.param("node = 3", [("config.type", "node")], id="section that is a value"),
+        pytest.param(NODE.replace("name =", "nome ="), [("config.unknown", "[node] nome"), ("config.missing", "[node] name")], id="misspelled required key"),
+        pytest.param("", [("config.missing", f"[node] {key}") for key in ("name", "home_community_id", "repository_unique_id", "assigning_authority")], id="empty file"),
+        pytest.param(NODE + "port_base = '18000'", [("config.value", "[node] port_base")], id="number as text"),
+        pytest.param(NODE + "port_base = true", [("config.value", "[node] port_base")], id="flag as number"),
+        pytest.param(NODE + "port_base = 65530", [("config.value", "[node] port_base")], id="ports beyond 65535"),
+        pytest.param(NODE + "port_base = 80", [("config.value", "[node] port_base")], id="privileged ports"),
+        pytest.param(NODE + "development = 'yes'", [("config.value", "[node] development")], id="flag as text"),
+        pytest.param(NODE + "host = 'https://x'", [("config.value", "[node] host")], id="host with scheme"),
+        pytest.param(NODE + "public_url = 'http://x'", [("config.value", "[node] public_url")], id="public URL without TLS"),
+        pytest.param(NODE + "public_url = 'https://a@x'", [("config.value", "[node] public_url")], id="public URL with user"),
+        pytest.param(NODE + "public_url = 'https://x:99999'", [("config.value", "[node] public_url")], id="public URL with bad port"),
+        pytest.param(NODE + "public_url = 'https://x/y'", [("config.value", "[node] public_url")], id="public URL with path"),
+        pytest.param(NODE.replace("urn:oid:2.999.1", "2.999.1"), [("config.value", "[node] home_community_id")], id="home without urn:oid:"),
+        pytest.param(NODE.replace("2.999.2", "2.0999.2"), [("config.value", "[node] repository_unique_id")], id="OID with leading zero"),
+        pytest.param(NODE.replace("2.999.3", "2." + "9" * 70), [("config.value", "[node] assigning_authority")], id="OID too long"),
+        pytest.param(NODE + "[federation]\ndeadline = 0", [("config.value", "[federation] deadline")], id="deadline of zero"),
+        pytest.param(NODE + "[federation]\ndeadline = nan", [("config.value", "[federation] deadline")], id="deadline not a number"),
+        pytest.param(NODE + "[federation]\ndefault_scope = 'all'", [("config.value", "[federation] default_scope")], id="unknown scope"),
+        pytest.param(NODE + "[tls]\ncrl = 'x.pem'", [("config.value", "[tls] crl")], id="text for a list"),
+        pytest.param(NODE + "[submit]\nclass_code = 'REPORTS'", [("config.value", "[submit] class_code")], id="code without scheme"),
+        pytest.param(NODE + "[submit]\nclass_code = {code='', scheme='a', display='b'}", [("config.value", "[submit] class_code")], id="empty code"),
+        pytest.param(NODE + 'development = true\nlisten = "0.0.0.0"', [("config.development", "[node] listen")], id="development on the network"),
+        pytest.param(NODE + 'listen = ""\n[mllp]\nlistener = "plain"', [("config.mllp", "[mllp] listener")], id="plain feed on the network"),
+        pytest.param(NODE + "port_base = 1\nnome = 'x'\n[federation]\ndeadline = 99\n[x]", [("config.unknown", "[x]"), ("config.unknown", "[node] nome"), ("config.value", "[node] port_base"), ("config.value", "[federation] deadline")], id="all faults at once"),
+    ],
+)  # fmt: skip
+def test_faults_name_their_key(text: str, expected: list[tuple[str, str]]) -> None:
+    assert faults(text) == expected
+
+
+def test_folder_without_configuration(tmp_path: Path) -> None:
+    with pytest.raises(Faults) as raised:
+        load(tmp_path)
+    assert raised.value.faults[0].code == "config.no-node"
+
+
+def test_the_written_template_is_read_back() -> None:
+    node = {"name": 'Klinik "Süd" \\', "home_community_id": "urn:oid:2.999.1", "repository_unique_id": "2.999.2", "assigning_authority": "2.999.3"}
+    text = template(node, {"mllp": {"listener": "plain"}})
+    config = parse(text, ROOT)
+    assert (config.node.name, config.mllp.listener) == (node["name"], "plain")
+    for section in SECTIONS:
+        assert f"[{section}]" in text
+    uncommented = "\n".join(line.removeprefix("# ") if " = " in line else line for line in text.splitlines())
+    assert parse(uncommented, ROOT) == config
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_any_text_written_as_toml_is_read_back(value: str) -> None:
+    try:
+        readers.text(value)
+    except readers.Unusable:
+        return
+    assert parse(NODE.replace('"Klinik Nord"', readers.as_toml(value)), ROOT).node.name == value
