@@ -1,0 +1,334 @@
+"""HL7 v2 patient identity messages: ITI-8 (2.3.1) and the add, revise and merge of ITI-30 (2.5). Pure.
+
+Only what the registry needs is read: MSH, PID-3 and MRG-1. Demographics are never looked at, so they cannot leak.
+Source: ITI TF-2: 3.8, 3.30; HL7 v2.3.1 and v2.5 chapter 2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import hl7
+
+MOST_SEGMENTS: Final = 2_000
+MOST_CX_CHARACTERS: Final = 256  # an XDS patientId (ITI TF-3: 4.2.3.1)
+MOST_SEGMENT_CHARACTERS: Final = 16_000  # of the three segments that are parsed
+
+Kind = Literal["add", "revise", "merge", "none"]
+EVENTS: Final[dict[str, Kind]] = {
+    "A01": "add",  # admit
+    "A04": "add",  # register
+    "A05": "add",  # pre-admit
+    "A28": "add",  # ITI-30 create
+    "A08": "revise",
+    "A31": "revise",
+    "A40": "merge",
+}
+_CHARSETS: Final = {
+    "": "utf-8",
+    "ASCII": "ascii",
+    "UNICODE UTF-8": "utf-8",
+    "UTF-8": "utf-8",
+    "8859/1": "iso-8859-1",
+    "8859/2": "iso-8859-2",
+    "8859/15": "iso-8859-15",
+    "GB 18030-2000": "gb18030",
+}
+_VERSION = re.compile(r"2\.[1-9](\.\d)?")
+_OID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+# HL7 table 0357: what an ERR segment may say.
+_CONDITIONS: Final = {
+    100: "Segment sequence error",
+    101: "Required field missing",
+    102: "Data type error",
+    200: "Unsupported message type",
+    201: "Unsupported event code",
+    202: "Unsupported processing id",
+    203: "Unsupported version id",
+    204: "Unknown key identifier",
+    207: "Application internal error",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What an acknowledgement needs of the message it answers; every field may be empty."""
+
+    sending_application: str = ""
+    sending_facility: str = ""
+    receiving_application: str = ""
+    receiving_facility: str = ""
+    event: str = ""
+    control_id: str = ""
+    processing_id: str = "P"
+    version: str = "2.3.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientIdentityChange:
+    """One change of patient identities. `patient` and `prior` are CX, `ID^^^&OID&ISO`; `prior` is the subsumed one.
+
+    Kind "none": the message names no identifier of the own assigning authority; such identifiers are ignored.
+    """
+
+    kind: Kind
+    header: Header
+    patient: str = ""
+    prior: str = ""
+    ignored: int = 0  # identifiers of other assigning authorities
+
+    @property
+    def message_id(self) -> str:
+        """MSH-10."""
+        return self.header.control_id
+
+    @property
+    def sender(self) -> str:
+        """Facility and application, as audit messages name a v2 sender."""
+        return f"{self.header.sending_facility}|{self.header.sending_application}"
+
+
+class MessageRefused(Exception):
+    """A message that cannot be accepted: the acknowledgement code, where, and why.
+
+    `code` is AE for content that is wrong (do not send it again unchanged) and AR for a message that this node does
+    not take (type, event, version, structure).
+    """
+
+    def __init__(self, code: str, condition: int, location: str, text: str, header: Header | None = None) -> None:
+        self.code = code
+        self.condition = condition
+        self.location = location  # SEG^sequence^field^repetition^component, as far as known
+        self.text = text
+        self.header = header or Header()
+        super().__init__(text)
+
+
+def read(message: bytes, *, authority: str) -> PatientIdentityChange:
+    """Read one message (without its MLLP frame).
+
+    Args:
+        message: segments that end with CR (CR LF is tolerated).
+        authority: OID of the affinity domain's assigning authority; it also stands for an authority without OID.
+
+    Raises:
+        MessageRefused: with what the acknowledgement says.
+    """
+    segments, guessed = _segments(message)
+    header = _header(segments[0])
+    kind = EVENTS[header.event]
+    pid = _only(segments, "PID", header)
+    patients, ignored = _identifiers(pid, 3, "PID", header, authority, ascii_only=guessed)
+    if kind != "merge":
+        patient = _one(patients, "PID^1^3", header)
+        return PatientIdentityChange(kind=kind if patient else "none", header=header, patient=patient, ignored=ignored)
+    priors, more = _identifiers(_only(segments, "MRG", header), 1, "MRG", header, authority, ascii_only=guessed)
+    survivor, prior = _one(patients, "PID^1^3", header), _one(priors, "MRG^1^1", header)
+    for location, found in (("PID^1^3^1^4", survivor), ("MRG^1^1^1^4", prior)):
+        if not found:
+            raise MessageRefused("AE", 204, location, f"no identifier of assigning authority {authority}", header)
+    return PatientIdentityChange(kind=kind, header=header, patient=survivor, prior=prior, ignored=ignored + more)
+
+
+def acknowledge(header: Header, *, now: str, control_id: str, text: str = "") -> bytes:
+    """An AA: the message is stored durably.
+
+    Args:
+        header: of the message that is answered.
+        now: `YYYYMMDDhhmmss`.
+        control_id: MSH-10 of the acknowledgement, at most 20 characters.
+        text: MSA-3, for people.
+    """
+    return _ack(header, now, control_id, ["MSA|AA|" + header.control_id + (f"|{_escaped(text)}" if text else "")])
+
+
+def refuse(refusal: MessageRefused, *, now: str, control_id: str) -> bytes:
+    """An AE or AR with its ERR segment; the same arguments as `acknowledge`."""
+    header = refusal.header
+    condition = f"{refusal.condition}^{_CONDITIONS[refusal.condition]}^HL70357"
+    if _recent(header.version):
+        error = f"ERR||{refusal.location}|{condition}|E"
+    else:  # ERR-1 of v2.3.1 is segment, sequence, field, and the code as its subcomponents
+        place = [*refusal.location.split("^"), "", "", ""][:3]
+        error = f"ERR|{'^'.join(place)}^{condition.replace('^', '&')}"
+    return _ack(header, now, control_id, [f"MSA|{refusal.code}|{header.control_id}|{_escaped(refusal.text)}", error])
+
+
+def _ack(header: Header, now: str, control_id: str, segments: list[str]) -> bytes:
+    kind = "^".join(["ACK", *([header.event] if header.event else []), *(["ACK"] if _recent(header.version) else [])])
+    fields = [
+        "MSH",
+        "^~\\&",
+        header.receiving_application,
+        header.receiving_facility,
+        header.sending_application,
+        header.sending_facility,
+        now,
+        "",
+        kind,
+        control_id[:20],
+        header.processing_id,
+        header.version,
+    ]
+    return "".join(line + "\r" for line in ["|".join(fields), *segments]).encode("utf-8", "replace")
+
+
+def _recent(version: str) -> bool:
+    return version >= "2.5"
+
+
+def _segments(message: bytes) -> tuple[list[str], bool]:
+    """The segments as text, and whether the character set had to be guessed."""
+    head = message.split(b"\r", 1)[0]
+    if not head.startswith(b"MSH|"):
+        raise MessageRefused("AR", 100, "MSH", "the message does not begin with MSH|")
+    fields = head.split(b"|")
+    # MSH-1 is the separator itself, so field n stands at index n - 1.
+    declared = fields[17].split(b"~")[0].decode("ascii", "replace").strip() if len(fields) > 17 else ""
+    charset = _CHARSETS.get(declared)
+    if charset is None:
+        raise MessageRefused("AR", 102, "MSH^1^18", "this character set is not supported", _bare_header(fields))
+    guessed = False
+    try:
+        text = message.decode(charset)
+    except UnicodeDecodeError:
+        if declared:
+            raise MessageRefused(
+                "AR", 102, "MSH^1^18", f"the message is not {declared}", _bare_header(fields)
+            ) from None
+        # Names in some 8-bit charset do not matter here; identifiers must then be ASCII.
+        text, guessed = message.decode("iso-8859-1"), True
+    segments = [segment.removeprefix("\n") for segment in text.split("\r")]
+    if len(segments) > MOST_SEGMENTS:
+        raise MessageRefused("AR", 100, "MSH", "too many segments", _bare_header(fields))
+    return segments, guessed
+
+
+def _bare_header(fields: Sequence[bytes]) -> Header:
+    """The header of a message that cannot be decoded: enough to answer it."""
+    texts = [field.decode("ascii", "ignore") for field in fields] + [""] * 12
+    return Header(control_id=_plain(texts[9]), version=texts[11] if _VERSION.fullmatch(texts[11]) else "2.3.1")
+
+
+def _header(segment: str) -> Header:
+    """MSH, checked in the order type, event, processing id, version (HL7 v2.5: 2.9.2.2)."""
+    if segment[3:8] != "|^~\\&":
+        raise MessageRefused("AR", 102, "MSH^1^2", "only the encoding characters ^~\\& are supported")
+    msh = _parsed(segment, "MSH", Header())
+    kind = _component(msh, 9, 1), _component(msh, 9, 2)
+    version = _component(msh, 12, 1)
+    header = Header(
+        sending_application=_plain(_field(msh, 3)),
+        sending_facility=_plain(_field(msh, 4)),
+        receiving_application=_plain(_field(msh, 5)),
+        receiving_facility=_plain(_field(msh, 6)),
+        event=kind[1] if re.fullmatch(r"[A-Z]\d\d", kind[1]) else "",
+        control_id=_plain(_field(msh, 10)),
+        processing_id=_component(msh, 11, 1) if _component(msh, 11, 1) in ("P", "T", "D") else "P",
+        version=version if _VERSION.fullmatch(version) else "2.3.1",
+    )
+    if kind[0] != "ADT":
+        raise MessageRefused("AR", 200, "MSH^1^9^1^1", "only ADT messages are taken here", header)
+    if header.event not in EVENTS:
+        raise MessageRefused("AR", 201, "MSH^1^9^1^2", f"these events are taken: {' '.join(EVENTS)}", header)
+    if _component(msh, 11, 1) not in ("P", "T", "D"):
+        raise MessageRefused("AR", 202, "MSH^1^11", "the processing id is P, T or D", header)
+    if not _VERSION.fullmatch(version):
+        raise MessageRefused("AR", 203, "MSH^1^12", "only versions 2.x are taken", header)
+    if not header.control_id:
+        raise MessageRefused("AR", 101, "MSH^1^10", "the message has no control id (MSH-10)", header)
+    return header
+
+
+def _only(segments: Sequence[str], name: str, header: Header) -> hl7.Segment:
+    """The one segment `name`; several would be several patients in one message."""
+    found = [segment for segment in segments if segment[:4] == name + "|"]
+    if len(found) != 1:
+        why = "is missing" if not found else "is there several times: one patient for each message"
+        raise MessageRefused("AR", 100, name, f"segment {name} {why}", header)
+    return _parsed(found[0], name, header)
+
+
+def _parsed(segment: str, name: str, header: Header) -> hl7.Segment:
+    if len(segment) > MOST_SEGMENT_CHARACTERS:
+        raise MessageRefused("AR", 102, name, f"segment {name} is too long", header)
+    try:
+        # The library wants a whole message; the separators are known to be the usual ones.
+        message = hl7.parse(segment if name == "MSH" else f"MSH|^~\\&|\r{segment}")
+        return message.segment(name)
+    except (hl7.HL7Exception, KeyError, IndexError, ValueError):
+        raise MessageRefused("AR", 102, name, f"segment {name} cannot be read", header) from None
+
+
+def _identifiers(
+    segment: hl7.Segment, field: int, name: str, header: Header, authority: str, *, ascii_only: bool
+) -> tuple[list[str], int]:
+    """Identifiers of `authority` in one field, as CX, and how many there are of others.
+
+    An identifier without any OID counts only where none has the right one: it might be a local number.
+    """
+    exact: dict[str, None] = {}
+    bare: dict[str, None] = {}
+    ignored = 0
+    for number, repetition in enumerate(segment[field] if len(segment) > field else [], start=1):
+        if not str(repetition):
+            continue
+        identifier = _part(repetition, 1, 1)
+        oid, kind = _part(repetition, 4, 2), _part(repetition, 4, 3)
+        if oid not in ("", authority) or kind not in ("", "ISO") or (oid and not _OID.fullmatch(oid)):
+            ignored += 1
+            continue
+        cx = f"{identifier}^^^&{authority}&ISO"
+        unreadable = _CONTROL.search(identifier) or (ascii_only and not identifier.isascii())
+        if not identifier or unreadable or len(cx) > MOST_CX_CHARACTERS:
+            place = f"{name}^1^{field}^{number}^1"
+            raise MessageRefused("AE", 102, place, "the identifier is empty, too long or unreadable", header)
+        (exact if oid else bare)[cx] = None
+    if exact:
+        return list(exact), ignored + len(bare)
+    return list(bare), ignored
+
+
+def _one(identifiers: Sequence[str], location: str, header: Header) -> str:
+    if len(identifiers) > 1:
+        raise MessageRefused("AE", 102, location, "several identifiers of one assigning authority", header)
+    return identifiers[0] if identifiers else ""
+
+
+def _field(segment: hl7.Segment, number: int) -> str:
+    return str(segment[number]) if len(segment) > number else ""
+
+
+def _component(segment: hl7.Segment, field: int, component: int) -> str:
+    if len(segment) <= field or not len(segment[field]):
+        return ""
+    return _part(segment[field][0], component, 1)
+
+
+def _part(repetition: hl7.Repetition | str, component: int, subcomponent: int) -> str:
+    """One subcomponent of a repetition; the library leaves out levels that have no separator."""
+    if isinstance(repetition, str):
+        return repetition if (component, subcomponent) == (1, 1) else ""
+    if len(repetition) < component:
+        return ""
+    found = repetition[component - 1]
+    if isinstance(found, str):
+        return found if subcomponent == 1 else ""
+    return str(found[subcomponent - 1]) if len(found) >= subcomponent else ""
+
+
+def _plain(text: str) -> str:
+    """A header field as it may be echoed: one line, bounded."""
+    return _CONTROL.sub("", text)[:199]
+
+
+def _escaped(text: str) -> str:
+    """Free text of an acknowledgement: separators escaped, one line, bounded."""
+    for character, escape in (("\\", "\\E\\"), ("|", "\\F\\"), ("^", "\\S\\"), ("~", "\\R\\"), ("&", "\\T\\")):
+        text = text.replace(character, escape)
+    return _CONTROL.sub(" ", text)[:250]
