@@ -1,0 +1,178 @@
+"""The MLLP listener of the patient identity feed (ITI-8, ITI-30; HL7 v2.3.1 appendix C): frames in, one ACK for each.
+
+`Framer` is pure. The listener speaks TLS with client certificates, or plain on loopback; a connection is handled one
+message at a time, so the order of a sender's messages is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+START: Final = b"\x0b"
+END: Final = b"\x1c\x0d"
+
+log = logging.getLogger("node.mllp")
+
+Handle = Callable[[bytes, str], Awaitable[bytes]]
+Admit = Callable[[bytes | None, str], bool]
+
+
+class FrameTooLarge(Exception):
+    """More bytes than one message may have, or as many that belong to none."""
+
+
+class Framer:
+    """Bytes of a connection -> messages. Holds at most `most` bytes beside what one call brings."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._pending = bytearray()
+        self._inside = False
+        self._searched = 0
+
+    @property
+    def inside(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return self._inside
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that `data` completes.
+
+        Raises:
+            FrameTooLarge: the connection cannot be used any more.
+        """
+        self._pending += data
+        messages: list[bytes] = []
+        while self._pending:
+            if not self._inside and not self._begin():
+                break
+            end = self._pending.find(END, max(0, self._searched - 1))
+            if end < 0:
+                self._searched = len(self._pending)
+                break
+            messages.append(bytes(self._pending[:end]))
+            del self._pending[: end + len(END)]
+            self._inside, self._searched = False, 0
+        if len(self._pending) > self._most or any(len(message) > self._most for message in messages):
+            raise FrameTooLarge
+        return messages
+
+    def _begin(self) -> bool:
+        start = self._pending.find(START)
+        if start < 0:
+            # Line ends between frames are common and harmless; anything else counts towards the bound.
+            if not self._pending.strip(b"\r\n \x00"):
+                self._pending.clear()
+            return False
+        del self._pending[: start + 1]
+        self._inside, self._searched = True, 0
+        return True
+
+
+class MllpListener:
+    """Accepts connections and hands their messages to `handle`, which answers each.
+
+    `handle(message, address)` must not raise: whatever is wrong with a message is an acknowledgement. `admit(der,
+    address)` says whether a client with this certificate (None without TLS) may feed; without it everybody may.
+    """
+
+    def __init__(
+        self,
+        handle: Handle,
+        *,
+        admit: Admit | None = None,
+        most_bytes: int = 1_000_000,
+        most_connections: int = 100,
+        message_seconds: float = 30.0,
+        idle_seconds: float = 3600.0,
+    ) -> None:
+        self._handle = handle
+        self._admit = admit
+        self._most_bytes = most_bytes
+        self._most_connections = most_connections
+        self._message_seconds = message_seconds
+        self._idle_seconds = idle_seconds
+        self._server: asyncio.Server | None = None
+        self._connections: dict[asyncio.Task[None], bool] = {}  # whether a message is being handled
+
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> list[tuple[str, int]]:
+        """Listen; returns the addresses. Without `tls`, `host` must be loopback (the configuration sees to it)."""
+        self._server = await asyncio.start_server(
+            self._accept, host or None, port, ssl=tls, ssl_handshake_timeout=10.0 if tls else None
+        )
+        return [socket.getsockname()[:2] for socket in self._server.sockets]
+
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Accept nothing more, let messages that are being handled finish, close."""
+        if self._server is None:
+            return
+        self._server.close()
+        busy = [task for task, handling in self._connections.items() if handling]
+        for task in self._connections.keys() - set(busy):
+            task.cancel()
+        if busy:
+            await asyncio.wait(busy, timeout=seconds)
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        self._server = None
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        address = str((writer.get_extra_info("peername") or ("unknown",))[0])
+        if len(self._connections) >= self._most_connections:
+            log.warning("patient feed refused: too many connections", extra={"address": address})
+            writer.close()
+            return
+        if self._admit is not None and not self._admit(_certificate(writer), address):
+            log.warning("patient feed refused: this certificate may not feed", extra={"address": address})
+            writer.close()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer, address))
+        self._connections[task] = False
+        task.add_done_callback(self._connections.pop)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str) -> None:
+        framer = Framer(self._most_bytes)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101
+        loop = asyncio.get_running_loop()
+        # A message that has begun must end within seconds; between messages a sender may be silent for long.
+        deadline = loop.time() + self._idle_seconds
+        try:
+            while self._server is not None and self._server.is_serving():
+                async with asyncio.timeout_at(deadline):
+                    data = await reader.read(65_536)
+                if not data:
+                    break
+                was_inside = framer.inside
+                messages = framer.feed(data)
+                for message in messages:
+                    self._connections[task] = True
+                    answer = await self._handle(message, address)
+                    writer.write(START + answer + END)
+                    async with asyncio.timeout(self._message_seconds):
+                        await writer.drain()
+                    self._connections[task] = False
+                if messages or framer.inside != was_inside:
+                    deadline = loop.time() + (self._message_seconds if framer.inside else self._idle_seconds)
+        except FrameTooLarge:
+            log.warning("patient feed closed: message too large", extra={"address": address})
+        except TimeoutError:
+            log.info("patient feed closed: silent or slow", extra={"address": address})
+        except OSError:
+            log.debug("patient feed closed by the sender", extra={"address": address})
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(2):
+                    await writer.wait_closed()
+
+
+def _certificate(writer: asyncio.StreamWriter) -> bytes | None:
+    tls = writer.get_extra_info("ssl_object")
+    return tls.getpeercert(binary_form=True) if tls else None
