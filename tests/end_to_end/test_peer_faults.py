@@ -1,0 +1,203 @@
+"""A peer that is down, black-holed, slow or answers garbage costs its own result and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base
+from tests.end_to_end.wire import NS, PARTIAL, Document, find_documents, provide, retrieve, urn
+
+Behaviour = Callable[[ssl.SSLSocket, bytes], None]
+RESPONSE = "urn:ihe:iti:2007:CrossGatewayQueryResponse"
+
+
+def soap(action: str, body: str) -> bytes:
+    return (
+        f'<s:Envelope xmlns:s="{NS["s"]}" xmlns:wsa="{NS["wsa"]}"><s:Header><wsa:Action s:mustUnderstand="1">{action}'
+        f"</wsa:Action></s:Header><s:Body>{body}</s:Body></s:Envelope>"
+    ).encode()
+
+
+def http(payload: bytes, *, status: str = "200 OK", kind: str = "application/soap+xml; charset=UTF-8", extra: str = "") -> bytes:
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(payload)}\r\n{extra}Connection: close\r\n\r\n"
+    ).encode() + payload
+
+
+def says(raw: bytes) -> Behaviour:
+    return lambda connection, _request: connection.sendall(raw)
+
+
+def silence(connection: ssl.SSLSocket, _request: bytes) -> None:
+    with contextlib.suppress(OSError):
+        connection.recv(1)  # until the node gives up
+
+
+def drip(connection: ssl.SSLSocket, _request: bytes) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: 100000\r\n\r\n<")
+    silence(connection, b"")
+
+
+def hang_up(connection: ssl.SSLSocket, _request: bytes) -> None:
+    connection.close()
+
+
+def foreign(home: str) -> bytes:
+    entry = (
+        f'<rim:ExtrinsicObject id="{urn()}" home="{home}" objectType="urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1" '
+        'status="urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"/>'
+    )
+    return soap(
+        RESPONSE,
+        f'<query:AdhocQueryResponse xmlns:query="{NS["query"]}" xmlns:rim="{NS["rim"]}" '
+        f'status="urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"><rim:RegistryObjectList>{entry}'
+        "</rim:RegistryObjectList></query:AdhocQueryResponse>",
+    )
+
+
+FAULT = soap(
+    "http://www.w3.org/2005/08/addressing/soap/fault",
+    "<s:Fault><s:Code><s:Value>s:Receiver</s:Value></s:Code><s:Reason><s:Text xml:lang='en'>no</s:Text></s:Reason></s:Fault>",
+)
+
+BEHAVIOURS: dict[str, Behaviour] = {
+    "black hole: accepts and never answers": silence,
+    "slow drip: starts an answer and stops": drip,
+    "hangs up": hang_up,
+    "random bytes instead of HTTP": says(b"\x00\x01\x02garbage\r\n\r\n" * 50),
+    "HTTP 500 without a body": says(http(b"", status="500 Internal Server Error")),
+    "SOAP fault": says(http(FAULT, status="500 Internal Server Error")),
+    "SOAP fault under 200": says(http(FAULT)),
+    "redirect": says(http(b"", status="302 Found", extra="Location: https://localhost:1/\r\n")),
+    "HTML": says(http(b"<html><body>proxy error</body></html>", kind="text/html")),
+    "truncated XML": says(http(foreign("urn:oid:2.999.404")[:-30])),
+    "another action": says(http(soap("urn:something:else", "<a/>"))),
+    "a document type declaration": says(http(b"<!DOCTYPE a [<!ENTITY b 'c'>]>" + foreign("urn:oid:2.999.404"))),
+    "multipart without parts": says(http(b"--x--\r\n", kind='multipart/related; boundary="x"')),
+    "gzip": says(http(b"\x1f\x8b" + b"0" * 100, extra="Content-Encoding: gzip\r\n")),
+    "objects of another community": says(http(foreign("urn:oid:2.999.404"))),
+    "endless headers": says(b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"a" * 100_000 + b"\r\n"),
+}
+
+
+@dataclass
+class FakePeer:
+    """A community with the keys of a real node and a behaviour of its own."""
+
+    node: Node
+    behaviour: Behaviour = silence
+    requests: list[bytes] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def serve(self) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        keys = self.node.folder / "keys"
+        context.load_cert_chain(keys / "tls.pem", keys / "tls.key")
+        port = int(self.node.described["endpoints"]["iti-38"].split(":")[2].split("/")[0])
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.context = context
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while not self.stopped.is_set():
+            try:
+                plain, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(plain,), daemon=True).start()
+
+    def _answer(self, plain: socket.socket) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            plain.settimeout(20)
+            connection = self.context.wrap_socket(plain, server_side=True)
+            data = b""
+            while b"\r\n\r\n" not in data:
+                data += connection.recv(65536)
+            head, _, rest = data.partition(b"\r\n\r\n")
+            length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0]) if b"ontent-" in head.lower() and b"content-length:" in head.lower() else 0
+            while len(rest) < length:
+                rest += connection.recv(65536)
+            self.requests.append(rest)
+            self.behaviour(connection, rest)
+            connection.close()
+
+    def stop(self) -> None:
+        self.stopped.set()
+        self.listener.close()
+
+
+@pytest.fixture(scope="module")
+def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Node, Node, FakePeer]]:
+    """A node, a healthy peer, and a peer that misbehaves."""
+    folder = Path(tmp_path_factory.mktemp("faulty"))
+    base = free_base(3)
+    nodes = [Node(folder / f"node{k}", base + 10 * k, f"Institution {k}") for k in range(3)]
+    for node in nodes:
+        node.init(folder / "ca")
+    config = nodes[0].folder / "node.toml"
+    config.write_text(config.read_text().replace("# deadline = 8.0", "deadline = 1.5"))
+    connect(nodes)
+    fake = FakePeer(nodes[2])
+    try:
+        nodes[0].start()
+        nodes[1].start()
+        fake.serve()
+        yield nodes[0], nodes[1], fake
+    finally:
+        fake.stop()
+        for node in nodes[:2]:
+            node.stop()
+
+
+@pytest.fixture(scope="module")
+def known(trio: tuple[Node, Node, FakePeer]) -> tuple[str, list[Document]]:
+    patient = f"FAULT1^^^&{AUTHORITY}&ISO"
+    documents = []
+    for node in trio[:2]:
+        node.know(patient)
+        document = Document(b"here")
+        body, parts = provide(patient, [document])
+        assert node.client().send("iti-41", body, parts).codes == []
+        documents.append(document)
+    return patient, documents
+
+
+@pytest.mark.parametrize("name", BEHAVIOURS)
+def test_query(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Document]], name: str) -> None:
+    node, _, fake = trio
+    patient, documents = known
+    fake.behaviour = BEHAVIOURS[name]
+    answer = node.client().send("iti-18", find_documents(patient))
+    assert answer.status == PARTIAL
+    assert sorted(answer.unique_ids()) == sorted(item.unique_id for item in documents)
+    assert [(code, location) for code, location, _ in answer.errors] == [("XDSUnavailableCommunity", fake.node.home)]
+
+
+@pytest.mark.parametrize("name", list(BEHAVIOURS)[:9])
+def test_retrieve(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Document]], name: str) -> None:
+    node, healthy, fake = trio
+    _, documents = known
+    fake.behaviour = BEHAVIOURS[name]
+    wanted = (healthy.home, healthy.repository, documents[1].unique_id)
+    answer = node.client().send("iti-43", retrieve(wanted, (fake.node.home, fake.node.repository, "2.999.4.1")))
+    assert answer.status == PARTIAL
+    assert answer.documents() == {documents[1].unique_id: ("text/plain", b"here")}
+    assert [(code, location) for code, location, _ in answer.errors] == [("XDSUnavailableCommunity", "2.999.4.1")]
+
+
+def test_a_peer_that_is_down(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Document]]) -> None:
+    node, _, fake = trio
+    patient, documents = known
+    fake.stop()
+    answer = node.client().send("iti-18", find_documents(patient))
+    assert answer.status == PARTIAL
+    assert sorted(answer.unique_ids()) == sorted(item.unique_id for item in documents)
+    assert answer.codes == ["XDSUnavailableCommunity"]
