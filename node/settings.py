@@ -30,7 +30,7 @@ class NodeSection:
     assigning_authority: str = key(readers.oid, "OID of the assigning authority of patient ids")
     host: str = key(readers.host, "name under which others reach this node; the certificate carries it", "localhost")
     listen: str = key(readers.host, "address to listen on; empty means every address of this machine", "localhost")
-    port_base: int = key(readers.port_base, "first of the ten ports of this node", 18000)
+    port_base: int = key(readers.port_base, "first of the ten ports of this node", 8000)
     public_url: str = key(readers.https_url, "URL prefix that others use; empty means https://HOST:PORT", "")
     development: bool = _flag("development certificates and rules: never for real patients", False)  # noqa: FBT003
 

@@ -35,8 +35,8 @@ def faults(text: str) -> list[tuple[str, str]]:
 
 def test_defaults_of_a_minimal_file() -> None:
     config = parse(NODE, ROOT)
-    assert config.base_url == "https://localhost:18001"
-    assert (config.port("mllp"), config.port("management")) == (18002, 18009)
+    assert config.base_url == "https://localhost:8001"
+    assert (config.port("mllp"), config.port("management")) == (8002, 8009)
     assert config.federation.deadline == 8.0
     assert config.registry.known_patients_required
     assert config.folder.database == ROOT / "data/node.db"

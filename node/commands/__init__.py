@@ -1,0 +1,1 @@
+"""The families of commands, one module each: `add_arguments(parser)` and `run(args) -> int`."""

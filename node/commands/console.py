@@ -1,0 +1,116 @@
+"""What a command prints: data to the standard output, messages and progress to the error output.
+
+Titles and names come from other institutions, so whatever could steer a terminal is made visible before it is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any
+
+from node.faults import Faults
+
+_HIDDEN = "\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f"
+_STEERING = re.compile(f"[\x00-\x08\x0a-\x1f{_HIDDEN}]")
+
+
+def safe(text: object) -> str:
+    """Text for a terminal: control and direction characters become visible escapes."""
+    return _STEERING.sub(lambda found: found.group().encode("ascii", "backslashreplace").decode(), str(text))
+
+
+def out(text: str = "") -> None:
+    """One line of data."""
+    sys.stdout.write(safe(text) + "\n")
+
+
+def raw(text: str) -> None:
+    """Data of several lines, as it is."""
+    sys.stdout.write(text)
+
+
+def emit(value: Any) -> None:  # noqa: ANN401  anything JSON can say
+    """One JSON object, and nothing else."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
+    sys.stdout.write("\n")
+
+
+def note(text: str) -> None:
+    """A message for the administrator."""
+    sys.stdout.flush()
+    sys.stderr.write("".join(safe(line) + "\n" for line in text.split("\n")))
+    sys.stderr.flush()
+
+
+def complain(refusal: Faults) -> None:
+    """Every fault with its place, cause and next step."""
+    for fault in refusal.faults:
+        note(fault.text())
+
+
+def table(rows: Iterable[Sequence[object]], headings: Sequence[str]) -> None:
+    """Columns with headings; the headings go to the error output, so that the data can be piped."""
+    shown = [[safe(cell) for cell in row] for row in rows]
+    widths = [max([len(heading), *(len(row[at]) for row in shown)]) for at, heading in enumerate(headings)]
+    if shown:
+        note("  ".join(heading.ljust(width) for heading, width in zip(headings, widths, strict=True)).rstrip())
+    for row in shown:
+        out("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+class Progress:
+    """Progress of long work on the error output: at most twice a second, and one line at the end.
+
+    On a terminal the line is rewritten in place; in a log file only start and end appear.
+    """
+
+    def __init__(self, what: str, total: int, unit: str = "") -> None:
+        self._what = what
+        self._total = total
+        self._unit = unit
+        self._done = 0
+        self._shown = 0.0
+        self._live = sys.stderr.isatty()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def advance(self, by: int = 1) -> None:
+        """`by` more are done."""
+        self._done += by
+        if self._live and time.monotonic() - self._shown > 0.5:
+            self._shown = time.monotonic()
+            sys.stderr.write(f"\r\x1b[K{self._text()}")
+            sys.stderr.flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            sys.stderr.write("\r\x1b[K")
+        note(self._text())
+
+    def _text(self) -> str:
+        share = f" of {_amount(self._total, self._unit)}" if self._total else ""
+        return f"{self._what}: {_amount(self._done, self._unit)}{share}"
+
+
+def _amount(number: int, unit: str) -> str:
+    if unit != "bytes":
+        return f"{number} {unit}".strip()
+    return size(number)
+
+
+def size(octets: int) -> str:
+    """A number of bytes for people."""
+    amount = float(octets)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

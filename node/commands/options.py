@@ -1,0 +1,24 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_dir(parser: argparse.ArgumentParser) -> None:
+    """`--dir DIR`, which every command has."""
+    parser.add_argument(
+        "--dir", type=Path, default=Path(), metavar="DIR", help="folder of the node; default: the current folder"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser, what: str) -> None:
+    """`--json`: the same data for programs."""
+    parser.add_argument("--json", action="store_true", help=f"print {what} as one JSON object and nothing else")
+
+
+def root(args: argparse.Namespace) -> Path:
+    """The node's folder as an absolute path."""
+    found: Path = args.dir.expanduser().resolve()
+    return found
