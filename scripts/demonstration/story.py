@@ -1,0 +1,59 @@
+"""The story of one patient, told through the command line: documents in at three places, found and fetched from one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from scripts.demo_content.story import INSTITUTIONS, write
+from scripts.demonstration.federation import Federation, Node
+from scripts.demonstration.processes import CommandFailed, together, xdsnode
+
+PATIENT = "DEMO-1"
+
+
+def submit(federation: Federation) -> None:
+    """Make the patient known everywhere and share every institution's documents, once."""
+    folders = [str(node.folder) for node in federation.nodes]
+    together([["patient", "add", PATIENT, "--dir", folder] for folder in folders])
+    commands = []
+    for node, institution in zip(federation.nodes, INSTITUTIONS, strict=True):
+        paths = write(institution, federation.kept / "documents" / f"node{node.number}")
+        commands.append(["submit", "--dir", str(node.folder), "--patient", PATIENT, *map(str, paths)])
+    for node, said in zip(federation.nodes, together(commands), strict=True):
+        print(f"{node.name} shared:")
+        print(_indented(said.out))
+
+
+def find(node: Node) -> int:
+    """Ask one institution for everything that any of them has; prints it and returns how many documents."""
+    said = xdsnode("find", "--dir", str(node.folder), "--patient", PATIENT)
+    print(f"\nEverything that is known of the patient, asked at {node.name}:")
+    print(_indented(said.out))
+    return len(json.loads(xdsnode("find", "--dir", str(node.folder), "--patient", PATIENT, "--json").out)["documents"])
+
+
+def fetch(node: Node, federation: Federation) -> tuple[int, Path]:
+    """Fetch all of it through that one institution, and compare with what was shared.
+
+    Raises:
+        CommandFailed: a document is missing or not the same, byte for byte.
+    """
+    output = federation.kept / "fetched"
+    shutil.rmtree(output, ignore_errors=True)
+    xdsnode("fetch", "--dir", str(node.folder), "--patient", PATIENT, "--output", str(output))
+    shared = _digests(federation.kept / "documents")
+    missing = shared - _digests(output)
+    if missing:
+        raise CommandFailed(f"{len(missing)} of {len(shared)} documents did not come back identical")
+    return len(shared), output
+
+
+def _digests(folder: Path) -> set[str]:
+    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+
+
+def _indented(text: str) -> str:
+    return "\n".join("  " + line for line in text.rstrip().splitlines())
