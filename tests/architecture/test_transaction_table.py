@@ -1,0 +1,53 @@
+"""One table of transactions, complete: a row for each module in node/iti and a module for each row; README is fresh."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from node.bindings import Transaction
+from node.transactions import BY_ACTION, BY_PATH, TRANSACTIONS
+from scripts import describe_transactions
+from tests.architecture.sources import ROOT
+
+each_row = pytest.mark.parametrize("row", TRANSACTIONS, ids=lambda row: row.id)
+
+
+def _module(row: Transaction) -> str:
+    return inspect.getmodule(row.handle).__name__
+
+
+def test_every_module_has_a_row_and_every_row_a_module() -> None:
+    modules = {f"node.iti.{path.stem}" for path in (ROOT / "node" / "iti").glob("iti*.py")}
+    assert modules == {_module(row) for row in TRANSACTIONS}
+
+
+@each_row
+def test_the_handler_is_named_after_the_transaction(row: Transaction) -> None:
+    number = row.id.removeprefix("ITI-")
+    assert _module(row) == f"node.iti.iti{number}_{row.handle.__name__}"
+    words = re.sub(r"-b$", "", row.name).lower().replace(" ", "_")
+    assert row.handle.__name__ == words
+    assert row.spec == f"ITI TF-2: 3.{number}"
+
+
+@each_row
+def test_a_row_says_everything_that_others_read(row: Transaction) -> None:
+    assert row.binding.path == f"/{row.id.lower()}"
+    assert row.binding.action.startswith("urn:ihe:iti:")
+    assert row.binding.response_action == row.binding.action + "Response"
+    assert row.roles
+    assert row.audit.event
+    assert row.error in ("XDSRegistryError", "XDSRepositoryError")
+    assert row.busy == row.error.removesuffix("Error") + "Busy"
+
+
+def test_rows_do_not_shadow_each_other() -> None:
+    assert len(BY_ACTION) == len(BY_PATH) == len(TRANSACTIONS) == len({row.id for row in TRANSACTIONS})
+
+
+def test_the_readme_shows_the_table_as_it_is() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert describe_transactions.refreshed(text) == text, "run: python scripts/describe_transactions.py --write"
