@@ -30,7 +30,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         "foreign_keys=ON",
         "secure_delete=ON",  # what is erased must not stay in free pages
         "busy_timeout=5000",
-        "cache_size=-65536",
+        "cache_size=-32768",
         f"journal_size_limit={_WAL_LIMIT}",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -42,7 +42,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
     )
-    for pragma in ("query_only=ON", "busy_timeout=5000", "cache_size=-65536", "mmap_size=268435456"):
+    for pragma in ("query_only=ON", "busy_timeout=5000", "cache_size=-32768"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
