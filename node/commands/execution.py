@@ -1,0 +1,54 @@
+"""How a command reaches the one writer: through the running node, or by itself under the node's lock."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from node import control
+from node.config import Config
+from node.faults import unreachable
+from node.lock import Locked, exclusive
+
+_WAIT_SECONDS: Final = 15.0
+_PAUSE_SECONDS: Final = 0.1
+
+
+def execute(config: Config, command: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Carry out one operation of `node.operations` and give its result.
+
+    A node that is just starting, or another command that holds the lock, is waited for.
+
+    Raises:
+        Faults: refused, or nobody could carry it out.
+    """
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            return control.call(config.folder.socket, command, arguments)
+        except (ConnectionError, FileNotFoundError):
+            pass
+        try:
+            with exclusive(config.folder):
+                return asyncio.run(_alone(config, command, arguments))
+        except Locked as held:
+            if time.monotonic() > deadline:
+                raise unreachable(
+                    "node.busy",
+                    str(config.folder.lock),
+                    held.faults[0].cause,
+                    "try again; when no xdsnode process runs any more, look at the node's log",
+                ) from None
+        time.sleep(_PAUSE_SECONDS)
+
+
+async def _alone(config: Config, command: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    # The whole node is imported only where no running one can be asked.
+    from node.operations import execute as operate  # noqa: PLC0415
+    from node.services import open_services  # noqa: PLC0415
+
+    async with open_services(config) as services:
+        return await operate(services, command, arguments, control.operator_name(os.geteuid()))

@@ -1,0 +1,70 @@
+"""THE TABLE of what the command line can have the node do; the same functions run in the node and without one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from node.administration import patients
+from node.administration.orders import Order, Result
+from node.faults import Faults, misused, refused
+from registry.errors import XdsErrors
+from registry.patients.identity import PatientIdentityError, Refusal
+from trust.errors import BadCertificate, LedgerBroken, LedgerBusy, StorageFailed, TrustError
+
+if TYPE_CHECKING:
+    from node.services import Services
+
+Operation = Callable[[Order], Awaitable[Result]]
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "patient add": patients.add,
+    "patient list": patients.find_all,
+    "patient show": patients.show,
+    "patient merge": patients.merge,
+    "patient unmerge": patients.unmerge,
+}
+
+# What to do about an error of the lower packages: its code here, and the next step.
+_NEXT_STEPS: Final[tuple[tuple[type[Exception], str, str], ...]] = (
+    (BadCertificate, "certificate", "have a new certificate issued, or correct the file"),
+    (LedgerBroken, "ledger.broken", "stop the node, keep its folder as it is, and run: xdsnode audit verify"),
+    (LedgerBusy, "node.busy", "try again in a moment"),
+    (StorageFailed, "storage.failed", "look at disk space and the disk's health: xdsnode check"),
+    (TrustError, "trust", "correct what the cause names"),
+    (XdsErrors, "registry", "correct what the cause names"),
+    (LookupError, "unknown", "look for the right id, e.g. with: xdsnode find --patient ID"),
+)
+_PATIENT_STEPS: Final = {
+    Refusal.NOT_AN_IDENTIFIER: "write ID, or ID^^^&OID&ISO in quotes",
+    Refusal.OTHER_AUTHORITY: "use an identifier of this node's assigning authority: xdsnode endpoints",
+    Refusal.UNKNOWN: "make it known first: xdsnode patient add ID",
+    Refusal.UNKNOWN_SURVIVOR: "make it known first: xdsnode patient add ID",
+    Refusal.UNKNOWN_SUBSUMED: "make it known first: xdsnode patient add ID",
+    Refusal.SURVIVOR_SUBSUMED: "name the patient that it was merged into: xdsnode patient show ID",
+}
+
+
+async def execute(services: Services, command: str, arguments: Mapping[str, Any], operator: str) -> Result:
+    """Carry out one operation.
+
+    Raises:
+        Faults: it is refused; nothing of it took effect.
+    """
+    operation = OPERATIONS.get(command)
+    if operation is None:
+        raise misused("command.unknown", command, "this node has no such command", "xdsnode --help")
+    try:
+        return await operation(Order(services=services, command=command, arguments=arguments, operator=operator))
+    except PatientIdentityError as problem:
+        step = _PATIENT_STEPS.get(problem.reason, "look at both patients: xdsnode patient show ID")
+        raise refused(f"patient.{problem.reason.name.lower().replace('_', '-')}", command, str(problem), step) from None
+    except tuple(kind for kind, _, _ in _NEXT_STEPS) as problem:
+        raise _fault(command, problem) from problem
+
+
+def _fault(command: str, problem: Exception) -> Faults:
+    code, step = next((code, step) for kind, code, step in _NEXT_STEPS if isinstance(problem, kind))
+    if isinstance(problem, XdsErrors):
+        code = str(problem.errors[0].code)
+    return refused(code, command, str(problem) or type(problem).__name__, step)
