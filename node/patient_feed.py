@@ -1,0 +1,180 @@
+"""ITI-8 Patient Identity Feed and the add, revise and merge of ITI-30: one HL7 v2 message -> its acknowledgement.
+
+AA is sent when the change and its audit record are durable, and only then. A message that is sent again (the sender did
+not see its acknowledgement) gets the same answer without being carried out twice.
+Source: ITI TF-2: 3.8, 3.30.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from node.records import instant, participants, patient_object, subject
+from registry.patients.hl7v2 import MessageRefused, PatientIdentityChange, acknowledge, read, refuse
+from registry.patients.identity import PatientIdentityError, Refusal
+from registry.store.patients import PatientDirectory
+from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Kind, NewRecord, Outcome
+
+if TYPE_CHECKING:
+    from trust.ledger.sequencer import Sequencer
+
+log = logging.getLogger("node.patient_feed")
+
+_REMEMBERED: Final = 10_000
+_PLACES: Final = {Refusal.UNKNOWN_SUBSUMED: "MRG^1^1^1^1", Refusal.ALREADY_SUBSUMED: "MRG^1^1^1^1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedContext:
+    """What the feed needs of the node."""
+
+    sequencer: Sequencer
+    assigning_authority: str
+    endpoint: str  # how records name this end, e.g. mllp://localhost:8002
+    clock: Callable[[], datetime]
+    new_uuid: Callable[[], str]
+
+
+class PatientFeed:
+    """Handles the messages of the MLLP listener."""
+
+    def __init__(self, context: FeedContext) -> None:
+        self._context = context
+        self._answered: OrderedDict[bytes, bytes] = OrderedDict()
+
+    async def handle(self, message: bytes, address: str) -> bytes:
+        """Carry out one message and give its acknowledgement; never raises for what a sender can cause."""
+        key = sha256(message).digest()
+        if key in self._answered:
+            return self._answered[key]
+        control_id = self._context.new_uuid()[-20:]
+        now = self._context.clock()
+        stamp = f"{now:%Y%m%d%H%M%S}"
+        try:
+            change = read(message, authority=self._context.assigning_authority)
+        except MessageRefused as refusal:
+            await self._refused(refusal, address, now)
+            return refuse(refusal, now=stamp, control_id=control_id)
+        try:
+            text = await self._apply(change, address, now)
+        except PatientIdentityError as problem:
+            place = _PLACES.get(problem.reason, "PID^1^3^1^1")
+            # The identifier itself stays out of the text: acknowledgements end up in other systems' logs.
+            refusal = MessageRefused("AE", 204, place, str(problem.reason), change.header)
+            await self._refused(refusal, address, now)
+            return refuse(refusal, now=stamp, control_id=control_id)
+        except Exception:  # whatever happens to a message is its acknowledgement
+            incident = self._context.new_uuid()
+            log.exception("patient feed failed", extra={"incident": incident, "address": address})
+            text = f"internal error, incident {incident}; send it again later"
+            refusal = MessageRefused("AR", 207, "MSH", text, change.header)
+            return refuse(refusal, now=stamp, control_id=control_id)
+        answer = acknowledge(change.header, now=stamp, control_id=control_id, text=text)
+        self._remember(key, answer)
+        return answer
+
+    async def _apply(self, change: PatientIdentityChange, address: str, now: datetime) -> str:
+        """Carry the change out; returns what the acknowledgement says beside AA."""
+        stamp = f"{now:%Y%m%d%H%M%S}"
+        records = self._records(change, address, now)
+
+        def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+            directory = PatientDirectory(connection, self._context.assigning_authority)
+            if change.kind == "add":
+                directory.add(change.patient, stamp)
+            elif change.kind == "merge":
+                directory.merge(change.patient, change.prior, stamp)
+            return None, records
+
+        await self._context.sequencer.transact(work)
+        if change.kind == "none":
+            log.warning("patient feed: no identifier of our assigning authority", extra={"address": address})
+            return f"no identifier of {self._context.assigning_authority}; nothing was stored"
+        return ""
+
+    def _records(self, change: PatientIdentityChange, address: str, now: datetime) -> list[NewRecord]:
+        """C for an addition, U for a revision; a merge deletes the subsumed one and updates the surviving one."""
+        facts = {
+            "add": [(Action.CREATE, change.patient)],
+            "revise": [(Action.UPDATE, change.patient)],
+            "merge": [(Action.DELETE, change.prior), (Action.UPDATE, change.patient)],
+            "none": [(Action.UPDATE, "")],
+        }[change.kind]
+        return [self._record(change, action, patient, address, now) for action, patient in facts]
+
+    def _record(
+        self, change: PatientIdentityChange, action: Action, patient: str, address: str, now: datetime
+    ) -> NewRecord:
+        objects = (_with_message_id(patient, change.message_id),) if patient else ()
+        event = self._event(change.sender, address, now, _transaction(change), action, objects)
+        return NewRecord(kind=Kind.LOCAL, time=event.time, event=event, subject=subject(patient))
+
+    async def _refused(self, refusal: MessageRefused, address: str, now: datetime) -> None:
+        """A refused message is on record too; when that fails, the refusal still stands."""
+        log.info(
+            "patient feed: message refused",
+            extra={"address": address, "code": f"{refusal.code} {refusal.condition}", "reason": refusal.location},
+        )
+        sender = f"{refusal.header.sending_facility}|{refusal.header.sending_application}"
+        type_ = Coded("ITI-8", "IHE Transactions", "Patient Identity Feed")
+        text = f"{refusal.code} {refusal.condition} {refusal.location}"
+        event = self._event(sender, address, now, type_, Action.CREATE, (), outcome=Outcome.SERIOUS, outcome_text=text)
+        try:
+            await self._context.sequencer.record([NewRecord(kind=Kind.LOCAL, time=event.time, event=event)])
+        except Exception:  # the ledger's own trouble raises its alarm elsewhere
+            log.exception("patient feed: refusal not recorded", extra={"address": address})
+
+    def _event(
+        self,
+        sender: str,
+        address: str,
+        now: datetime,
+        type_: Coded,
+        action: Action,
+        objects: tuple[AuditedObject, ...],
+        *,
+        outcome: Outcome = Outcome.SUCCESS,
+        outcome_text: str = "",
+    ) -> AuditEvent:
+        return AuditEvent(
+            id=EventId.PATIENT_RECORD,
+            action=action,
+            outcome=outcome,
+            outcome_text=outcome_text,
+            time=instant(now),
+            type=type_,
+            participants=participants(
+                source=sender, source_address=address, destination=self._context.endpoint, destination_address=""
+            ),
+            objects=objects,
+            patient=objects[0].id if objects else "",
+        )
+
+    def _remember(self, key: bytes, answer: bytes) -> None:
+        self._answered[key] = answer
+        if len(self._answered) > _REMEMBERED:
+            self._answered.popitem(last=False)
+
+
+def _transaction(change: PatientIdentityChange) -> Coded:
+    if change.header.version >= "2.5":
+        return Coded("ITI-30", "IHE Transactions", "Patient Identity Management")
+    return Coded("ITI-8", "IHE Transactions", "Patient Identity Feed")
+
+
+def _with_message_id(patient: str, message_id: str) -> AuditedObject:
+    plain = patient_object(patient)
+    return AuditedObject(
+        id=plain.id,
+        type_code=plain.type_code,
+        role=plain.role,
+        id_type=plain.id_type,
+        details=(("MSH-10", message_id),),
+    )
