@@ -20,7 +20,7 @@ from node.records import instant, participants, patient_object, subject
 from registry.patients.hl7v2 import MessageRefused, PatientIdentityChange, acknowledge, read, refuse
 from registry.patients.identity import PatientIdentityError, Refusal
 from registry.store.patients import PatientDirectory
-from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Kind, NewRecord, Outcome
+from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Kind, NewRecord, Outcome, Participant
 
 if TYPE_CHECKING:
     from trust.ledger.sequencer import Sequencer
@@ -113,7 +113,7 @@ class PatientFeed:
         self, change: PatientIdentityChange, action: Action, patient: str, address: str, now: datetime
     ) -> NewRecord:
         objects = (_with_message_id(patient, change.message_id),) if patient else ()
-        event = self._event(change.sender, address, now, _transaction(change), action, objects)
+        event = self._event(self._ends(change.sender, address), now, _transaction(change), action, objects)
         return NewRecord(kind=Kind.LOCAL, time=event.time, event=event, subject=subject(patient))
 
     async def _refused(self, refusal: MessageRefused, address: str, now: datetime) -> None:
@@ -133,8 +133,7 @@ class PatientFeed:
 
     def _event(
         self,
-        sender: str,
-        address: str,
+        ends: tuple[Participant, ...],
         now: datetime,
         type_: Coded,
         action: Action,
@@ -150,11 +149,14 @@ class PatientFeed:
             outcome_text=outcome_text,
             time=instant(now),
             type=type_,
-            participants=participants(
-                source=sender, source_address=address, destination=self._context.endpoint, destination_address=""
-            ),
+            participants=ends,
             objects=objects,
             patient=objects[0].id if objects else "",
+        )
+
+    def _ends(self, sender: str, address: str) -> tuple[Participant, ...]:
+        return participants(
+            source=sender, source_address=address, destination=self._context.endpoint, destination_address=""
         )
 
     def _remember(self, key: bytes, answer: bytes) -> None:
