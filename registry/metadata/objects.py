@@ -24,6 +24,10 @@ IS_SNAPSHOT_OF = "urn:ihe:iti:2010:AssociationType:IsSnapshotOf"
 ORIGINAL = "Original"
 REFERENCE = "Reference"
 
+# The ids of an object's rim:ExternalIdentifiers and of its node rim:Classification, as (scheme or node, id).
+# They mean nothing, but they are returned, so they are kept (ITI TF-2: 3.42.4.1.3.7).
+PartIds = tuple[tuple[str, str], ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalizedString:
@@ -107,6 +111,7 @@ class DocumentEntry:
     document_availability: tuple[str, ...] = ()
     limited_metadata: bool = False
     extra: tuple[Slot, ...] = ()  # every slot the standard does not name, in order
+    part_ids: PartIds = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +134,7 @@ class SubmissionSet:
     intended_recipient: tuple[str, ...] = ()
     limited_metadata: bool = False
     extra: tuple[Slot, ...] = ()
+    part_ids: PartIds = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +154,7 @@ class Folder:
     last_update_time: tuple[str, ...] = ()
     limited_metadata: bool = False
     extra: tuple[Slot, ...] = ()
+    part_ids: PartIds = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
