@@ -1,0 +1,301 @@
+"""What can be wrong with a node that is visible from its files: each finding with its next step (`check`, `status`).
+
+Every check looks, none changes anything; a check that cannot look says so as a finding.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+
+from node import database
+from node.config import Config
+from node.migrations import REVISIONS
+
+ALARM_DAYS: Final = 30
+_TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
+
+
+class Level(StrEnum):
+    """How much a finding matters."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Level
+    subject: str
+    what: str
+    next_step: str = ""
+
+
+Check = Callable[[Config, datetime], Iterator[Finding]]
+
+
+def examine(config: Config, now: datetime, checks: tuple[Check, ...]) -> list[Finding]:
+    """Every finding of every check. A check that fails itself is a finding too."""
+    findings: list[Finding] = []
+    for check in checks:
+        try:
+            findings += check(config, now)
+        except (OSError, ValueError, sqlite3.Error) as problem:
+            place = getattr(problem, "filename", None) or config.root
+            findings.append(Finding(Level.FAIL, check.__name__, f"{place}: {problem}", "make it readable and correct"))
+    return findings
+
+
+def purpose(config: Config, _now: datetime) -> Iterator[Finding]:
+    """What this node may be used for."""
+    if config.node.development:
+        yield Finding(
+            Level.WARN,
+            "purpose",
+            "a development node: its CA is for trials, it takes any code, everybody on this machine may feed patients",
+            "never for real patients; make a real node with xdsnode init without --dev",
+        )
+    yield Finding(
+        Level.WARN,
+        "purpose",
+        "users, roles and consent are not checked yet; a peer gets what its clearance allows",
+        "not for real patients until they are",
+    )
+
+
+def own_certificate(config: Config, now: datetime) -> Iterator[Finding]:
+    """The node's certificate: there, not ending soon, for the right name."""
+    folder = config.folder
+    if not folder.tls_chain.exists():
+        yield Finding(
+            Level.FAIL,
+            "certificate",
+            f"there is no {folder.tls_chain}",
+            f"give {folder.tls_request} to your certificate authority; save the certificate, then its chain, there",
+        )
+        return
+    certificate = x509.load_pem_x509_certificates(folder.tls_chain.read_bytes())[0]
+    yield lifetime("certificate", certificate, now, "have it renewed: the request is in the keys folder")
+    names = _names(certificate)
+    if config.node.host not in names:
+        yield Finding(
+            Level.FAIL,
+            "certificate",
+            f"it is for {', '.join(sorted(names)) or 'no name'}, the node is reached as {config.node.host}",
+            "have a certificate issued for this name, or correct [node] host",
+        )
+
+
+def trust_anchors(config: Config, now: datetime) -> Iterator[Finding]:
+    """The CAs whose certificates are accepted, and the lists of withdrawn ones."""
+    folder = config.folder
+    if not folder.trust.exists():
+        yield Finding(
+            Level.FAIL,
+            "trusted CAs",
+            f"there is no {folder.trust}",
+            "save the certificate of the federation's CA there (PEM); ask the federation for it",
+        )
+        return
+    anchors = x509.load_pem_x509_certificates(folder.trust.read_bytes())
+    for anchor in anchors:
+        yield lifetime(f"trusted CA {common_name(anchor)}", anchor, now, "ask the federation for its new CA")
+    for path in config.crl_files:
+        yield from _revocation_list(path, now, config.tls.crl_grace_hours)
+
+
+def _revocation_list(path: Path, now: datetime, grace_hours: int) -> Iterator[Finding]:
+    if not path.exists():
+        yield Finding(Level.FAIL, "revocation list", f"there is no {path}", "fetch it from the CA that issues it")
+        return
+    until = x509.load_pem_x509_crl(path.read_bytes()).next_update_utc
+    if until is not None and until < now:
+        late = (now - until).total_seconds() / 3600
+        level = Level.WARN if late <= grace_hours else Level.FAIL
+        yield Finding(
+            level, "revocation list", f"{path} ended {late:.0f} hours ago", "fetch the current one from its CA"
+        )
+    else:
+        yield Finding(Level.OK, "revocation list", f"{path} is current")
+
+
+def key_files(config: Config, _now: datetime) -> Iterator[Finding]:
+    """Private keys can be read by the node's user alone."""
+    folder = config.folder
+    if not folder.keys.is_dir():
+        yield Finding(
+            Level.FAIL, "keys", f"there is no {folder.keys}", "put the keys back, or restore a backup with keys"
+        )
+        return
+    loose = [
+        path
+        for path in (folder.keys, *sorted(folder.keys.rglob("*")))
+        if (path.is_dir() or path.suffix == ".key") and stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]
+    for path in loose:
+        mode = "0700" if path.is_dir() else "0400"
+        yield Finding(Level.FAIL, "keys", f"{path} can be read by other users", f"chmod {mode} {path}")
+    needed = (folder.tls_key, folder.blob_key, folder.ledger_key, folder.subject_key)
+    for path in (path for path in needed if not path.exists()):
+        yield Finding(Level.FAIL, "keys", f"there is no {path}", "put it back; without it the node cannot start")
+    if not loose and all(path.exists() for path in needed):
+        yield Finding(Level.OK, "keys", "there, and readable by the node's user only")
+
+
+def disk(config: Config, _now: datetime) -> Iterator[Finding]:
+    """Free space where documents and the database lie."""
+    least = config.repository.min_free_bytes
+    for place in {_existing(config.folder.blobs), _existing(config.folder.data)}:
+        free = shutil.disk_usage(place).free
+        text = f"{free / 1e9:.1f} GB free at {place}"
+        if free < least:
+            yield Finding(
+                Level.FAIL,
+                "disk",
+                f"{text}: below {least / 1e9:.1f} GB nothing new is accepted",
+                "make room, or add space",
+            )
+        elif free < 5 * least:
+            yield Finding(Level.WARN, "disk", text, f"plan for more: at {least / 1e9:.1f} GB nothing new is accepted")
+        else:
+            yield Finding(Level.OK, "disk", text)
+
+
+def storage(config: Config, _now: datetime) -> Iterator[Finding]:
+    """SQLite and the schema of the database."""
+    if sqlite3.sqlite_version_info < database.SAFE_SQLITE:
+        yield Finding(
+            Level.WARN,
+            "SQLite",
+            f"version {sqlite3.sqlite_version} can lose data when two processes write; here only one can",
+            "nothing now; take a Python with SQLite 3.51.3 or newer when there is one",
+        )
+    found = database.revision(config.folder.database)
+    if found is None:
+        yield Finding(Level.WARN, "database", "there is none yet", "it is made when the node starts: xdsnode serve")
+    elif found not in REVISIONS:
+        yield Finding(Level.FAIL, "database", f"schema {found} is of a newer program", "start the newer program again")
+    elif found != REVISIONS[-1]:
+        yield Finding(
+            Level.WARN, "database", f"schema {found}", "it is brought up to date at the next start; make a backup"
+        )
+    else:
+        yield Finding(Level.OK, "database", f"schema {found}")
+
+
+def clock(config: Config, now: datetime) -> Iterator[Finding]:
+    """Whether this machine's clock can be believed: records and certificates depend on it."""
+    if not _synchronised():
+        yield Finding(
+            Level.WARN, "clock", "this machine's clock is not synchronised", "switch on systemd-timesyncd or chrony"
+        )
+    newest = max((path.stat().st_mtime for path in _traces(config)), default=0.0)
+    if newest > now.timestamp() + 60:
+        behind = (newest - now.timestamp()) / 60
+        yield Finding(
+            Level.FAIL,
+            "clock",
+            f"it is {behind:.0f} minutes behind what this node wrote last",
+            "correct the clock before the node goes on: times in records would be wrong",
+        )
+    elif _synchronised():
+        yield Finding(Level.OK, "clock", f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def audit(config: Config, _now: datetime) -> Iterator[Finding]:
+    """The audit ledger's head and where it is kept."""
+    folder = config.folder
+    if not folder.head.exists():
+        fresh = not folder.audit.exists()
+        yield Finding(
+            Level.WARN if fresh else Level.FAIL,
+            "audit log",
+            "it has no head yet" if fresh else f"its head {folder.head} is missing: a rollback could not be seen",
+            "it is made when the node starts" if fresh else "put the file back; then: xdsnode audit verify",
+        )
+        return
+    if folder.head.stat().st_dev == _existing(folder.data).stat().st_dev:
+        yield Finding(
+            Level.WARN,
+            "audit log",
+            "its head lies on the same disk as the database: restoring that disk from an old copy would go unseen",
+            "put it on another disk: [audit] head_path in node.toml",
+        )
+    else:
+        yield Finding(Level.OK, "audit log", f"head {folder.head}")
+
+
+FILES: Final[tuple[Check, ...]] = (
+    purpose,
+    own_certificate,
+    trust_anchors,
+    key_files,
+    disk,
+    storage,
+    clock,
+    audit,
+)
+
+
+def lifetime(subject: str, certificate: x509.Certificate, now: datetime, next_step: str) -> Finding:
+    """How long a certificate still counts; an alarm in its last days."""
+    days = (certificate.not_valid_after_utc - now).total_seconds() / 86_400
+    until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+    if certificate.not_valid_before_utc > now:
+        return Finding(Level.FAIL, subject, f"not valid before {certificate.not_valid_before_utc:%Y-%m-%d}", next_step)
+    if days < 0:
+        return Finding(Level.FAIL, subject, f"ended on {until}", next_step)
+    if days < ALARM_DAYS:
+        return Finding(Level.WARN, subject, f"ends on {until}, in {days:.0f} days", next_step)
+    return Finding(Level.OK, subject, f"valid until {until}, {days:.0f} days")
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """The name of a certificate's subject for people."""
+    found = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(found[0].value) if found else certificate.subject.rfc4514_string()
+
+
+def _names(certificate: x509.Certificate) -> set[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set()
+    return {str(name) for name in names.get_values_for_type(x509.DNSName)} | {
+        str(address) for address in names.get_values_for_type(x509.IPAddress)
+    }
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _traces(config: Config) -> Iterator[Path]:
+    """Files whose time of change is that of the node's latest work."""
+    for path in (config.folder.database, config.folder.head, config.folder.database.with_name("node.db-wal")):
+        if path.exists():
+            yield path
+
+
+def _synchronised() -> bool:
+    """Whether the kernel believes its clock (adjtimex); a system that cannot say counts as synchronised."""
+    if os.uname().sysname != "Linux":
+        return True
+    libc = ctypes.CDLL(None)
+    return int(libc.adjtimex(ctypes.create_string_buffer(512))) != _TIME_ERROR
