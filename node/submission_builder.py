@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
+from uuid import UUID
 
 from node.cda_header import FORMAT_CODES, CdaHeader, escaped
 from node.cda_header import NATIONAL_IDS as _NATIONAL_IDS
@@ -125,7 +126,7 @@ def build(facts: FileFacts, wishes: Wishes, source: Source, *, now: str, new_uui
         wishes: what was asked for.
         source: who submits.
         now: submission time, DTM with seconds.
-        new_uuid: 128 random bits of a UUID as an integer; ids are made under 2.25.
+        new_uuid: the 128 bits of a random UUID as an integer.
     """
     entry = document_entry(facts, wishes, source, new_uuid=new_uuid)
     submission_set = SubmissionSet(
@@ -137,7 +138,7 @@ def build(facts: FileFacts, wishes: Wishes, source: Source, *, now: str, new_uui
         authors=(_own_author(source),),
         submission_time=(now,),
     )
-    folders, associations = _folder(wishes, source, new_uuid)
+    folders, associations = _folder(entry, wishes, source, new_uuid)
     if wishes.replaces:
         associations.append(
             Association(entry_uuid="Replaces01", association_type=RPLC, source=entry.entry_uuid, target=wishes.replaces)
@@ -157,7 +158,8 @@ def document_entry(facts: FileFacts, wishes: Wishes, source: Source, *, new_uuid
     type_code = _accepted(source, "typeCode", header.type_code, defaults.type_code)
     title = wishes.title or header.title or PurePath(facts.name).stem[:128]
     return DocumentEntry(
-        entry_uuid="Document01",
+        # A UUID of our own instead of a symbolic id: the answer does not tell what the registry would assign.
+        entry_uuid=f"urn:uuid:{UUID(int=new_uuid())}",
         mime_type=facts.mime_type,
         patient_id=wishes.patient,
         unique_id=_unique_id(header, wishes, new_uuid),
@@ -227,12 +229,12 @@ def _own_author(source: Source) -> Author:
 
 
 def _folder(
-    wishes: Wishes, source: Source, new_uuid: Callable[[], int]
+    entry: DocumentEntry, wishes: Wishes, source: Source, new_uuid: Callable[[], int]
 ) -> tuple[tuple[Folder, ...], list[Association]]:
     """The folder that the document goes into: new, or one the registry has (ITI TF-3: 4.2.1.3)."""
     if not wishes.folder_title:
         return (), []
-    inside = _member(wishes.folder or "Folder01", "Document01", "InFolder01", status=False)
+    inside = _member(wishes.folder or "Folder01", entry.entry_uuid, "InFolder01", status=False)
     associations = [inside, _member("SubmissionSet01", inside.entry_uuid, "Contains02", status=False)]
     if wishes.folder:
         return (), associations

@@ -1,7 +1,7 @@
 """Look for everything that is missing or wrong, with the next step for each.
 
-OK is good, WARN wants attention before it becomes a fault, FAIL stops the node or part of it. Nothing is changed; the node
-may be running or not.
+OK is good, WARN wants attention before it becomes a fault, FAIL stops the node or part of it. Nothing is changed; it does
+not matter whether the node runs.
 """
 
 from __future__ import annotations

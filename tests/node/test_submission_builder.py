@@ -33,6 +33,7 @@ def made(facts: FileFacts = FACTS, wishes: Wishes | None = None, by: Source | No
 def test_a_plain_file_has_every_required_attribute() -> None:
     submission = made()
     (entry,) = submission.documents
+    assert entry.entry_uuid == "urn:uuid:00000000-0000-0000-0000-000000000064"
     assert entry.title[0].value == "Brief 3"
     assert (entry.mime_type, entry.size, entry.hash) == ("application/pdf", ("7",), ("a" * 40,))
     assert entry.creation_time == ("20240229101500",)
@@ -66,7 +67,7 @@ def test_a_header_wins_over_the_file_and_the_configuration() -> None:
     assert entry.format_codes[0].code == "urn:ihe:pcc:xds-ms:2007"
     assert (entry.creation_time, entry.language_code) == (("2020",), ("fr-CA",))
     assert entry.source_patient_id == ("L9^^^&2.999.77&ISO",)
-    assert entry.unique_id == "2.25.100"
+    assert entry.unique_id == "2.25.101"
     assert entry.reference_id_list == header.reference_ids
     assert entry.authors == header.authors
 
@@ -89,7 +90,7 @@ def test_codes_that_the_domain_does_not_accept_fall_back() -> None:
     [
         pytest.param({"unique_id": "2.999.7"}, "2.999.7", id="given"),
         pytest.param({"unique_id_from_cda": True}, "1.2^x", id="from the CDA"),
-        pytest.param({}, "2.25.100", id="fresh"),
+        pytest.param({}, "2.25.101", id="fresh"),
     ],
 )
 def test_unique_id(wishes: dict, expected: str) -> None:
@@ -100,7 +101,7 @@ def test_unique_id(wishes: dict, expected: str) -> None:
 def test_replacement() -> None:
     submission = made(wishes=Wishes(patient=PATIENT, replaces="urn:uuid:1"))
     found = [(item.source, item.target) for item in submission.associations if item.association_type == RPLC]
-    assert found == [("Document01", "urn:uuid:1")]
+    assert found == [(submission.documents[0].entry_uuid, "urn:uuid:1")]
 
 
 @pytest.mark.parametrize("existing", ["", "urn:uuid:f"])
@@ -109,7 +110,7 @@ def test_folder(existing: str) -> None:
     assert [folder.title[0].value for folder in submission.folders] == ([] if existing else ["Knee"])
     folder = existing or "Folder01"
     members = {(item.source, item.target): item for item in submission.associations}
-    inside = members[folder, "Document01"]
+    inside = members[folder, submission.documents[0].entry_uuid]
     assert ("SubmissionSet01", inside.entry_uuid) in members
     assert (("SubmissionSet01", folder) in members) is not bool(existing)
 
