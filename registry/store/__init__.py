@@ -1,0 +1,1 @@
+"""The registry's tables and everything that knows SQL."""

@@ -1,0 +1,191 @@
+"""The Document Registry actor: registers submissions, answers stored queries (ITI TF-2: 3.18, 3.42, 3.61).
+
+Its verbs are synchronous and run on the connection they are given; transactions begin and end outside. Who may see
+what is found is not asked here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from registry import lifecycle
+from registry.ebrim.messages import AdhocQuery
+from registry.errors import RegistryError, Severity, UnknownPatientId, XdsErrors
+from registry.lifecycle import Referred
+from registry.metadata.affinity_domain import AffinityDomain
+from registry.metadata.identifiers import assign_ids
+from registry.metadata.objects import DocumentEntry
+from registry.metadata.rules import violations
+from registry.metadata.submission import Submission
+from registry.patients.identity import identifier_refusal
+from registry.queries.criteria import criteria
+from registry.store import documents as stored_documents
+from registry.store.codes import CodeBook
+from registry.store.conditions import prepare
+from registry.store.documents import UnknownDocument
+from registry.store.found import Found, FoundObject, RegisteredDocument
+from registry.store.patients import PatientDirectory
+from registry.store.references import References
+from registry.store.search import Search
+from registry.store.submissions import write
+
+__all__ = [
+    "DocumentRegistry",
+    "Found",
+    "FoundObject",
+    "Registered",
+    "RegisteredDocument",
+    "RegistrySettings",
+    "UnknownDocument",
+]
+
+Transaction = Literal["ITI-41", "ITI-42", "ITI-61"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySettings:
+    """What an affinity domain decides.
+
+    Without `known_patients_required` (development) a patient of the domain becomes known with its first submission.
+    """
+
+    home_community_id: str  # urn:oid:…
+    assigning_authority: str  # bare OID
+    max_results: int
+    known_patients_required: bool = True
+    unknown_patient_is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """What became of a submission. `entry_uuids` leads from each submitted id to the registered one."""
+
+    warnings: tuple[RegistryError, ...]
+    patient_id: str
+    submission_set_unique_id: str
+    entry_uuids: dict[str, str]
+    documents: tuple[DocumentEntry, ...]  # as registered, with their entryUUIDs
+
+
+class DocumentRegistry:
+    """The registry over one connection. `on` gives the same registry over another, sharing what is remembered."""
+
+    def __init__(self, connection: sqlite3.Connection, domain: AffinityDomain, settings: RegistrySettings) -> None:
+        self._book = CodeBook()
+        self._domain = domain
+        self._settings = settings
+        self._connect(connection)
+
+    def _connect(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        prepare(connection)
+        self._search = Search(
+            connection, self._book, home=self._settings.home_community_id, limit=self._settings.max_results
+        )
+
+    def on(self, connection: sqlite3.Connection) -> DocumentRegistry:
+        """This registry over another connection to the same database, for instance the one that writes."""
+        other = object.__new__(DocumentRegistry)
+        other._book, other._domain, other._settings = self._book, self._domain, self._settings
+        other._connect(connection)
+        return other
+
+    def register(
+        self,
+        submission: Submission,
+        faults: Sequence[RegistryError],
+        *,
+        transaction: Transaction,
+        now: str,
+        new_uuid: Callable[[], str],
+    ) -> Registered:
+        """Register a submission, whole or not at all. The connection is in a writing transaction.
+
+        Args:
+            submission: as it was read; ids may be symbolic.
+            faults: what reading it found wrong.
+            transaction: which rules apply.
+            now: 14 digits, UTC.
+            new_uuid: gives UUID URNs.
+
+        Raises:
+            XdsErrors: everything that is wrong with it; nothing has been written.
+
+        Source: ITI TF-2: 3.42.4.1.3.
+        """
+        referred = References(self._connection).load(submission, authority=self._settings.assigning_authority)
+        referred = self._acquainted(submission, referred)
+        found = [
+            *faults,
+            *violations(submission, self._domain, transaction=transaction),
+            *lifecycle.faults(submission, referred),
+        ]
+        if any(fault.severity is Severity.ERROR for fault in found):
+            raise XdsErrors(found)
+        patient = submission.submission_set.patient_id or ""
+        if not self._settings.known_patients_required:
+            PatientDirectory(self._connection).add(patient, now)
+        assigned, entry_uuids = assign_ids(submission, new_uuid)
+        changes = lifecycle.changes(assigned, referred, now=now, new_uuid=new_uuid)
+        number = PatientDirectory(self._connection).chain(patient)[0]
+        write(self._connection, self._book, changes, referred, patient=number)
+        return Registered(
+            warnings=tuple(found),
+            patient_id=patient,
+            submission_set_unique_id=assigned.submission_set.unique_id or "",
+            entry_uuids=entry_uuids,
+            documents=assigned.documents,
+        )
+
+    def _acquainted(self, submission: Submission, referred: Referred) -> Referred:
+        """In development a patient of this domain need not be known before; one that was subsumed stays unknown."""
+        if self._settings.known_patients_required:
+            return referred
+        directory = PatientDirectory(self._connection)
+        named = {
+            item.patient_id or "" for item in (*submission.submission_sets, *submission.documents, *submission.folders)
+        }
+        new = {
+            patient
+            for patient in named
+            if identifier_refusal(patient, self._settings.assigning_authority) is None
+            and directory.resolve(patient) is None
+        }
+        return replace(referred, known_patients=referred.known_patients | new)
+
+    def find(self, query: AdhocQuery) -> Found:
+        """Answer a stored query.
+
+        Raises:
+            XdsErrors: what is wrong with the query, or with its result: XDSTooManyResults, XDSResultNotSinglePatient.
+
+        Source: ITI TF-2: 3.18.4.1.3.
+        """
+        asked = criteria(query)
+        objects = self._search.find(asked)
+        if objects is None and self._settings.unknown_patient_is_error:
+            raise UnknownPatientId(f"patient {asked.patient} is not known here")
+        return Found(query, query.return_type, objects or [], asked.patient)
+
+    def documents(self, unique_ids: Sequence[str]) -> dict[str, list[RegisteredDocument]]:
+        """Every entry of each documentUniqueId that is registered; those in quarantine are marked, not left out."""
+        return stored_documents.documents(self._connection, self._book, unique_ids)
+
+    def deprecate(self, unique_id: str) -> None:
+        """Deprecate a document, every entry of it. The connection is in a writing transaction.
+
+        Raises:
+            UnknownDocument: it is not registered.
+        """
+        stored_documents.deprecate(self._connection, unique_id)
+
+    def quarantine(self, unique_id: str, on: bool) -> None:  # noqa: FBT001  the verb takes it so
+        """Take a document, every entry of it, out of every answer at once, or put it back.
+
+        Raises:
+            UnknownDocument: it is not registered.
+        """
+        stored_documents.quarantine(self._connection, unique_id, on=on)

@@ -1,0 +1,73 @@
+"""Numbers that stand for things in the tables: object ids, keys of UUIDs, association types, packed lists. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import IntEnum
+from hashlib import sha256
+from typing import Final
+
+from registry.metadata.objects import APND, HAS_MEMBER, IS_SNAPSHOT_OF, RPLC, SIGNS, XFRM, XFRM_RPLC
+
+_PATIENT_SHIFT: Final = 35  # id = patient (28 bits), sequence (33 bits), kind (2 bits): below 2^63
+_KIND_BITS: Final = 2
+_UUID_URN: Final = re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SEPARATOR: Final = "\x1f"  # cannot occur in XML, so in no value
+
+
+class ObjectKind(IntEnum):
+    """Kind of a registry object, the lowest bits of its id."""
+
+    DOCUMENT = 0
+    SUBMISSION_SET = 1
+    FOLDER = 2
+    ASSOCIATION = 3
+
+
+# The position is stored: append only.
+ASSOCIATION_TYPES: Final = (HAS_MEMBER, RPLC, XFRM, APND, XFRM_RPLC, SIGNS, IS_SNAPSHOT_OF)
+ASSOCIATION_NUMBER: Final = {name: number for number, name in enumerate(ASSOCIATION_TYPES)}
+
+
+def object_id(patient: int, sequence: int, kind: ObjectKind) -> int:
+    """The id of a new object: sorts by patient, then by time of registration."""
+    return patient << _PATIENT_SHIFT | sequence << _KIND_BITS | kind
+
+
+def patient_of_id(id_: int) -> int:
+    """The number of the patient that the object was submitted for."""
+    return id_ >> _PATIENT_SHIFT
+
+
+def kind_of_id(id_: int) -> int:
+    """The `ObjectKind` of an object, as a plain number."""
+    return id_ & 3
+
+
+def id_range(patient: int) -> tuple[int, int]:
+    """First and last id that an object of this patient can have."""
+    return patient << _PATIENT_SHIFT, (patient + 1 << _PATIENT_SHIFT) - 1
+
+
+def uuid_key(entry_uuid: str) -> bytes:
+    """16 bytes for a UUID URN whatever its case; 32 for any other text, so that it finds nothing."""
+    text = entry_uuid.strip().lower()
+    if _UUID_URN.fullmatch(text):
+        return bytes.fromhex(text[9:].replace("-", ""))
+    return sha256(text.encode()).digest()
+
+
+def packed_numbers(numbers: Iterable[int]) -> str:
+    """`,3,17,`: `,3,` occurs in it exactly when 3 is one of the numbers."""
+    return "," + ",".join(map(str, numbers)) + ","
+
+
+def unpacked_numbers(packed: str) -> list[int]:
+    """The numbers of `packed_numbers`."""
+    return [int(number) for number in packed.split(",") if number]
+
+
+def packed_texts(texts: Iterable[str]) -> str | None:
+    """Texts joined by a character that none of them can hold; None when there is none."""
+    return SEPARATOR.join(texts) or None

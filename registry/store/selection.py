@@ -1,0 +1,142 @@
+"""Reading rows of each kind of object, with a common limit on how many a query may find.
+
+Quarantined documents, and associations that lead to them, are invisible to every method here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from registry.errors import TooManyResults
+from registry.metadata.objects import HAS_MEMBER
+from registry.store.conditions import ALWAYS, Clause, one_of
+from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, id_range, kind_of_id, uuid_key
+
+Row = tuple[Any, ...]
+
+_TABLE: Final = {
+    ObjectKind.DOCUMENT: "document_entry",
+    ObjectKind.SUBMISSION_SET: "submission_set",
+    ObjectKind.FOLDER: "folder",
+    ObjectKind.ASSOCIATION: "association",
+}
+# What of a row an object is made of; `template` is last and left out where only references are asked for.
+_COLUMNS: Final = {
+    ObjectKind.DOCUMENT: "id, entry_uuid, deprecated, confidentiality_codes, unique_id, repository_unique_id",
+    ObjectKind.SUBMISSION_SET: "id, entry_uuid, deprecated, unique_id",
+    ObjectKind.FOLDER: "id, entry_uuid, deprecated, unique_id, last_update_time",
+    ObjectKind.ASSOCIATION: "id, entry_uuid, deprecated, source, target, source_uuid, target_uuid",
+}
+_VISIBLE: Final = {ObjectKind.DOCUMENT: " AND hidden = 0", ObjectKind.ASSOCIATION: " AND hidden = 0"}
+_MEMBER: Final = ASSOCIATION_NUMBER[HAS_MEMBER]
+_KEYS_AT_ONCE: Final = 500  # SQLite limits the number of parameters
+SOURCE, TARGET = 3, 4  # positions in the row of an association
+
+
+@lru_cache(maxsize=512)
+def _select(kind: ObjectKind, where: str, *, leaf: bool) -> str:
+    columns = _COLUMNS[kind] + (", template" if leaf else "")
+    return f"SELECT {columns} FROM {_TABLE[kind]} WHERE {where}{_VISIBLE.get(kind, '')}"  # noqa: S608  own names only
+
+
+class Selection:
+    """What one query has found so far, by kind. Rows are kept once, in the order they were found.
+
+    Raises TooManyResults from any method as soon as more than `limit` objects are kept.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, leaf: bool, limit: int) -> None:
+        self._connection = connection
+        self._leaf = leaf
+        self._left = limit
+        self._limit = limit
+        self.rows: dict[ObjectKind, dict[int, Row]] = {kind: {} for kind in ObjectKind}
+
+    def keep(self, kind: ObjectKind, rows: Iterable[Row]) -> None:
+        """Make rows part of the result."""
+        kept = self.rows[kind]
+        for row in rows:
+            if row[0] not in kept:
+                if not self._left:
+                    raise TooManyResults(f"more than {self._limit} objects match; ask for less at once")
+                self._left -= 1
+                kept[row[0]] = row
+
+    def ids(self, kind: ObjectKind) -> set[int]:
+        """Ids of what is kept of one kind."""
+        return set(self.rows[kind])
+
+    def of_patients(
+        self, kind: ObjectKind, patients: Sequence[int], conditions: Clause, *, by_class: bool = False
+    ) -> None:
+        """Keep what these patients have that fulfils the conditions.
+
+        `by_class`: the conditions restrict the class of documents, and the index of patient and class leads to them.
+        """
+        for patient in patients:
+            if by_class:
+                where, values = "patient = ?", (patient,)
+            else:
+                where, values = "id BETWEEN ? AND ?", id_range(patient)
+            self.keep(kind, self._read(kind, where + conditions.text, (*values, *conditions.values), limited=True))
+
+    def with_ids(self, kind: ObjectKind, ids: Iterable[int], conditions: Clause = ALWAYS) -> None:
+        """Keep those of these objects that fulfil the conditions."""
+        self.keep(kind, self.read_ids(kind, ids, conditions))
+
+    def read_ids(self, kind: ObjectKind, ids: Iterable[int], conditions: Clause = ALWAYS) -> list[Row]:
+        """Those of these objects that fulfil the conditions; ids of other kinds are passed over."""
+        wanted = [id_ for id_ in ids if kind_of_id(id_) == kind]
+        if not wanted:
+            return []
+        clause = one_of("id", wanted)
+        return self._read(kind, clause.text + conditions.text, (*clause.values, *conditions.values)).fetchall()
+
+    def with_unique_ids(self, kind: ObjectKind, unique_ids: Sequence[str]) -> list[Row]:
+        """Objects with these uniqueIds; several documents may share one."""
+        clause = one_of("unique_id", unique_ids)
+        return self._read(kind, clause.text, clause.values, limited=True).fetchall()
+
+    def ids_of(self, entry_uuids: Iterable[str]) -> list[int]:
+        """Ids of registered objects by entryUUID; what is not registered is passed over."""
+        keys = list({uuid_key(entry_uuid) for entry_uuid in entry_uuids})
+        ids: list[int] = []
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = keys[start : start + _KEYS_AT_ONCE]
+            text = f"SELECT id FROM registry_object WHERE key IN ({', '.join('?' * len(some))})"  # noqa: S608
+            ids += [id_ for (id_,) in self._connection.execute(text, some)]
+        return ids
+
+    def associations(
+        self, end: str, ids: Iterable[int], types: Sequence[int] = (), kinds: Sequence[ObjectKind] = ()
+    ) -> Iterable[Row]:
+        """Associations whose `end` (source or target) is one of `ids`, of these types and with these other ends."""
+        wanted = list(ids)
+        if not wanted:
+            return ()
+        clause = one_of(end, wanted)
+        text, values = clause.text, [*clause.values]
+        if types:
+            of_types = one_of("type", types)
+            text += f" AND {of_types.text}"
+            values += of_types.values
+        rows = self._read(ObjectKind.ASSOCIATION, text, values)
+        other = TARGET if end == "source" else SOURCE
+        return (row for row in rows if not kinds or kind_of_id(row[other]) in kinds)
+
+    def memberships(self, end: str, ids: Iterable[int], *kinds: ObjectKind) -> list[Row]:
+        """HasMember associations, as `associations`."""
+        return list(self.associations(end, ids, (_MEMBER,), kinds))
+
+    def associations_of_patient(self, end: str, patient: int) -> Iterable[Row]:
+        """Associations whose `end` is any object of the patient."""
+        return self._read(ObjectKind.ASSOCIATION, f"{end} BETWEEN ? AND ?", id_range(patient))
+
+    def _read(self, kind: ObjectKind, where: str, values: Sequence[object], *, limited: bool = False) -> sqlite3.Cursor:
+        text = _select(kind, where, leaf=self._leaf)
+        if limited:
+            return self._connection.execute(text + " LIMIT ?", (*values, self._left + 1))
+        return self._connection.execute(text, tuple(values))

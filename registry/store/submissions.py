@@ -1,0 +1,186 @@
+"""Writing what a submission changes: rows of its objects, deprecated documents, updated folders. Never commits."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, count
+from typing import Any, Final
+
+from sqlalchemy import Table
+
+from registry.ebrim.fragments import compress
+from registry.ebrim.writer import template
+from registry.lifecycle import Changes, Referred
+from registry.metadata.objects import (
+    ON_DEMAND_DOCUMENT,
+    Association,
+    Author,
+    Code,
+    DocumentEntry,
+    Folder,
+    SubmissionSet,
+)
+from registry.metadata.values import dtm_floor
+from registry.store import tables
+from registry.store.codes import CodeBook
+from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, object_id, packed_numbers, packed_texts, uuid_key
+
+_TAKE_NUMBERS: Final = """
+INSERT INTO object_sequence ("only", last) VALUES (0, ?)
+ON CONFLICT ("only") DO UPDATE SET last = last + excluded.last RETURNING last
+"""
+
+
+@dataclass(slots=True)
+class _Writing:
+    """One submission on its way into the tables: the numbers of its patient, objects and codes."""
+
+    connection: sqlite3.Connection
+    book: CodeBook
+    referred: Referred
+    patient: int
+    ids: dict[str, int]  # of the submission's own objects, by lower-case entryUUID
+
+    def id(self, entry_uuid: str) -> int:
+        """The id of an object of the submission, or of one that it refers to."""
+        own = self.ids.get(entry_uuid.lower())
+        return own if own is not None else self.referred.objects[entry_uuid.lower()].key
+
+    def numbers(self, codes: Sequence[Code]) -> list[int]:
+        return self.book.assigned(self.connection, [(code.code, code.scheme or "") for code in codes])
+
+    def number(self, codes: Sequence[Code]) -> int | None:
+        return self.numbers(codes[:1])[0] if codes else None
+
+
+def write(
+    connection: sqlite3.Connection, book: CodeBook, changes: Changes, referred: Referred, *, patient: int
+) -> None:
+    """Write everything `changes` says. `patient` is the number of the submission's patient.
+
+    The connection is in a transaction; whoever opened it undoes everything when this raises.
+    """
+    objects = list(changes.submission.objects())
+    (last,) = connection.execute(_TAKE_NUMBERS, (len(objects),)).fetchone()
+    numbers = count(last - len(objects) + 1)
+    ids = {item.entry_uuid.lower(): object_id(patient, next(numbers), _OF[type(item)].kind) for item in objects}
+    connection.executemany(
+        "INSERT INTO registry_object (key, id) VALUES (?, ?)",
+        [(uuid_key(entry_uuid), id_) for entry_uuid, id_ in ids.items()],
+    )
+    writing = _Writing(connection, book, referred, patient, ids)
+    for item in objects:
+        form = _OF[type(item)]
+        connection.execute(form.insert, (*form.row(writing, item), compress(template(item))))
+    if changes.deprecated:
+        connection.executemany(
+            "UPDATE document_entry SET deprecated = 1 WHERE id = ?", [(stored.key,) for stored in changes.deprecated]
+        )
+    if changes.updated_folders:
+        connection.executemany(
+            "UPDATE folder SET last_update_time = ? WHERE id = ?",
+            [(int(changes.now), stored.key) for stored in changes.updated_folders],
+        )
+
+
+def _document(writing: _Writing, item: DocumentEntry) -> tuple[Any, ...]:
+    return (
+        writing.id(item.entry_uuid),
+        writing.patient,
+        0,
+        0,
+        int(item.object_type == ON_DEMAND_DOCUMENT),
+        writing.number(item.class_codes),
+        writing.number(item.type_codes),
+        writing.number(item.practice_setting_codes),
+        writing.number(item.healthcare_facility_type_codes),
+        writing.number(item.format_codes),
+        _instant(item.creation_time),
+        _instant(item.service_start_time),
+        _instant(item.service_stop_time),
+        packed_numbers(writing.numbers(item.confidentiality_codes)),
+        packed_numbers(writing.numbers(item.event_codes)),
+        _persons(item.authors),
+        packed_texts(item.reference_id_list),
+        item.entry_uuid,
+        item.unique_id,
+        _first(item.repository_unique_id),
+        _first(item.hash),
+        int(item.size[0]) if item.size else None,
+        item.mime_type,
+        item.title[0].value if item.title else "",
+    )
+
+
+def _submission_set(writing: _Writing, item: SubmissionSet) -> tuple[Any, ...]:
+    return (
+        writing.id(item.entry_uuid),
+        0,
+        writing.number(item.content_type_codes),
+        _instant(item.submission_time),
+        item.source_id,
+        _persons(item.authors),
+        item.entry_uuid,
+        item.unique_id,
+    )
+
+
+def _folder(writing: _Writing, item: Folder) -> tuple[Any, ...]:
+    return (
+        writing.id(item.entry_uuid),
+        0,
+        _instant(item.last_update_time),
+        packed_numbers(writing.numbers(item.codes)),
+        item.entry_uuid,
+        item.unique_id,
+    )
+
+
+def _association(writing: _Writing, item: Association) -> tuple[Any, ...]:
+    return (
+        writing.id(item.entry_uuid),
+        0,
+        0,
+        ASSOCIATION_NUMBER[item.association_type],
+        writing.id(item.source),
+        writing.id(item.target),
+        item.entry_uuid,
+        item.source,
+        item.target,
+    )
+
+
+def _first(values: Sequence[str]) -> str:
+    return values[0] if values else ""
+
+
+def _instant(values: Sequence[str]) -> int | None:
+    return int(dtm_floor(values[0])) if values else None
+
+
+def _persons(authors: Sequence[Author]) -> str | None:
+    return packed_texts(chain.from_iterable(author.persons for author in authors))
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How one kind of object becomes a row; `row` gives every column but the template, which is last."""
+
+    kind: ObjectKind
+    insert: str
+    row: Callable[[_Writing, Any], tuple[Any, ...]]
+
+
+def _insert(table: Table) -> str:
+    names = [column.name for column in table.columns]
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  own names
+
+
+_OF: Final[Mapping[type, _Form]] = {
+    DocumentEntry: _Form(ObjectKind.DOCUMENT, _insert(tables.document_entry), _document),
+    SubmissionSet: _Form(ObjectKind.SUBMISSION_SET, _insert(tables.submission_set), _submission_set),
+    Folder: _Form(ObjectKind.FOLDER, _insert(tables.folder), _folder),
+    Association: _Form(ObjectKind.ASSOCIATION, _insert(tables.association), _association),
+}

@@ -1,0 +1,120 @@
+"""Tables of the registry: objects clustered by patient, codes and kinds as numbers (design: README, decisions 3 and 4).
+
+An object's `id` packs its patient's number, a sequence number and its kind (see `keys`), so all that a patient has lies
+together in each table and in the indexes of associations. SQL elsewhere uses these names as text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+
+metadata = MetaData()
+
+_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite's own key only where the type says INTEGER
+
+patient = Table(
+    "patient",
+    metadata,
+    Column("no", Integer, primary_key=True),
+    Column("cx", String, nullable=False, unique=True),  # as it stands in metadata, compared as a whole
+    Column("added", String(14), nullable=False),
+    Column("subsumed_by", Integer, ForeignKey("patient.no"), index=True),
+    Column("subsumed", String(14)),
+)
+
+code = Table(
+    "code",
+    metadata,
+    Column("no", Integer, primary_key=True),
+    Column("code", String, nullable=False),
+    Column("scheme", String, nullable=False),
+    Index("code_pair", "code", "scheme", unique=True),
+)
+
+object_sequence = Table(
+    "object_sequence",
+    metadata,
+    Column("only", Integer, primary_key=True, autoincrement=False),  # one row: 0
+    Column("last", BigInteger, nullable=False),
+)
+
+registry_object = Table(
+    "registry_object",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),  # of the entryUUID: `keys.uuid_key`
+    Column("id", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+document_entry = Table(
+    "document_entry",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("patient", Integer, nullable=False),
+    Column("hidden", Integer, nullable=False),  # 1: quarantined
+    Column("deprecated", Integer, nullable=False),
+    Column("on_demand", Integer, nullable=False),
+    Column("class_code", Integer),
+    Column("type_code", Integer),
+    Column("practice_setting_code", Integer),
+    Column("healthcare_facility_type_code", Integer),
+    Column("format_code", Integer),
+    Column("creation_time", BigInteger),  # 14 digits, as all times here
+    Column("service_start_time", BigInteger),
+    Column("service_stop_time", BigInteger),
+    Column("confidentiality_codes", String, nullable=False),  # packed: ",3,17,"
+    Column("event_codes", String, nullable=False),
+    Column("author_persons", String),  # packed: values between U+001F
+    Column("reference_id_list", String),
+    Column("entry_uuid", String, nullable=False),
+    Column("unique_id", String, nullable=False),
+    Column("repository_unique_id", String, nullable=False),
+    Column("hash", String, nullable=False),
+    Column("size", BigInteger),
+    Column("mime_type", String, nullable=False),
+    Column("title", String, nullable=False),
+    Column("template", LargeBinary, nullable=False),  # compressed ebRIM with markers
+    Index("document_entry_class", "patient", "class_code"),
+    Index("document_entry_unique_id", "unique_id"),  # not unique: the same bytes may be registered again
+)
+
+submission_set = Table(
+    "submission_set",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("deprecated", Integer, nullable=False),
+    Column("content_type_code", Integer),
+    Column("submission_time", BigInteger),
+    Column("source_id", String, nullable=False),
+    Column("author_persons", String),
+    Column("entry_uuid", String, nullable=False),
+    Column("unique_id", String, nullable=False, unique=True),
+    Column("template", LargeBinary, nullable=False),
+)
+
+folder = Table(
+    "folder",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("deprecated", Integer, nullable=False),
+    Column("last_update_time", BigInteger, nullable=False),
+    Column("codes", String, nullable=False),
+    Column("entry_uuid", String, nullable=False),
+    Column("unique_id", String, nullable=False, unique=True),
+    Column("template", LargeBinary, nullable=False),
+)
+
+association = Table(
+    "association",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("hidden", Integer, nullable=False),  # 1: it leads to a quarantined document
+    Column("deprecated", Integer, nullable=False),
+    Column("type", Integer, nullable=False),  # number of `keys.ASSOCIATION_TYPES`
+    Column("source", BigInteger, nullable=False, index=True),  # id of any object
+    Column("target", BigInteger, nullable=False, index=True),
+    Column("entry_uuid", String, nullable=False),
+    Column("source_uuid", String, nullable=False),
+    Column("target_uuid", String, nullable=False),
+    Column("template", LargeBinary, nullable=False),
+)
