@@ -1,0 +1,208 @@
+"""Checks on the bytes of a document before anything parses it (threats 3.2).
+
+The parser's own limits let 10,000 attributes pass and intern every name for the life of the thread. Looking at the
+bytes is cheap because most pieces of a message (`rim:ValueList>`) have been seen before: only new ones are examined.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from node.soap.faults import SoapFault, sender, too_large
+from node.soap.limits import XmlLimits
+
+_DECLARATION = re.compile(rb"<\?xml\s[^?]{0,200}\?>")
+_ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_VERSION = re.compile(rb"""version\s*=\s*["']([0-9.]+)["']""")
+_NAMESPACE = re.compile(rb"""xmlns(?::[^\s=<>"']*)?\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:")
+_ATTRIBUTE = re.compile(rb"""[\s"']([^\s"'<>=/]+)\s*=\s*["']""")
+_NAME = re.compile(rb"/?([^\s/>!?]+)")
+_REFERENCE = re.compile(rb"&(?!#|amp;|lt;|gt;|quot;|apos;)")
+_ID = re.compile(rb"(?:^|:)(?:ID|Id)$|^xml:id$")
+_UTF8: Final = frozenset({"utf-8", "utf8"})
+_UTF16: Final = frozenset({"utf-16", "utf-16le", "utf-16be", "utf16"})
+
+SMALL: Final = 64 * 1024  # above, a document is parsed with a dictionary of names of its own
+_MOST_NAMES: Final = 8192
+_MOST_PIECES: Final = 8192
+_LONGEST_PIECE: Final = 512
+_SHORTEST_WIDE: Final = 5 * 33  # no tag of fewer bytes can hold 33 namespaces or 65 attributes
+
+
+def as_utf8(data: bytes, charset: str) -> bytes:
+    """`data` as UTF-8 without a byte order mark, once its encoding is known to be UTF-8 or UTF-16.
+
+    Args:
+        data: the document as it arrived.
+        charset: the charset parameter of its Content-Type, "" when there is none.
+
+    Raises:
+        SoapFault: another encoding, or mark, declaration and charset disagree, or bytes that are not characters.
+    """
+    charset = charset.strip("\"' ").lower()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _from_utf16(data, charset)
+    if charset and charset not in _UTF8:
+        raise sender("the charset of the Content-Type is neither UTF-8 nor that of the message")
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[3:]
+    if data.startswith(b"<?xml"):
+        _declared(data, _UTF8)
+    if not data.isascii():
+        _decoded(data, "utf-8")
+    return data
+
+
+def _from_utf16(data: bytes, charset: str) -> bytes:
+    if charset and charset not in _UTF16:
+        raise sender("the message is UTF-16 and its Content-Type names another charset")
+    converted = _decoded(data, "utf-16").encode()
+    if not converted.startswith(b"<?xml"):
+        return converted
+    # The declaration named UTF-16, which is no longer true.
+    return converted[_declared(converted, _UTF16) :]
+
+
+def _decoded(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        raise sender(f"the message is not valid {encoding.upper()}") from None
+
+
+def _declared(data: bytes, allowed: frozenset[str]) -> int:
+    """Check the XML declaration at the start of `data` and return where it ends."""
+    found = _DECLARATION.match(data)
+    if found is None:
+        raise sender("the XML declaration cannot be read")
+    version = _VERSION.search(found.group())
+    if version is None or version[1] != b"1.0":
+        raise sender("the XML version is not 1.0")
+    encoding = _ENCODING.search(found.group())
+    if encoding and encoding[1].decode("ascii").lower() not in allowed:
+        raise sender("the XML declaration names another encoding than the message has")
+    return found.end()
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What the bytes tell: which checks the tree still needs.
+
+    `foreign`: the document brings names that the dictionary of this thread must not keep.
+    """
+
+    foreign: bool
+    deep: bool
+    ids: bool
+    instructions: bool
+    namespaces: bool
+
+
+class Vocabulary:
+    """The names this process has met, up to a bound; beyond it nothing is remembered.
+
+    libxml2 keeps every name of every document for the life of a thread, so that unique names would fill the
+    memory. Documents with names beyond the bound are parsed in a thread that ends (node.soap.message).
+    """
+
+    __slots__ = ("_names", "_pieces")
+
+    def __init__(self) -> None:
+        self._names: set[bytes] = set()
+        self._pieces: set[bytes] = set()
+
+    def scan(self, data: bytes, limits: XmlLimits) -> Scanned:
+        """Check size, document type declarations, number of nodes and width of tags.
+
+        Raises:
+            SoapFault: a limit is exceeded, or there is a document type declaration.
+        """
+        if len(data) > limits.size:
+            raise too_large(f"the message is larger than {limits.size} bytes without its documents")
+        if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+            raise sender("a document type declaration is not allowed")
+        opened = data.count(b"<")
+        if opened > limits.nodes and opened - data.count(b"</") > limits.nodes:
+            raise too_large(f"the message has more than {limits.nodes} nodes")
+        pieces = data.split(b"<")
+        if len(data) > SMALL:
+            ids = True
+            foreign = True
+            for piece in pieces:
+                if len(piece) > _SHORTEST_WIDE:
+                    _check_width(piece, limits)
+        else:
+            foreign, ids = self._learn(set(pieces), limits)
+        return Scanned(
+            foreign=foreign,
+            deep=opened > limits.depth,
+            ids=ids,
+            instructions=data.find(b"<?", 5) >= 0,
+            namespaces=_has_relative_namespace(data),
+        )
+
+    def _learn(self, pieces: set[bytes], limits: XmlLimits) -> tuple[bool, bool]:
+        """Examine the pieces never seen before; (names beyond the bound, attributes that are ids)."""
+        foreign = ids = False
+        for piece in pieces - self._pieces:
+            names = _check_width(piece, limits)
+            identified = any(_ID.search(name) for name in names)
+            ids = ids or identified
+            found = _NAME.match(piece)
+            if found:
+                names.append(found[1])
+            if b"xmlns" in piece:
+                names += [one or other for one, other in _NAMESPACE.findall(piece)]
+            known = self._know(names) and not _names_something_else(piece)
+            foreign = foreign or not known
+            if known and not identified and piece.endswith(b">"):
+                self._keep(piece)
+        return foreign, ids
+
+    def _know(self, names: list[bytes]) -> bool:
+        for name in names:
+            if name in self._names:
+                continue
+            if len(self._names) >= _MOST_NAMES or len(name) > 128:
+                return False
+            self._names.add(name)
+        return True
+
+    def _keep(self, piece: bytes) -> None:
+        if len(piece) <= _LONGEST_PIECE and len(self._pieces) < _MOST_PIECES:
+            self._pieces.add(piece)
+
+
+def _check_width(piece: bytes, limits: XmlLimits) -> list[bytes]:
+    """Names of the attributes in one piece; text may look like an attribute, which only makes the check stricter."""
+    if b"=" not in piece:
+        return []
+    names = _ATTRIBUTE.findall(piece[: _end_of_tag(piece)])
+    if len(names) > limits.namespaces:
+        declared = sum(name.startswith(b"xmlns") for name in names)
+        if declared > limits.namespaces or len(names) - declared > limits.attributes:
+            raise _too_wide(limits)
+    return names
+
+
+def _names_something_else(piece: bytes) -> bool:
+    """Whether a processing instruction or an entity reference brings a name."""
+    return (piece.startswith(b"?") and not piece.startswith(b"?xml ")) or bool(_REFERENCE.search(piece))
+
+
+def _end_of_tag(piece: bytes) -> int:
+    """Where the tag ends at the latest: a `>` inside a quoted value only makes the piece longer."""
+    end = piece.rfind(b">")
+    return len(piece) if end < 0 else end
+
+
+def _too_wide(limits: XmlLimits) -> SoapFault:
+    return too_large(f"an element has more than {limits.attributes} attributes or {limits.namespaces} namespaces")
+
+
+def _has_relative_namespace(data: bytes) -> bool:
+    return any(not _ABSOLUTE.match(one or other) for one, other in _NAMESPACE.findall(data))
