@@ -1,0 +1,1 @@
+"""Certificates: authorities, checks, TLS contexts, revocation, and whom each certificate stands for."""
