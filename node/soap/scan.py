@@ -123,45 +123,26 @@ class Vocabulary:
         """
         if len(data) > limits.size:
             raise too_large(f"the message is larger than {limits.size} bytes without its documents")
-        if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-            raise sender("a document type declaration is not allowed")
-        opened = data.count(b"<")
-        if opened > limits.nodes and opened - data.count(b"</") > limits.nodes:
-            raise too_large(f"the message has more than {limits.nodes} nodes")
-        pieces = data.split(b"<")
-        if len(data) > SMALL:
-            ids = True
-            foreign = True
-            for piece in pieces:
-                if len(piece) > _SHORTEST_WIDE:
-                    _check_width(piece, limits)
-        else:
-            foreign, ids = self._learn(set(pieces), limits)
-        return Scanned(
-            foreign=foreign,
-            deep=opened > limits.depth,
-            ids=ids,
-            instructions=data.find(b"<?", 5) >= 0,
-            namespaces=_has_relative_namespace(data),
-        )
+        return self._scan_small(data, limits) if len(data) <= SMALL else _scan_large(data, limits)
 
-    def _learn(self, pieces: set[bytes], limits: XmlLimits) -> tuple[bool, bool]:
-        """Examine the pieces never seen before; (names beyond the bound, attributes that are ids)."""
-        foreign = ids = False
-        for piece in pieces - self._pieces:
-            names = _check_width(piece, limits)
-            identified = any(_ID.search(name) for name in names)
-            ids = ids or identified
-            found = _NAME.match(piece)
-            if found:
-                names.append(found[1])
-            if b"xmlns" in piece:
-                names += [one or other for one, other in _NAMESPACE.findall(piece)]
-            known = self._know(names) and not _names_something_else(piece)
-            foreign = foreign or not known
-            if known and not identified and piece.endswith(b">"):
-                self._keep(piece)
-        return foreign, ids
+    def _scan_small(self, data: bytes, limits: XmlLimits) -> Scanned:
+        foreign = ids = instructions = namespaces = False
+        pieces = data.split(b"<")
+        for piece in set(pieces) - self._pieces:
+            end = piece.rfind(b">") + 1
+            text_names = b"&" in piece and bool(_REFERENCE.search(piece))
+            if piece[:end] in self._pieces and not text_names:
+                continue  # a known tag with other text
+            found = _examine(piece, limits)
+            known = self._know(found.names) and not text_names and not found.instruction
+            foreign |= not known
+            ids |= found.identified
+            instructions |= found.instruction
+            namespaces |= found.relative
+            if known and not (found.identified or found.relative):
+                self._keep(piece[:end])
+        # An element nested that deep has as many closing tags behind it.
+        return Scanned(foreign, len(pieces) > 2 * limits.depth, ids, instructions, namespaces)
 
     def _know(self, names: list[bytes]) -> bool:
         for name in names:
@@ -177,32 +158,61 @@ class Vocabulary:
             self._pieces.add(piece)
 
 
-def _check_width(piece: bytes, limits: XmlLimits) -> list[bytes]:
+def _scan_large(data: bytes, limits: XmlLimits) -> Scanned:
+    """A large document gets a dictionary of names of its own, so that only its shape matters."""
+    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+        raise _declares_types()
+    opened = data.count(b"<")
+    if opened > limits.nodes and opened - data.count(b"</") > limits.nodes:
+        raise too_large(f"the message has more than {limits.nodes} nodes")
+    for piece in data.split(b"<"):
+        if len(piece) >= _SHORTEST_WIDE:
+            _attributes(piece, limits)
+    relative = any(not _ABSOLUTE.match(one or other) for one, other in _NAMESPACE.findall(data))
+    return Scanned(True, opened > 2 * limits.depth, True, data.find(b"<?", 5) >= 0, relative)  # noqa: FBT003
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What one piece between two `<` brings."""
+
+    names: list[bytes]
+    identified: bool
+    instruction: bool
+    relative: bool
+
+
+def _examine(piece: bytes, limits: XmlLimits) -> _Piece:
+    if piece.startswith((b"!DOCTYPE", b"!ENTITY")):
+        raise _declares_types()
+    names = _attributes(piece, limits)
+    identified = any(_ID.search(name) for name in names)
+    element = _NAME.match(piece)
+    if element:
+        names.append(element[1])
+    uris = [one or other for one, other in _NAMESPACE.findall(piece)] if b"xmlns" in piece else []
+    return _Piece(
+        names=names + uris,
+        identified=identified,
+        instruction=piece.startswith(b"?") and not piece.startswith(b"?xml "),
+        relative=any(not _ABSOLUTE.match(uri) for uri in uris),
+    )
+
+
+def _attributes(piece: bytes, limits: XmlLimits) -> list[bytes]:
     """Names of the attributes in one piece; text may look like an attribute, which only makes the check stricter."""
     if b"=" not in piece:
         return []
-    names = _ATTRIBUTE.findall(piece[: _end_of_tag(piece)])
+    end = piece.rfind(b">")
+    names = _ATTRIBUTE.findall(piece if end < 0 else piece[:end])
     if len(names) > limits.namespaces:
         declared = sum(name.startswith(b"xmlns") for name in names)
         if declared > limits.namespaces or len(names) - declared > limits.attributes:
-            raise _too_wide(limits)
+            raise too_large(
+                f"an element has more than {limits.attributes} attributes or {limits.namespaces} namespaces"
+            )
     return names
 
 
-def _names_something_else(piece: bytes) -> bool:
-    """Whether a processing instruction or an entity reference brings a name."""
-    return (piece.startswith(b"?") and not piece.startswith(b"?xml ")) or bool(_REFERENCE.search(piece))
-
-
-def _end_of_tag(piece: bytes) -> int:
-    """Where the tag ends at the latest: a `>` inside a quoted value only makes the piece longer."""
-    end = piece.rfind(b">")
-    return len(piece) if end < 0 else end
-
-
-def _too_wide(limits: XmlLimits) -> SoapFault:
-    return too_large(f"an element has more than {limits.attributes} attributes or {limits.namespaces} namespaces")
-
-
-def _has_relative_namespace(data: bytes) -> bool:
-    return any(not _ABSOLUTE.match(one or other) for one, other in _NAMESPACE.findall(data))
+def _declares_types() -> SoapFault:
+    return sender("a document type declaration is not allowed")
