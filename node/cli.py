@@ -62,6 +62,7 @@ COMMANDS: Final = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    os.umask(0o077)  # whatever a command writes holds keys or patients' data
     try:
         args = _parser(words).parse_args(words)
         return int(args.run(args))

@@ -1,7 +1,7 @@
 """Look for everything that is missing or wrong, with the next step for each.
 
-OK is good, WARN wants attention before it becomes a fault, FAIL stops the node or part of it. Nothing is changed; it does
-not matter whether the node runs.
+OK is good, WARN wants attention before it becomes a fault, FAIL stops the node or part of it. Nothing is changed; the
+node may be running or not.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 from node import health
 from node.commands import console
+from node.commands.environment import now
 from node.commands.options import add_dir, add_json, root
 from node.config import load
 from node.faults import Exit
@@ -36,8 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every finding."""
     config = load(root(args))
-    now = datetime.now(UTC)  # noqa: TID251  the clock of this process; there is no exchange to take it from
-    findings = health.examine(config, now, health.FILES)
+    findings = health.examine(config, now(), health.FILES)
     if args.json:
         console.emit({"findings": [asdict(finding) for finding in findings]})
     else:

@@ -1,0 +1,118 @@
+"""What `find` and `fetch` show of a document and of what went wrong, with institutions by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from registry.errors import RegistryError
+from registry.metadata.objects import APPROVED, Code, DocumentEntry
+
+_EXTENSIONS = {
+    "text/xml": ".xml",
+    "text/plain": ".txt",
+    "text/html": ".html",
+    "application/pdf": ".pdf",
+    "application/dicom": ".dcm",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/tiff": ".tif",
+    "application/fhir+json": ".json",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One document as it is shown and fetched."""
+
+    institution: str
+    home: str
+    repository: str
+    unique_id: str
+    entry_uuid: str
+    title: str
+    type: str
+    created: str
+    mime_type: str
+    size: str
+    sha1: str
+    deprecated: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "institution": self.institution,
+            "home_community_id": self.home,
+            "repository_unique_id": self.repository,
+            "unique_id": self.unique_id,
+            "entry_uuid": self.entry_uuid,
+            "title": self.title,
+            "type": self.type,
+            "creation_time": self.created,
+            "mime_type": self.mime_type,
+            "size": int(self.size) if self.size.isdigit() else None,
+            "hash": self.sha1,
+            "status": "Deprecated" if self.deprecated else "Approved",
+        }
+
+    def row(self) -> tuple[str, ...]:
+        """Institution, home, repository, uniqueId, what, when."""
+        what = self.title or self.type
+        note = " (replaced)" if self.deprecated else ""
+        return self.institution, self.home, self.repository, self.unique_id, what + note, readable_time(self.created)
+
+    def file_name(self) -> str:
+        """A name for its file: the uniqueId reduced to harmless characters, never a path."""
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", self.unique_id).strip("._") or "document"
+        return plain[:120] + _EXTENSIONS.get(self.mime_type.partition(";")[0].strip().lower(), ".bin")
+
+
+def listed(entries: Sequence[DocumentEntry], names: Mapping[str, str], own_home: str) -> list[Listed]:
+    """Documents in the order of time, newest first; `names` leads from homeCommunityId to institution."""
+    found = [_listed(entry, names, own_home) for entry in entries]
+    return sorted(found, key=lambda item: (item.created, item.unique_id), reverse=True)
+
+
+def _listed(entry: DocumentEntry, names: Mapping[str, str], own_home: str) -> Listed:
+    home = entry.home_community_id or own_home
+    return Listed(
+        institution=names.get(home, home),
+        home=home,
+        repository=_one(entry.repository_unique_id),
+        unique_id=entry.unique_id or "",
+        entry_uuid=entry.entry_uuid,
+        title=" ".join(entry.title[0].value.split()) if entry.title else "",
+        type=_display(entry.type_codes),
+        created=_one(entry.creation_time),
+        mime_type=entry.mime_type or "",
+        size=_one(entry.size),
+        sha1=_one(entry.hash).lower(),
+        deprecated=entry.availability_status not in (None, APPROVED),
+    )
+
+
+def explained(error: RegistryError, names: Mapping[str, str]) -> str:
+    """One error of an answer, with the institution it comes from by name."""
+    where = f"{names.get(error.location, error.location)}: " if error.location else ""
+    return f"{error.code}: {where}{error.context}"
+
+
+def readable_time(dtm: str) -> str:
+    """A DTM for people: as much of `2026-03-01 10:15` as it says."""
+    text = dtm[:4]
+    for start, mark in ((4, "-"), (6, "-"), (8, " "), (10, ":")):
+        if len(dtm) >= start + 2:
+            text += mark + dtm[start : start + 2]
+    return text
+
+
+def _display(codes: Sequence[Code]) -> str:
+    if not codes:
+        return ""
+    return codes[0].display[0].value if codes[0].display else codes[0].code
+
+
+def _one(values: Sequence[str]) -> str:
+    return values[0] if values else ""

@@ -1,0 +1,80 @@
+"""What is known of a patient here and at every connected institution.
+
+One line for each document: institution, homeCommunityId, repositoryUniqueId, uniqueId, what it is, when it was made
+(UTC). An institution that cannot be asked is named on the error output; what the others answered is shown all the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import TYPE_CHECKING
+
+from node.administration.orders import patient_cx
+from node.commands import console
+from node.commands.environment import new_uuid
+from node.commands.options import add_dir, add_json, root
+from node.config import Config, load
+from node.faults import Exit
+
+if TYPE_CHECKING:
+    from node.client.documents import Found
+
+EXAMPLES = """\
+examples:
+  xdsnode find --patient 4711
+  xdsnode find --patient 4711 --all               also documents that were replaced
+  xdsnode find --patient 4711 --json | jq '.documents[].title'
+
+exit status: 0 everybody answered, 4 somebody could not be asked, 1 refused, 3 the own node cannot be reached
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Patient and form of the output."""
+    add_dir(parser)
+    parser.add_argument("--patient", required=True, metavar="ID", help="e.g. 4711 or '4711^^^&2.999.1&ISO'")
+    parser.add_argument("--all", action="store_true", help="also documents that were replaced or deprecated")
+    add_json(parser, "documents and errors")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask and print."""
+    from node.client.documents import failed  # noqa: PLC0415  the client side is imported for these commands only
+    from node.client.institutions import names_of  # noqa: PLC0415
+    from node.client.listing import explained, listed  # noqa: PLC0415
+
+    config = load(root(args))
+    patient = patient_cx(args.patient, config.node.assigning_authority)
+    found = asyncio.run(_find(config, patient, deprecated=args.all))
+    names = names_of(config)
+    documents = listed(found.documents, names, config.node.home_community_id)
+    if args.json:
+        errors = [
+            {
+                "code": error.code,
+                "context": error.context,
+                "location": error.location,
+                "institution": names.get(error.location, ""),
+            }
+            for error in found.head.errors
+        ]
+        console.emit({"patient": patient, "documents": [item.as_json() for item in documents], "errors": errors})
+    else:
+        headings = ("institution", "homeCommunityId", "repository", "uniqueId", "what", "when (UTC)")
+        console.table([item.row() for item in documents], headings)
+        console.note(f"{len(documents)} documents of {patient}")
+        for error in found.head.errors:
+            console.note(explained(error, names))
+    if not failed(found.head):
+        return Exit.DONE
+    return Exit.PARTLY if found.head.status.endswith("PartialSuccess") else Exit.REFUSED
+
+
+async def _find(config: Config, patient: str, *, deprecated: bool) -> Found:
+    from node.client.documents import Documents  # noqa: PLC0415
+    from node.client.session import NodeSession  # noqa: PLC0415
+    from node.transactions import endpoint_paths  # noqa: PLC0415
+
+    async with NodeSession(config, endpoint_paths()) as session:
+        return await Documents(session, new_uuid).of_patient(patient, deprecated=deprecated)
