@@ -1,0 +1,1 @@
+"""Speed as ratios to controls that run interleaved in the same minutes: harness, controls, load, seeding, cases."""
