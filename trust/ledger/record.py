@@ -1,0 +1,227 @@
+"""Records and leaves of the audit ledger, format hdn-audit/v1 (audit-ledger 2.2, 2.3, 2.8, 2.9).
+
+A record is the private layer: canonical JSON with everything that is known of one event. A leaf is the public layer: 98
+bytes that commit to the record and say nothing about it. Random bytes come from the caller.
+"""
+
+from __future__ import annotations
+
+import hmac
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+
+from trust.audit.dicom import representable
+from trust.audit.event import AuditedObject, AuditEvent, Coded, Kind, NewRecord, Participant
+
+VERSION: Final = 1
+LEAF_BYTES: Final = 98
+SALT_BYTES: Final = 32
+NOISE_BYTES: Final = 96  # salt and, where one does not apply, two random tags
+_EXCHANGE_KINDS: Final = frozenset(
+    {Kind.REQUEST_SENT, Kind.REQUEST_RECEIVED, Kind.RESPONSE_SENT, Kind.RESPONSE_RECEIVED, Kind.EXCHANGE_FAILED}
+)
+_LEGS: Final = {"q": b"q", "s": b"s"}
+_CANONICAL: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+
+
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """Canonical JSON (RFC 8785) of an object under this format's rules.
+
+    Keys are ASCII; values are strings, booleans, arrays, objects and integers within 2^53. Under these rules compact
+    JSON with sorted keys is what RFC 8785 says, which a property test proves.
+
+    Raises:
+        TypeError: an integer out of range, or a string that is not Unicode.
+    """
+    return orjson.dumps(value, option=_CANONICAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One record, ready to be stored: canonical bytes, salt, and the 98 bytes of its leaf."""
+
+    body: bytes
+    salt: bytes
+    entry: bytes
+
+
+def seal(new: NewRecord, *, index: int, counter: int, subject_key: bytes, dicom: str, noise: bytes) -> Sealed:
+    """Make the record and leaf of one event.
+
+    Args:
+        new: what happened.
+        index: its place in the log.
+        counter: how many earlier leaves of this shard are about the same subject; without a subject 0.
+        subject_key: `subject_key(...)` of the subject; b"" when the record has none.
+        dicom: the AuditMessage, "" for the kinds without one.
+        noise: 96 fresh random bytes.
+
+    Raises:
+        ValueError: a leg or note that the format does not know.
+    """
+    body = canonical(_fields(new, index, counter, dicom))
+    salt = noise[:32]
+    if new.payload and new.cid and new.kind in _EXCHANGE_KINDS:
+        exchange = exchange_tag(new.leg, new.cid, new.payload)
+    else:
+        exchange = noise[32:64]
+    subject = subject_tag(subject_key, counter) if subject_key else noise[64:96]
+    commitment = sha256(b"hdn-audit/v1 commit\n" + salt + sha256(body).digest()).digest()
+    return Sealed(body, salt, b"\x01" + _KIND_BYTES[new.kind] + exchange + subject + commitment)
+
+
+_KIND_BYTES: Final = {kind: bytes([kind]) for kind in Kind}
+
+
+def _fields(new: NewRecord, index: int, counter: int, dicom: str) -> dict[str, Any]:
+    """The record's fields, exactly these (audit-ledger, settled after a review)."""
+    if new.leg and new.leg not in _LEGS:
+        raise ValueError(f"leg {new.leg!r} is neither q nor s")
+    return {
+        "v": VERSION,
+        "i": index,
+        "kind": int(new.kind),
+        "time": new.time,
+        "cid": _plain(new.cid),
+        "leg": new.leg,
+        "payload": new.payload.hex(),
+        "peer": _plain(new.peer),
+        "subject": _plain(new.subject),
+        "subject_ctr": counter,
+        "peer_receipt": "",
+        "event": _event(new.event, new.note),
+        "dicom": dicom,
+    }
+
+
+def _event(event: AuditEvent | None, note: Mapping[str, str]) -> dict[str, Any]:
+    """The event as plain fields, empty ones left out; codes are [code, system, text].
+
+    A query stands once in the record, in the AuditMessage; here is its digest.
+    """
+    fields: dict[str, Any] = {}
+    if event is not None:
+        fields = {
+            "id": _event_id(*event.id.value),
+            "type": _coded(event.type),
+            "action": event.action.value,
+            "outcome": event.outcome.value,
+            "time": event.time,
+            "participants": [_participant(one) for one in event.participants],
+            "objects": [_object(one) for one in event.objects],
+        }
+        if event.outcome_text:
+            fields["outcome_text"] = _plain(event.outcome_text)
+        if event.patient:
+            fields["patient"] = _plain(event.patient)
+        if event.incident:
+            fields["incident"] = _plain(event.incident)
+    if note:
+        if not all(key.isascii() and isinstance(value, str) for key, value in note.items()):
+            raise ValueError("a note is ASCII keys with strings")
+        fields["note"] = {key: _plain(value) for key, value in note.items()}
+    return fields
+
+
+# What recurs in every record is kept as canonical JSON; a fragment is spliced as it is.
+@lru_cache(maxsize=64)
+def _event_id(code: str, text: str) -> orjson.Fragment:
+    return _coded(Coded(code, "DCM", text))
+
+
+@lru_cache(maxsize=512)
+def _coded(value: Coded) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps([_plain(value.code), _plain(value.system), _plain(value.text)]))
+
+
+@lru_cache(maxsize=1024)
+def _participant(one: Participant) -> orjson.Fragment:
+    fields: dict[str, Any] = {"user": _plain(one.user_id), "requestor": one.requestor}
+    fields |= {
+        name: _plain(value)
+        for name, value in (
+            ("alternative", one.alternative_user_id),
+            ("name", one.user_name),
+            ("address", one.address),
+            ("address_type", one.address_type),
+        )
+        if value
+    }
+    if one.role:
+        fields["role"] = _coded(one.role)
+    return orjson.Fragment(canonical(fields))
+
+
+def _object(one: AuditedObject) -> dict[str, Any]:
+    fields: dict[str, Any] = {"id": _plain(one.id), "type": one.type_code, "id_type": _coded(one.id_type)}
+    if one.role:
+        fields["role"] = one.role
+    if one.life_cycle:
+        fields["life_cycle"] = one.life_cycle
+    if one.name:
+        fields["name"] = _plain(one.name)
+    if one.query:
+        fields["query_sha256"] = sha256(one.query).hexdigest()
+    if one.details:
+        fields["details"] = [[_plain(type_), _plain(value)] for type_, value in one.details]
+    return fields
+
+
+def _plain(text: str) -> str:
+    """Text as JSON can carry it: header values may hold lone surrogates, which no UTF-8 has."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return representable(text)
+    return text
+
+
+def payload_digest(parts: Iterable[tuple[str, int, bytes]]) -> bytes:
+    """Digest of one message over its decoded MIME parts, in their order.
+
+    Args:
+        parts: for each part its Content-ID without angle brackets ("body" for a message that is no package), its size
+            in bytes, and the SHA-256 of its content, which for a document is known without reading it again.
+
+    Source: audit-ledger: 2.8.
+    """
+    lines = "".join(f"{content_id} {size} {digest.hex()}\n" for content_id, size, digest in parts)
+    return sha256(b"hdn-audit/v1 payload\n" + lines.encode()).digest()
+
+
+def exchange_tag(leg: str, cid: str, payload: bytes) -> bytes:
+    """The tag that both sides of an exchange compute: leg "q" or "s", wsa:MessageID of the request, payload digest.
+
+    Raises:
+        KeyError: another leg.
+        ValueError: a message id of more than 65,535 bytes.
+
+    Source: audit-ledger: 2.8.
+    """
+    name = representable(cid).encode()
+    if len(name) > 0xFFFF:
+        raise ValueError("a message id of more than 65,535 bytes")
+    return sha256(b"hdn-audit/v1 exchange\n" + _LEGS[leg] + struct.pack(">H", len(name)) + name + payload).digest()
+
+
+def shard_master(master: bytes, origin: str) -> bytes:
+    """The key that all subject keys of one shard come from."""
+    return hmac.digest(master, b"hdn-audit/v1 shard\n" + origin.encode(), "sha256")
+
+
+def subject_key(shard: bytes, subject: str) -> bytes:
+    """The key that opens the tags of one patient in one shard, and of nobody else. Source: audit-ledger: 2.9."""
+    return hmac.digest(shard, b"hdn-audit/v1 subject\n" + representable(subject).encode(), "sha256")
+
+
+def subject_tag(key: bytes, counter: int) -> bytes:
+    """The tag of the leaf that is number `counter` about a patient. Source: audit-ledger: 2.9."""
+    return hmac.digest(key, b"hdn-audit/v1 subject-tag\n" + struct.pack(">Q", counter), "sha256")
