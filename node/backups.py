@@ -79,7 +79,7 @@ def create(
                 archive.add_file(f"audit/{name}", path)
             with _snapshot(folder.database, target) as copy:
                 archive.add_file("database.db", copy)
-            for name, path in files(folder.blobs):
+            for name, path in documents_in(folder.blobs):
                 with contextlib.suppress(FileNotFoundError):  # a stage that was given up meanwhile
                     archive.add_file(f"blobs/{name}", path)
                     documents, octets = documents + 1, octets + path.stat().st_size
@@ -125,6 +125,11 @@ def restore(source: Path, root: Path, *, passphrase: Passphrase, advance: Advanc
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return saved
+
+
+def documents_in(blobs: Path) -> Iterator[tuple[str, Path]]:
+    """The stored documents; what is still being received lies in `staging`."""
+    return ((name, path) for name, path in files(blobs) if not name.startswith("staging/"))
 
 
 @contextlib.contextmanager
@@ -191,7 +196,7 @@ def _unwrapped(wrapped: Path, passphrase: Passphrase) -> dict[str, bytes]:
 
 
 def _counted(blobs: Path, about: dict[str, object]) -> Saved:
-    sizes = [path.stat().st_size for _, path in files(blobs)] if blobs.exists() else []
+    sizes = [path.stat().st_size for _, path in documents_in(blobs)] if blobs.exists() else []
     return Saved(
         documents=len(sizes),
         octets=sum(sizes),

@@ -1,0 +1,46 @@
+"""Documents taken out of use by an administrator: `document deprecate | quarantine`; audited, quarantine reversible."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from node.administration.orders import Order, Result
+from node.records import document_object
+from registry.document_registry import DocumentRegistry
+from trust.audit.event import Action, NewRecord
+
+
+async def deprecate(order: Order) -> Result:
+    """Mark every entry of a document as deprecated."""
+
+    def work(registry: DocumentRegistry, unique_id: str) -> str:
+        registry.deprecate(unique_id)
+        return "deprecated"
+
+    return await _change(order, work)
+
+
+async def quarantine(order: Order) -> Result:
+    """Take a document out of every answer, or put it back."""
+    off = order.flag("off")
+
+    def work(registry: DocumentRegistry, unique_id: str) -> str:
+        registry.quarantine(unique_id, not off)
+        return "back in answers" if off else "in quarantine: in no answer any more"
+
+    return await _change(order, work)
+
+
+async def _change(order: Order, change: Callable[[DocumentRegistry, str], str]) -> Result:
+    unique_id = order.text("unique_id")
+    own = order.services.config.node
+
+    def work(connection: sqlite3.Connection) -> tuple[str, Sequence[NewRecord]]:
+        registry = order.services.registry.on(connection)
+        state = change(registry, unique_id)
+        patients = dict.fromkeys(entry.patient_id for entry in registry.documents([unique_id])[unique_id])
+        document = document_object(unique_id, own.repository_unique_id, own.home_community_id)
+        return state, [order.patient_record(Action.UPDATE, state, patient, document) for patient in patients]
+
+    return {"unique_id": unique_id, "state": await order.change(work)}
