@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from node.administration import patients
+from node.administration import clients, documents, patients
 from node.administration.orders import Order, Result
 from node.faults import Faults, misused, refused
 from registry.errors import XdsErrors
@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 Operation = Callable[[Order], Awaitable[Result]]
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
+    "init": clients.made,
     "patient add": patients.add,
     "patient list": patients.find_all,
     "patient show": patients.show,
     "patient merge": patients.merge,
     "patient unmerge": patients.unmerge,
+    "document deprecate": documents.deprecate,
+    "document quarantine": documents.quarantine,
+    "client add": clients.add,
+    "client list": clients.find_all,
+    "client revoke": clients.revoke,
 }
 
 # What to do about an error of the lower packages: its code here, and the next step.
