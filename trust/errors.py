@@ -1,6 +1,9 @@
 """What can go wrong with trust. Each error says, in its message, what an administrator does next."""
 
+# ruff: noqa: N818  errors are named after what went wrong
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class TrustError(Exception):
@@ -37,3 +40,15 @@ class LedgerBusy(TrustError):
 
 class StorageFailed(TrustError):
     """The database refused to commit (disk full, I/O error); nothing of this batch took effect."""
+
+
+class BadRecord(TrustError):
+    """A record of a certificate or community that contradicts itself or what is already kept."""
+
+
+class BadCommunity(TrustError):
+    """A description of a community that cannot be used. `faults` names everything that is wrong with it."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)

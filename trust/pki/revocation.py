@@ -52,6 +52,21 @@ def from_pem(pem: bytes) -> tuple[x509.CertificateRevocationList, ...]:
     return found
 
 
+def issuer_of_list(
+    crl: x509.CertificateRevocationList, authorities: Sequence[x509.Certificate]
+) -> x509.Certificate | None:
+    """The CA whose key signed `crl`, or None."""
+    for authority in authorities:
+        key = authority.public_key()
+        if authority.subject == crl.issuer and isinstance(key, _KEYS):
+            try:
+                if crl.is_signature_valid(key):
+                    return authority
+            except (ValueError, TypeError, UnsupportedAlgorithm):
+                continue
+    return None
+
+
 class RevocationLists:
     """The lists in force. An object without lists (`configured` False) revokes nobody.
 
@@ -75,13 +90,18 @@ class RevocationLists:
         self._lists: dict[str, RevocationList] = {}
         for crl in lists:
             self._keep(_verified(crl, self._authorities))
+        self._complete = (
+            configured
+            and all(fingerprint_of(one) in self._lists for one in self._authorities)
+            and all(self._issuer_of(one) for one in self._pinned.values())
+        )
 
     @property
     def lists(self) -> tuple[RevocationList, ...]:
         """One list for each CA that has one: the newest."""
         return tuple(self._lists.values())
 
-    def check(self, certificate: x509.Certificate, now: datetime) -> datetime:
+    def check(self, certificate: x509.Certificate, now: datetime, *, pinned: bool = False) -> datetime:
         """Refuse a revoked certificate; return until when the verdict "not revoked" may be remembered.
 
         No list speaks about a pinned certificate of a foreign CA; it is withdrawn by removing the peer.
@@ -93,7 +113,7 @@ class RevocationLists:
             return NEVER
         issuer = self._issuer_of(certificate)
         if issuer is None:
-            if fingerprint_of(certificate) in self._pinned:
+            if pinned or fingerprint_of(certificate) in self._pinned:
                 return NEVER
             raise BadCertificate(
                 "the certificate's CA is not among the trust anchors, so no revocation list speaks of it"
@@ -117,11 +137,7 @@ class RevocationLists:
         It knows no grace and no exception for pinned certificates, whose CA is not known here. When this is False
         the node's own check, right after the handshake and on each request, is the only one.
         """
-        if not self.configured or any(fingerprint_of(one) not in self._lists for one in self._authorities):
-            return False
-        return all(self._issuer_of(one) for one in self._pinned.values()) and all(
-            now < one.next_update for one in self.lists
-        )
+        return self._complete and all(now < one.next_update for one in self.lists)
 
     def problems(self, now: datetime) -> Iterator[str]:
         """What an administrator has to know, as sentences."""
@@ -150,7 +166,7 @@ class RevocationLists:
     def _keep(self, found: RevocationList) -> None:
         name = fingerprint_of(found.issuer)
         known = self._lists.get(name)
-        if known is None or known.next_update < found.next_update:
+        if known is None or known.crl.last_update_utc < found.crl.last_update_utc:
             self._lists[name] = found
 
 
@@ -161,12 +177,7 @@ def _verified(crl: x509.CertificateRevocationList, authorities: Sequence[x509.Ce
         raise BadCertificate(f"the revocation list of {name!r} is signed with {used.name.upper()}")
     if crl.next_update_utc is None:
         raise BadCertificate(f"the revocation list of {name!r} does not say when the next one comes (nextUpdate)")
-    for authority in authorities:
-        key = authority.public_key()
-        if authority.subject == crl.issuer and isinstance(key, _KEYS):
-            try:
-                if crl.is_signature_valid(key):
-                    return RevocationList(authority, crl, crl.next_update_utc, crl.public_bytes(Encoding.PEM))
-            except (ValueError, TypeError, UnsupportedAlgorithm):
-                continue
-    raise BadCertificate(f"the revocation list of {name!r} is signed by no CA of this node")
+    authority = issuer_of_list(crl, authorities)
+    if authority is None:
+        raise BadCertificate(f"the revocation list of {name!r} is signed by no CA of this node")
+    return RevocationList(authority, crl, crl.next_update_utc, crl.public_bytes(Encoding.PEM))

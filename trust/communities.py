@@ -1,0 +1,223 @@
+"""Another community as this node knows it, and the file two administrators exchange so that their nodes connect.
+
+`endpoints --export` writes the file, `peer add` reads it: homeCommunityId, endpoints and certificate. Nothing of it
+is believed before a person has compared the fingerprint.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from cryptography import x509
+
+from trust.addresses import host_of, url_faults
+from trust.errors import BadCertificate, BadCommunity
+from trust.pki.certificates import (
+    Usage,
+    check_peer_certificate,
+    fingerprint_of,
+    from_pem,
+    names_host,
+    read_fingerprint,
+    to_pem,
+)
+
+FORMAT: Final = 1
+REQUIRED_ENDPOINTS: Final = ("iti-38", "iti-39")
+
+_MOST_TEXT: Final = 65_536
+_MOST_ENDPOINTS: Final = 40
+_MOST_REPOSITORIES: Final = 100
+_OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+", re.ASCII)
+_KEY: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Community:
+    """One community: one node of another institution.
+
+    `endpoints` maps `iti-NN` to one https URL. `certificates` is the PEM chain, the node's own certificate first, and
+    `fingerprint` that certificate's SHA-256. `clearance` is this node's decision, not part of the file. While the
+    other node changes its certificate, `previous` is the PEM of the one it had before.
+    """
+
+    home: str
+    name: str
+    endpoints: Mapping[str, str]
+    certificates: str
+    fingerprint: str
+    assigning_authority: str = ""
+    repository_unique_ids: tuple[str, ...] = ()
+    clearance: str = "N"
+    previous: str = ""
+
+    @property
+    def pins(self) -> str:
+        """PEM of the certificates this community may show when it is called: nothing else is accepted from it."""
+        leaf = self.certificates.partition("-----END CERTIFICATE-----\n")
+        return leaf[0] + leaf[1] + self.previous
+
+
+def export(community: Community) -> str:
+    """The JSON file that the other administrator gives to `peer add`."""
+    content = {
+        "format": FORMAT,
+        "home_community_id": community.home,
+        "name": community.name,
+        "endpoints": dict(community.endpoints),
+        "assigning_authority": community.assigning_authority,
+        "repository_unique_ids": list(community.repository_unique_ids),
+        "fingerprint": community.fingerprint,
+        "certificates": community.certificates,
+    }
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
+def read_export(
+    text: str, *, now: datetime, own_home: str = "", development: bool = False, permitted: Sequence[str] = ()
+) -> Community:
+    """Read what another node's `endpoints --export` wrote.
+
+    Every URL is https, passes the rules of `addresses`, and its host is named by the certificate. Keys that are not
+    known are passed over, so that a newer node's file can be read; `format` changes when that would be wrong.
+
+    Args:
+        text: the file.
+        now: the certificate must be valid at this moment.
+        own_home: this node's own homeCommunityId, which no other may claim.
+        development: whether this is a development node; loopback is permitted then.
+        permitted: hosts and networks an administrator named, which may be private.
+
+    Raises:
+        BadCommunity: names everything that is wrong.
+    """
+    content = _json_object(text)
+    if content.get("format") != FORMAT or isinstance(content.get("format"), bool):
+        raise BadCommunity([f"format is not {FORMAT}: the other node's version is not understood"])
+    faults: list[str] = []
+    leaf = _leaf(content, now, faults)
+    faults += _identity_faults(content, own_home)
+    faults += _endpoint_faults(content.get("endpoints"), leaf, development=development, permitted=permitted)
+    if faults or leaf is None:
+        raise BadCommunity(faults)
+    return _community(content, leaf)
+
+
+def known(text: str, *, clearance: str, previous: str) -> Community:
+    """A community out of a description that `read_export` accepted when it was added; nothing is judged again."""
+    content = _json_object(text)
+    return replace(_community(content, from_pem(content["certificates"])[0]), clearance=clearance, previous=previous)
+
+
+def _community(content: Mapping[str, Any], leaf: x509.Certificate) -> Community:
+    return Community(
+        home=content["home_community_id"],
+        name=content["name"],
+        endpoints=dict(content["endpoints"]),
+        certificates=to_pem(from_pem(content["certificates"])),
+        fingerprint=fingerprint_of(leaf),
+        assigning_authority=content.get("assigning_authority", ""),
+        repository_unique_ids=tuple(content.get("repository_unique_ids", ())),
+    )
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    if len(text) > _MOST_TEXT:
+        raise BadCommunity([f"the file has more than {_MOST_TEXT} characters"])
+    try:
+        content = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as fault:
+        raise BadCommunity([f"the file is not JSON: {fault}"]) from fault
+    if not isinstance(content, dict):
+        raise BadCommunity(["the file is not a JSON object"])
+    return content
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _leaf(content: Mapping[str, Any], now: datetime, faults: list[str]) -> x509.Certificate | None:
+    """The community's own certificate, judged as a server's and as a client's."""
+    text = content.get("certificates")
+    if not isinstance(text, str):
+        faults.append("certificates is not PEM text")
+        return None
+    try:
+        leaf = from_pem(text)[0]
+    except BadCertificate as fault:
+        faults.append(f"certificates: {fault}")
+        return None
+    for usage in Usage:
+        try:
+            check_peer_certificate(leaf, now, usage=usage)
+        except BadCertificate as fault:
+            faults.append(f"certificates: {fault}")
+    try:
+        if read_fingerprint(str(content.get("fingerprint", ""))) != fingerprint_of(leaf):
+            faults.append("fingerprint is not the fingerprint of the first certificate")
+    except BadCertificate as fault:
+        faults.append(f"fingerprint: {fault}")
+    return leaf
+
+
+def _identity_faults(content: Mapping[str, Any], own_home: str) -> Iterator[str]:
+    home = content.get("home_community_id")
+    if not isinstance(home, str) or not home.startswith("urn:oid:") or not _is_oid(home[8:]) or len(home) > 64:
+        yield "home_community_id is not urn:oid: and an OID"
+    elif home == own_home:
+        yield "home_community_id is this node's own: a node is not its own peer"
+    name = content.get("name")
+    if not isinstance(name, str) or not name.strip() or len(name) > 100 or not name.isprintable():
+        yield "name is not 1 to 100 printable characters"
+    authority = content.get("assigning_authority", "")
+    if authority != "" and not _is_oid(authority):
+        yield "assigning_authority is not an OID"
+    repositories = content.get("repository_unique_ids", [])
+    if not isinstance(repositories, list) or not all(_is_oid(one) for one in repositories):
+        yield "repository_unique_ids is not a list of OIDs"
+    elif len(repositories) > _MOST_REPOSITORIES or len(set(repositories)) != len(repositories):
+        yield f"repository_unique_ids has an OID twice, or more than {_MOST_REPOSITORIES}"
+
+
+def _endpoint_faults(
+    endpoints: object, leaf: x509.Certificate | None, *, development: bool, permitted: Sequence[str]
+) -> Iterator[str]:
+    if not isinstance(endpoints, dict) or len(endpoints) > _MOST_ENDPOINTS:
+        yield f"endpoints is not an object of at most {_MOST_ENDPOINTS} URLs"
+        return
+    for missing in (key for key in REQUIRED_ENDPOINTS if key not in endpoints):
+        yield f"endpoints has no {missing}"
+    for key, url in endpoints.items():
+        if not _KEY.fullmatch(key) or len(key) > 40:
+            yield f"endpoints: {key[:40]!r} is not the name of an endpoint"
+        if not isinstance(url, str):
+            yield f"endpoints: {key[:40]} is not a URL"
+            continue
+        wrong = url_faults(url, development=development, permitted=permitted)
+        yield from (f"endpoints: {key[:40]} {fault}" for fault in wrong)
+        if not wrong and leaf is not None and not _named(leaf, host_of(url)):
+            yield f"endpoints: {key[:40]} is on {host_of(url)}, which the certificate does not name"
+
+
+def _named(leaf: x509.Certificate, host: str) -> bool:
+    try:
+        return names_host(leaf, host)
+    except BadCertificate:
+        return False
+
+
+def _is_oid(text: object) -> bool:
+    return isinstance(text, str) and len(text) <= 64 and _OID.fullmatch(text) is not None

@@ -1,0 +1,121 @@
+"""The communities connected to this node: in memory, replaced as a whole after each change, like the bindings."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+
+from trust.communities import Community, export, known
+from trust.errors import BadRecord
+from trust.identity.caller import Role
+from trust.pki.bindings import Binding, Bindings, timestamp
+from trust.pki.certificates import fingerprint_of, from_pem, to_pem
+
+
+class Communities:
+    """Every community connected to this node, in the order of their names."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._known: Mapping[str, Community] = {}
+        self.reload(connection)
+
+    def reload(self, connection: sqlite3.Connection) -> None:
+        """Read them again: after the commit of whatever changed them."""
+        rows = connection.execute("SELECT description, clearance, previous FROM community ORDER BY name, home")
+        found = [known(text, clearance=clearance, previous=previous) for text, clearance, previous in rows]
+        self._known = {community.home: community for community in found}
+
+    def all(self) -> tuple[Community, ...]:
+        """Every community."""
+        return tuple(self._known.values())
+
+    def get(self, home: str) -> Community | None:
+        """The community with this homeCommunityId."""
+        return self._known.get(home)
+
+    def pins(self) -> tuple[str, ...]:
+        """PEM of every certificate that communities may show, for `NodeTls.reload`."""
+        return tuple(community.pins for community in self._known.values())
+
+    @staticmethod
+    def add(connection: sqlite3.Connection, community: Community, now: datetime) -> None:
+        """Connect a community and bind its certificate. For a write job; `reload` both after its commit.
+
+        Raises:
+            BadRecord: the community is connected already, or its certificate stands for somebody.
+        """
+        if connection.execute("SELECT 1 FROM community WHERE home = ?", (community.home,)).fetchone():
+            raise BadRecord(f"{community.home} is connected already: remove it first, or replace its certificate")
+        Bindings.add(connection, _binding(community, now))
+        connection.execute(
+            "INSERT INTO community (home, name, description, clearance, previous, added) VALUES (?, ?, ?, ?, '', ?)",
+            (community.home, community.name, export(community), community.clearance, timestamp(now)),
+        )
+
+    @staticmethod
+    def replace(connection: sqlite3.Connection, community: Community, now: datetime, *, keep_previous: bool) -> None:
+        """Take a new description of a connected community: new addresses, or a new certificate.
+
+        With `keep_previous` the certificate it had until now counts beside the new one until it ends or the next
+        change; else it is revoked at once. For a write job; `reload` both after its commit.
+
+        Raises:
+            BadRecord: the community is not connected, or its new certificate stands for somebody else.
+        """
+        row = connection.execute(
+            "SELECT description, previous FROM community WHERE home = ?", (community.home,)
+        ).fetchone()
+        if row is None:
+            raise BadRecord(f"{community.home} is not connected")
+        before, previous = known(row[0], clearance="N", previous=""), str(row[1])
+        if before.fingerprint != community.fingerprint:
+            _withdraw(connection, previous, now)
+            previous = to_pem(from_pem(before.certificates)[:1])
+            if not keep_previous:
+                _withdraw(connection, previous, now)
+                previous = ""
+            Bindings.add(connection, _binding(community, now))
+        else:
+            Bindings.change(connection, _binding(community, now))
+        connection.execute(
+            "UPDATE community SET name = ?, description = ?, clearance = ?, previous = ? WHERE home = ?",
+            (community.name, export(community), community.clearance, previous, community.home),
+        )
+
+    @staticmethod
+    def remove(connection: sqlite3.Connection, home: str) -> None:
+        """Disconnect a community: it is neither asked nor answered any more. For a write job.
+
+        Raises:
+            BadRecord: it is not connected.
+        """
+        if connection.execute("DELETE FROM community WHERE home = ?", (home,)).rowcount != 1:
+            raise BadRecord(f"{home} is not connected")
+        bound = connection.execute(
+            "SELECT fingerprint FROM certificate_binding WHERE home = ? AND role = ?", (home, str(Role.PEER))
+        ).fetchall()
+        for (fingerprint,) in bound:
+            Bindings.remove(connection, fingerprint)
+
+
+def _binding(community: Community, now: datetime) -> Binding:
+    leaf = from_pem(community.certificates)[0]
+    return Binding(
+        fingerprint=community.fingerprint,
+        role=Role.PEER,
+        name=community.name,
+        home=community.home,
+        clearance=community.clearance,
+        added=timestamp(now),
+        not_after=timestamp(leaf.not_valid_after_utc),
+    )
+
+
+def _withdraw(connection: sqlite3.Connection, pem: str, now: datetime) -> None:
+    for certificate in from_pem(pem) if pem else ():
+        name = fingerprint_of(certificate)
+        if connection.execute(
+            "SELECT 1 FROM certificate_binding WHERE fingerprint = ? AND revoked = ''", (name,)
+        ).fetchone():
+            Bindings.revoke(connection, name, now)
