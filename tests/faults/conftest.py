@@ -1,0 +1,34 @@
+"""The fault suite runs only when it is asked for: `scripts/test --faults`, or `pytest tests/faults --cycles N`."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cycles", type=int, default=None, help="how often the node is killed")
+    parser.addoption("--seed", type=int, default=None, help="repeat a run with the seed that it printed")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    asked = config.getoption("--cycles", default=None) is not None
+    return True if collection_path.name.startswith("test_") and not asked else None
+
+
+@pytest.fixture(scope="session")
+def cycles(request: pytest.FixtureRequest) -> int:
+    return request.config.getoption("--cycles")
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """One seed for everything that happens at random; printed, so that a failing run can be repeated."""
+    seed = request.config.getoption("--seed")
+    if seed is None:
+        seed = secrets.randbits(32)
+    print(f"\nseed {seed}", flush=True)
+    return random.Random(seed)

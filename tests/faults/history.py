@@ -1,0 +1,73 @@
+"""What clients were told, kept outside the node: the model that the node's state is compared with afterwards."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from enum import Enum
+from hashlib import sha256
+
+
+class Fate(Enum):
+    """What a client knows about its request."""
+
+    SENT = "sent, never answered"
+    DONE = "acknowledged"
+    REFUSED = "refused"
+
+
+@dataclass
+class Put:
+    """One document on its way in."""
+
+    unique_id: str
+    content: bytes
+    stored: bool = True  # ITI-41; False: registered only (ITI-42), its bytes are elsewhere
+
+    @property
+    def digest(self) -> str:
+        return sha256(self.content).hexdigest()
+
+
+@dataclass
+class Submission:
+    """One ITI-41 or ITI-42 request: all of it, or nothing."""
+
+    patient: str
+    set_id: str
+    documents: list[Put]
+    replaces: str = ""  # uniqueId of the document that becomes deprecated
+    fate: Fate = Fate.SENT
+
+
+@dataclass
+class History:
+    """Everything that was asked of the node. Appended to by several threads."""
+
+    submissions: list[Submission] = field(default_factory=list)
+    read_markers: list[str] = field(default_factory=list)  # of acknowledged queries: each must be on record
+    read_documents: list[str] = field(default_factory=list)  # uniqueIds of acknowledged retrieves
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def invoke(self, submission: Submission) -> Submission:
+        with self.lock:
+            self.submissions.append(submission)
+        return submission
+
+    def answered(self, submission: Submission, fate: Fate) -> None:
+        with self.lock:
+            submission.fate = fate
+
+    def queried(self, marker: str) -> None:
+        with self.lock:
+            self.read_markers.append(marker)
+
+    def retrieved(self, unique_id: str) -> None:
+        with self.lock:
+            self.read_documents.append(unique_id)
+
+    def done(self) -> list[Submission]:
+        return [one for one in self.submissions if one.fate is Fate.DONE]
+
+    def uncertain(self) -> list[Submission]:
+        return [one for one in self.submissions if one.fate is Fate.SENT]

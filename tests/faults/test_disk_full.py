@@ -1,0 +1,137 @@
+"""F5: the disk fills up, then space returns. New documents are refused before work; nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.nodes import AUTHORITY, Node, free_base
+from tests.end_to_end.wire import SUCCESS, Document, find_documents, provide
+from tests.faults.checker import Checker
+from tests.faults.clients import GONE, Kept
+from tests.faults.history import Fate, History, Put, Submission
+
+MIB = 1 << 20
+RESERVE = 12 * MIB  # [repository] min_free_bytes of the node under test
+PATIENT = f"DISK^^^&{AUTHORITY}&ISO"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 96 MiB of its own: ext4 in a file, else a tmpfs."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("mounting a small file system needs root")
+    place, image = tmp_path / "disk", tmp_path / "disk.img"
+    place.mkdir()
+    with image.open("wb") as file:
+        file.truncate(96 * MIB)
+    ways = [
+        ["sh", "-c", f"mkfs.ext4 -q -F -m 0 {image} && mount -o loop {image} {place}"],
+        ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(place)],
+    ]
+    if not any(subprocess.run(way, capture_output=True, check=False).returncode == 0 for way in ways):
+        pytest.skip("neither a loop device nor a tmpfs can be mounted here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+@pytest.fixture
+def node(small_disk: Path, tmp_path: Path) -> Iterator[Node]:
+    made = Node(small_disk / "node", free_base(), "Small disk").init(tmp_path / "ca")
+    config = made.folder / "node.toml"
+    text = config.read_text(encoding="utf-8")
+    changed = "\n".join(
+        f"min_free_bytes = {RESERVE}" if line.lstrip("# ").startswith("min_free_bytes") else line
+        for line in text.splitlines()
+    )
+    assert str(RESERVE) in changed
+    config.write_text(changed + "\n", encoding="utf-8")
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+class Source:
+    """Submits documents and remembers what it was told."""
+
+    def __init__(self, node: Node, chance: random.Random) -> None:
+        self.history, self.chance = History(), chance
+        self.client = Kept.of(node.described)
+
+    def submit(self, size: int = 200_000) -> tuple[Fate, list[str]]:
+        document = Document(self.chance.randbytes(size), mime="application/octet-stream")
+        body, parts = provide(PATIENT, [document])
+        put = Put(document.unique_id, document.content)
+        made = self.history.invoke(Submission(PATIENT, document.unique_id, [put]))
+        try:
+            answer = self.client.send("iti-41", body, parts)
+        except (*GONE, SyntaxError):
+            return Fate.SENT, []
+        done = answer.http_status == 200 and answer.status == SUCCESS
+        made.fate = Fate.DONE if done else Fate.REFUSED
+        return made.fate, [] if done else answer.codes
+
+
+def fill(place: Path, leave: int) -> Path:
+    """Use up the space of a file system but for `leave` bytes."""
+    ballast = place / "ballast"
+    with ballast.open("ab") as file:
+        while (free := shutil.disk_usage(place).free) > leave:
+            try:
+                file.write(b"\0" * min(MIB, max(free - leave, 1)))
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                break
+    return ballast
+
+
+def accepts_again(source: Source, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if source.submit(1000)[0] is Fate.DONE:
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"no document is accepted {seconds} s after space has returned")
+
+
+def test_nearly_full_refuses_documents_and_still_answers(node: Node, small_disk: Path, chance: random.Random) -> None:
+    node.know(PATIENT)
+    source = Source(node, chance)
+    assert [source.submit()[0] for _ in range(5)] == [Fate.DONE] * 5
+    ballast = fill(small_disk, RESERVE // 2)
+    time.sleep(2)  # free space need not be looked at for every request
+    assert source.submit() == (Fate.REFUSED, ["XDSRepositoryOutOfResources"])
+    found = source.client.send("iti-18", find_documents(PATIENT))
+    assert (found.status, len(found.unique_ids())) == (SUCCESS, 5)
+    assert not Checker(node.described).check(source.history.done(), source.history)
+    ballast.unlink()
+    accepts_again(source)
+    assert not Checker(node.described).check(source.history.submissions, source.history)
+
+
+def test_completely_full_loses_nothing(node: Node, small_disk: Path, chance: random.Random) -> None:
+    node.know(PATIENT)
+    source = Source(node, chance)
+    for _ in range(5):
+        source.submit()
+    ballast = fill(small_disk, 0)
+    fates = [source.submit(chance.choice([100, 50_000, 2_000_000]))[0] for _ in range(10)]
+    assert Fate.DONE not in fates
+    ballast.unlink()
+    if node.process is not None and node.process.poll() is not None:
+        node.start()  # a node whose disk failed may end rather than go on; it must come back by being started
+    accepts_again(source)
+    assert not Checker(node.described).check(source.history.submissions, source.history)
+    done = node.run("audit", "verify", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
