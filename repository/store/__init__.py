@@ -1,0 +1,1 @@
+"""Where documents and their rows are kept: encrypted files, a spool, one table."""

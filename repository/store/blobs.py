@@ -1,0 +1,196 @@
+"""Documents as encrypted files, written once, named by a keyed hash of their content (README: How a document is kept).
+
+A file goes through `staging/`, becomes durable, and only then gets its name; rows come later. A crash in between leaves
+a file that `sweep` removes. One process uses a folder at a time: whoever holds the node's lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+from weakref import WeakSet
+
+from registry.errors import RepositoryOutOfResources
+from repository.errors import BlobDamaged, BlobStorageFailed
+from repository.store.encryption import blob_name
+from repository.store.files import sync, sync_folder, writing
+from repository.store.keys import BlobKeys
+from repository.store.reader import BlobReader
+from repository.store.staging import Staged, Staging, Written
+from repository.store.upkeep import Checked, Swept, entries, file_system_time, place, remove_if_dead
+
+__all__ = ["BlobDamaged", "BlobReader", "BlobStorageFailed", "BlobStore", "Checked", "Staged", "Staging", "Swept"]
+
+_THREADS: Final = 8  # they wait for the disk, and the file system joins their commits
+
+
+class BlobStore:
+    """Encrypted documents below one folder."""
+
+    def __init__(self, folder: Path, keys: BlobKeys, *, min_free_bytes: int = 0) -> None:
+        self._folder = folder
+        self._staging = folder / "staging"
+        self._keys = keys
+        self._min_free_bytes = min_free_bytes
+        self._failure = ""
+        self._durable_folders: set[Path] = set()
+        self._staged: WeakSet[Staged] = WeakSet()
+        self._naming = threading.Lock()  # giving a file its name against sweeping it
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="documents")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._staging.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
+
+    def close(self) -> None:
+        """Wait for the threads: what they were making durable becomes so."""
+        self._threads.shutdown()
+
+    # --- in ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def failure(self) -> str:
+        """Why no more documents are taken; empty while all is well."""
+        return self._failure
+
+    def free_bytes(self) -> int:
+        """Octets that the file system has left for this process."""
+        space = os.statvfs(self._folder)
+        return space.f_bavail * space.f_frsize
+
+    def begin(self) -> Staging:
+        """Start a new document.
+
+        Raises:
+            RepositoryOutOfResources: less than the configured space is free.
+            BlobStorageFailed: the storage failed, now or before; the process must stop.
+        """
+        if self._failure:
+            raise BlobStorageFailed(self._failure)
+        self._refuse_when_full()
+        return Staging(self._staging / f"{os.urandom(16).hex()}.part", self._keys, self._keep, self._refuse_when_full)
+
+    def _refuse_when_full(self) -> None:
+        if self.free_bytes() < self._min_free_bytes:
+            raise RepositoryOutOfResources("the disk is nearly full; nothing was stored")
+
+    async def _keep(self, written: Written) -> Staged:
+        # A cancelled request must not close the file under the fsync: a thread ends what it began, also unobserved.
+        work = self._threads.submit(self._make_durable, written)
+        work.add_done_callback(_seen)
+        return await asyncio.shield(asyncio.wrap_future(work))
+
+    def _make_durable(self, written: Written) -> Staged:
+        try:
+            with writing():
+                sync(written.descriptor)
+                return self._name(written)
+        except BlobStorageFailed as failure:
+            self._failure = self._failure or str(failure)
+            raise
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(written.descriptor)
+            with contextlib.suppress(OSError):
+                written.path.unlink(missing_ok=True)
+
+    def _name(self, written: Written) -> Staged:
+        """Write-once rename. An intact file of that name has this content; a damaged one is replaced, so healed."""
+        name, digest = written.name, written.digest
+        target = self.path(name)
+        self._make_folders(target.parent)
+        sound = self._is_sound(name)
+        staged = Staged(name=name, size=digest.size, sha1=digest.sha1, sha256=digest.sha256)
+        with self._naming:
+            self._staged.add(staged)
+            if not (sound and target.exists()):
+                written.path.replace(target)
+        sync_folder(target.parent)  # also for a file that another thread has only just named
+        return staged
+
+    def _make_folders(self, folder: Path) -> None:
+        if folder not in self._durable_folders:
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(self._folder)
+            sync_folder(folder.parent)
+            self._durable_folders.add(folder)
+
+    def _is_sound(self, name: str) -> bool:
+        try:
+            self.open(name).verify()
+        except BlobDamaged:
+            return False
+        return True
+
+    # --- out --------------------------------------------------------------------------------------------------------
+
+    def path(self, name: str) -> Path:
+        """Where the blob `name` lies or would lie; ValueError for what is no name that this store made."""
+        return place(self._folder, name)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return self.path(name).is_file()
+
+    def open(self, name: str) -> BlobReader:
+        """The stored document `name`, header and length checked; no file stays open.
+
+        Raises:
+            BlobDamaged: it is absent, shorter or longer than it was, or its header does not hold.
+        """
+        return BlobReader.open(self.path(name), name, self._keys)
+
+    # --- upkeep, blocking: run it in a thread -------------------------------------------------------------------------
+
+    def sweep(self, referenced: Callable[[str], bool], older_than_seconds: float) -> Swept:
+        """Remove what no row refers to: documents whose registration failed, files of dead processes.
+
+        A file stays as long as it is young by the file system's own clock, or a `Staged` for it lives: its row may be
+        on the way. `referenced` is called in this thread and must see every committed row.
+        """
+        before = file_system_time(self._staging) - older_than_seconds
+        staged = sum([remove_if_dead(path, before) for path in sorted(self._staging.iterdir())])
+        documents, strange = 0, []
+        for path, ours in entries(self._folder, self._staging):
+            if ours:
+                documents += self._remove_orphan(path, before, referenced)
+            else:
+                strange.append(str(path.relative_to(self._folder)))
+        return Swept(documents, staged, tuple(strange))
+
+    def _remove_orphan(self, path: Path, before: float, referenced: Callable[[str], bool]) -> bool:
+        with self._naming:
+            # In this order: a Staged dies when its row is committed, or when there will never be one.
+            if any(item.name == path.name for item in self._staged) or path.lstat().st_mtime > before:
+                return False
+            if referenced(path.name):
+                return False
+            path.unlink()
+            return True
+
+    def scrub(self) -> Iterator[Checked]:
+        """Read every stored document and compare its content with its name; one result each."""
+        for path, ours in entries(self._folder, self._staging):
+            if ours:
+                yield Checked(path.name, self._damage(path.name))
+
+    def _damage(self, name: str) -> str:
+        try:
+            digest = self.open(name).digest()
+        except BlobDamaged as damage:
+            return str(damage)
+        if blob_name(self._keys, digest.sha256) != name:
+            return f"document {name} has another content than its name says"
+        return ""
+
+
+def _seen(work: Future[Any]) -> None:
+    """Take notice of an exception that nobody waits for any more."""
+    if not work.cancelled():
+        work.exception()

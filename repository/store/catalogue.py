@@ -1,0 +1,77 @@
+"""Rows of the stored documents: uniqueId to blob. A uniqueId has one content, for ever (ITI TF-3: 4.2.3.2.26)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from repository.store.staging import Staged
+
+_COLUMNS: Final = "unique_id, mime_type, size, sha1, sha256, blob"
+_INSERT: Final = (
+    f"INSERT INTO stored_document ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) "  # noqa: S608  names only
+    "ON CONFLICT (unique_id) DO NOTHING"
+)
+_LOCATE: Final = f"SELECT {_COLUMNS} FROM stored_document WHERE unique_id = ?"  # noqa: S608
+_PAGE: Final = f"SELECT {_COLUMNS} FROM stored_document WHERE unique_id > ? ORDER BY unique_id LIMIT 200"  # noqa: S608
+_REFERENCES: Final = "SELECT 1 FROM stored_document WHERE blob = ? LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """One document that can be retrieved."""
+
+    unique_id: str
+    mime_type: str
+    size: int  # octets
+    sha1: str  # 40 hex digits
+    sha256: bytes
+    blob: str  # name in the BlobStore
+
+
+@dataclass(frozen=True, slots=True)
+class OtherContent:
+    """The uniqueId is taken by another content; nothing was changed."""
+
+    stored: StoredDocument
+    offered: Staged
+
+
+class Catalogue:
+    """The table `stored_document` on one connection. Writes belong to whoever holds the transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def keep(self, unique_id: str, mime_type: str, staged: Staged) -> StoredDocument | OtherContent:
+        """Add a row; the row that is there already when the same content was stored under this uniqueId before."""
+        offered = StoredDocument(unique_id, mime_type, staged.size, staged.sha1, staged.sha256, staged.name)
+        values = (unique_id, mime_type, staged.size, staged.sha1, staged.sha256, bytes.fromhex(staged.name))
+        if self._connection.execute(_INSERT, values).rowcount == 1:
+            return offered
+        stored = self.locate(unique_id)
+        assert stored is not None  # noqa: S101  it was in the way
+        return stored if stored.sha256 == staged.sha256 else OtherContent(stored, staged)
+
+    def locate(self, unique_id: str) -> StoredDocument | None:
+        """The document of this uniqueId, None when there is none."""
+        row = self._connection.execute(_LOCATE, (unique_id,)).fetchone()
+        return _document(row) if row else None
+
+    def references(self, blob: str) -> bool:
+        """Whether any row refers to the blob of this name."""
+        return self._connection.execute(_REFERENCES, (bytes.fromhex(blob),)).fetchone() is not None
+
+    def documents(self) -> Iterator[StoredDocument]:
+        """Every row in order of uniqueId, read in short steps: nothing is held open between them."""
+        last = ""
+        while rows := self._connection.execute(_PAGE, (last,)).fetchall():
+            yield from map(_document, rows)
+            last = rows[-1][0]
+
+
+def _document(row: tuple[str, str, int, str, bytes, bytes]) -> StoredDocument:
+    unique_id, mime_type, size, sha1, sha256, blob = row
+    return StoredDocument(unique_id, mime_type, size, sha1, sha256, blob.hex())
