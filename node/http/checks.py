@@ -1,0 +1,81 @@
+"""What is wrong with a request's head beyond what aiohttp's parser refuses (threats M14, M16, M24, T16, T24). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+_VERSION: Final = (1, 1)
+_VERSION_10: Final = (1, 0)
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a request is refused before its body is read. `close` ends the connection after the answer."""
+
+    status: int
+    reason: str
+    close: bool = True
+
+
+_NOT_HTTP: Final = Objection(400, "the request line is not HTTP/1.1")
+_TRANSFER_ENCODING: Final = Objection(400, "Transfer-Encoding is not exactly chunked")
+_TWO_LENGTHS: Final = Objection(400, "Content-Length and Transfer-Encoding stand together")
+_UPGRADE: Final = Objection(400, "upgrades are not supported")
+_COMPRESSED: Final = Objection(415, "Content-Encoding is not supported for requests")
+_MISDIRECTED: Final = Objection(421, "the host asked for is not this node")
+_EXPECTATION: Final = Objection(417, "the expectation is not supported")
+_NO_LENGTH: Final = Objection(411, "the request has no body")
+
+
+def objection(
+    version: tuple[int, int], target: str, headers: Mapping[str, str], sni: str, is_ours: Callable[[str], bool]
+) -> Objection | None:
+    """Look at the head of a request.
+
+    Args:
+        version: HTTP version.
+        target: request target as it was sent.
+        headers: case-insensitive headers; aiohttp refuses doubled ones that matter.
+        sni: server name that TLS asked for, "" for none.
+        is_ours: whether a host name (lower case, no port) is one of this node.
+    """
+    if version not in (_VERSION, _VERSION_10) or not target.startswith("/"):
+        return _NOT_HTTP
+    encoding = headers.get("Transfer-Encoding")
+    if encoding is not None:
+        if "Content-Length" in headers:
+            return _TWO_LENGTHS
+        if encoding.lower() != "chunked" or version != _VERSION:
+            return _TRANSFER_ENCODING
+    if "Upgrade" in headers:
+        return _UPGRADE
+    return _of_host(headers.get("Host", ""), sni, is_ours) if version == _VERSION or "Host" in headers else None
+
+
+def _of_host(host: str, sni: str, is_ours: Callable[[str], bool]) -> Objection | None:
+    found = _HOST.fullmatch(host)
+    if found is None:
+        return Objection(400, "the Host header cannot be read")
+    name = found[1].strip("[]").lower()
+    if not is_ours(name) or (sni and sni.lower() != name):
+        return _MISDIRECTED
+    return None
+
+
+def objection_to_body(headers: Mapping[str, str], most: int) -> Objection | None:
+    """Look at what the head says about the body. `most` is the cap of the route in bytes."""
+    if headers.get("Content-Encoding", "identity").lower() != "identity":
+        return _COMPRESSED
+    expectation = headers.get("Expect")
+    if expectation is not None and expectation.lower() != "100-continue":
+        return _EXPECTATION
+    length = headers.get("Content-Length")
+    if length is None:
+        return None if "Transfer-Encoding" in headers else _NO_LENGTH
+    if int(length) > most:
+        return Objection(413, f"the request is larger than {most} bytes")
+    return None

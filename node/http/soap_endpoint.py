@@ -1,0 +1,291 @@
+"""The one handler of SOAP requests: connection -> caller -> bounded message -> dispatch -> answer with its proof.
+
+Every refusal goes through `refused`, which records it, before its answer leaves (threats: general rules).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Final, cast
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
+
+from node.http.checks import Objection, objection, objection_to_body
+from node.http.connection import Connected, Connection, SlowBody
+from node.http.incoming import Incoming, Outgoing, Refusal
+from node.http.reading import PackageReader, SpooledPart
+from node.http.reply import PackageReply, Reply
+from node.soap import faults
+from node.soap.faults import FaultCode, SoapFault, write_fault
+from node.soap.leniencies import Leniency
+from node.soap.limits import MimeLimits
+from node.soap.mtom import MtomWriter
+from trust.errors import LedgerBroken, LedgerBusy, NotAuthenticated, NotPermitted, StorageFailed
+from trust.identity.caller import Caller
+
+if TYPE_CHECKING:
+    from trust.ledger.sequencer import AuditProof
+
+log = logging.getLogger("node.http")
+
+Authenticate = Callable[[Connected], Caller]
+Dispatch = Callable[[Incoming], Awaitable[Outgoing]]
+Refused = Callable[[Refusal], Awaitable["AuditProof"]]
+
+_SOAP: Final = "application/soap+xml; charset=UTF-8"
+_LEAST_CHUNK: Final = 16 * 1024
+_RETRY: Final = (("Retry-After", "1"),)
+
+
+class SoapEndpoint:
+    """Serves the SOAP paths of a node.
+
+    Args:
+        routes: path -> most bytes of a request there.
+        hosts: names this node answers to (lower case, without port); it may change while the node runs.
+        authenticate: who holds this certificate; raises NotAuthenticated. Called for every request, so that a
+            revoked certificate ends at once.
+        dispatch: the pipeline. SoapFault, NotPermitted and LedgerBusy that it raises become answers.
+        refused: records a refusal durably; raises LedgerBusy when it cannot.
+        spool: makes a place for bytes that come too early or inside the envelope.
+        new_uuid: a fresh `urn:uuid:…`, for boundaries and incidents.
+    """
+
+    def __init__(  # noqa: PLR0913  what the edge is given, each by name
+        self,
+        *,
+        routes: Mapping[str, int],
+        hosts: Collection[str],
+        authenticate: Authenticate,
+        dispatch: Dispatch,
+        refused: Refused,
+        spool: Callable[[], SpooledPart],
+        new_uuid: Callable[[], str],
+        mime: MimeLimits | None = None,
+    ) -> None:
+        self._routes = routes
+        self._hosts = hosts
+        self._authenticate = authenticate
+        self._dispatch = dispatch
+        self._refused = refused
+        self._spool = spool
+        self._new_uuid = new_uuid
+        self._mime = mime or MimeLimits()
+
+    async def __call__(self, request: web.BaseRequest) -> Reply:
+        """Answer one request."""
+        exchange = _Request(request)
+        try:
+            exchange.caller = self._authenticate(exchange.peer)
+        except NotAuthenticated as error:
+            return await self._plain(exchange, Objection(403, str(error)))
+        most = self._routes.get(exchange.path, 0)
+        wrong = self._objection(exchange, most)
+        if wrong is not None:
+            return await self._plain(exchange, wrong)
+        return await self._answer(exchange, most)
+
+    async def malformed(self, request: web.BaseRequest, status: int) -> Reply:
+        """Answer what aiohttp's parser refused."""
+        exchange = _Request(request)
+        exchange.path = ""
+        return await self._plain(exchange, Objection(status, "the request is not HTTP"))
+
+    def _objection(self, exchange: _Request, most: int) -> Objection | None:
+        request = exchange.request
+        headers = request.headers
+        wrong = objection(request.version, exchange.target, headers, exchange.peer.sni, self._is_ours)
+        if wrong is not None:
+            return wrong
+        if not most:
+            return Objection(404, "there is no such path", close=_has_body(request))
+        if request.method != "POST":
+            return Objection(405, "only POST is answered here", close=_has_body(request))
+        return objection_to_body(headers, most)
+
+    def _is_ours(self, host: str) -> bool:
+        return host in self._hosts
+
+    async def _answer(self, exchange: _Request, most: int) -> Reply:
+        package: PackageReader | None = None
+        try:
+            exchange.mtom = _is_package(exchange.request)
+            package = self._package(exchange, most)
+            incoming = await self._incoming(exchange, package)
+            return self._written(await self._dispatch(incoming), close=not package.complete)
+        except SoapFault as fault:
+            return await self._fault(exchange, fault)
+        except (NotAuthenticated, NotPermitted) as error:
+            log.info("refused: %s", error)
+            return await self._fault(exchange, faults.not_authenticated(), str(error))
+        except (LedgerBusy, LedgerBroken, StorageFailed, TimeoutError):
+            return self._unavailable(exchange)
+        except ConnectionError:
+            raise
+        except Exception:
+            log.exception("unexpected failure")
+            return await self._fault(exchange, faults.receiver("internal error"))
+        finally:
+            if package is not None:
+                package.close()
+
+    def _package(self, exchange: _Request, most: int) -> PackageReader:
+        request = exchange.request
+        if request.headers.get("Expect") and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        content_type = request.headers.get("Content-Type", "")
+        if content_type[:8].lower() == "text/xml":
+            raise SoapFault(FaultCode.VERSION_MISMATCH, "SOAP 1.1 is not supported")
+        body = _Body(request, most)
+        return PackageReader(body.next_chunk, content_type, self._spool, mime=self._mime)
+
+    async def _incoming(self, exchange: _Request, package: PackageReader) -> Incoming:
+        message = await package.message()
+        exchange.message_id = message.message_id
+        request = exchange.request
+        if message.to and not message.to.startswith(f"https://{request.headers.get('Host', '')}{exchange.path}"):
+            message.leniencies.add(Leniency.TO_DIFFERS)
+        if not message.documents and not package.complete:
+            # Nobody will ask for parts: the request is read to its end before anything is done.
+            await package.finish()
+        return Incoming(
+            message=message,
+            caller=cast(Caller, exchange.caller),
+            path=exchange.path,
+            query=exchange.query,
+            address=exchange.peer.address,
+            sni=exchange.peer.sni,
+            audit_proof=request.headers.get("Audit-Proof", ""),
+            package=package,
+        )
+
+    def _written(self, outgoing: Outgoing, *, close: bool) -> Reply:
+        if outgoing.proof is None:
+            raise TypeError("an answer without proof of its record")
+        if outgoing.packaging == "soap":
+            return Reply(outgoing.status, outgoing.body, content_type=_SOAP, headers=outgoing.headers, close=close)
+        return self._packaged(outgoing, close=close)
+
+    def _packaged(self, outgoing: Outgoing, *, close: bool) -> Reply:
+        writer = MtomWriter("MIMEBoundary_" + self._new_uuid().removeprefix("urn:uuid:"), outgoing.root_id)
+        return PackageReply(
+            outgoing.status, outgoing.body, outgoing.documents, writer, headers=outgoing.headers, close=close
+        )
+
+    async def _fault(self, exchange: _Request, fault: SoapFault, why: str = "") -> Reply:
+        """Record, then answer with a fault packaged like the request."""
+        message_id = fault.message_id or exchange.message_id
+        exchange.message_id = message_id
+        incident = self._new_uuid()
+        try:
+            proof = await self._refused(_refusal(exchange, why or fault.reason, fault.status, incident))
+        except (LedgerBusy, LedgerBroken, StorageFailed):
+            return self._unavailable(exchange)
+        body = write_fault(fault, relates_to=message_id, incident=incident)
+        packaging = "mtom" if exchange.mtom else "soap"
+        outgoing = Outgoing(proof=proof, action=fault.action, body=body, packaging=packaging, status=fault.status)
+        return self._written(outgoing, close=not _is_read(exchange.request))
+
+    async def _plain(self, exchange: _Request, wrong: Objection) -> Reply:
+        """Record, then answer with a bare status: the request never became a message."""
+        try:
+            await self._refused(_refusal(exchange, wrong.reason, wrong.status, self._new_uuid()))
+        except (LedgerBusy, LedgerBroken, StorageFailed):
+            return self._unavailable(exchange)
+        headers = (("Allow", "POST"),) if wrong.status == 405 else ()
+        return Reply(wrong.status, headers=headers, close=wrong.close)
+
+    def _unavailable(self, exchange: _Request) -> Reply:
+        """Nothing can be recorded, so nothing is answered: the one reply without a record."""
+        body = write_fault(faults.busy(), relates_to=exchange.message_id)
+        return Reply(503, body, content_type=_SOAP, headers=_RETRY, close=not _is_read(exchange.request))
+
+
+class _Request:
+    """What is known of a request so far, for whoever must refuse it."""
+
+    __slots__ = ("caller", "message_id", "mtom", "path", "peer", "query", "request", "target")
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self.request = request
+        self.peer = cast(Connection, request.protocol).peer
+        self.caller: Caller | None = None
+        self.target = request._message.path  # noqa: SLF001  as it was sent, before aiohttp tidies it
+        self.path, _, self.query = self.target.partition("?")
+        self.message_id = ""
+        self.mtom = False
+
+
+class _Body:
+    """The body of a request, counted; small pieces are gathered before anybody looks at them."""
+
+    __slots__ = ("_connection", "_content", "_most", "_size")
+
+    def __init__(self, request: web.BaseRequest, most: int) -> None:
+        self._content = request.content
+        self._connection = cast(Connection, request.protocol)
+        self._most = most
+        self._size = 0
+
+    async def next_chunk(self) -> bytes:
+        """The next bytes, b"" at the end.
+
+        Raises:
+            SoapFault: more than the route takes, too slow, or not what the head announced.
+        """
+        content = self._content
+        try:
+            chunk = b"" if content.at_eof() else content.read_nowait(-1)
+            if (not chunk and not content.at_eof()) or (chunk and len(chunk) < _LEAST_CHUNK and not content.is_eof()):
+                chunk = await self._gather(chunk)
+        except SlowBody:
+            raise faults.sender("the request arrives too slowly", status=408) from None
+        except (RequestPayloadError, HttpProcessingError):
+            self._connection.give_up_body()
+            raise faults.sender("the body is not what the head of the request announced") from None
+        self._size += len(chunk)
+        if self._size > self._most:
+            raise faults.too_large(f"the request is larger than {self._most} bytes")
+        return chunk
+
+    async def _gather(self, chunk: bytes) -> bytes:
+        self._connection.waits_for_body()
+        try:
+            pieces, size = [chunk], len(chunk)
+            while size < _LEAST_CHUNK:
+                piece = await self._content.readany()
+                if not piece:
+                    break
+                pieces.append(piece)
+                size += len(piece)
+            return b"".join(pieces)
+        finally:
+            self._connection.has_body()
+
+
+def _refusal(exchange: _Request, reason: str, status: int, incident: str) -> Refusal:
+    return Refusal(
+        reason=reason,
+        status=status,
+        caller=exchange.caller,
+        address=exchange.peer.address,
+        fingerprint=exchange.peer.fingerprint,
+        path=exchange.path,
+        message_id=exchange.message_id,
+        incident=incident,
+    )
+
+
+def _is_package(request: web.BaseRequest) -> bool:
+    return request.headers.get("Content-Type", "").lstrip()[:17].lower() == "multipart/related"
+
+
+def _has_body(request: web.BaseRequest) -> bool:
+    return not request.content.at_eof()
+
+
+def _is_read(request: web.BaseRequest) -> bool:
+    return request.content.at_eof()
