@@ -15,36 +15,12 @@ from typing import Final
 
 from node.faults import Fault, Faults
 from node.migrations import REVISIONS
+from trust.ledger.store import open_reader, open_writer
+
+__all__ = ["SAFE_SQLITE", "migrate", "open_reader", "open_writer", "revision"]
 
 # In older versions two committing connections can corrupt a WAL database; one writer rules that out.
 SAFE_SQLITE: Final = (3, 51, 3)
-_WAL_LIMIT: Final = 64 << 20
-
-
-def open_writer(path: Path) -> sqlite3.Connection:
-    """The writing connection. The caller holds the node's lock and begins and ends every transaction itself."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "secure_delete=ON",  # what is erased must not stay in free pages
-        "busy_timeout=5000",
-        "cache_size=-32768",
-        f"journal_size_limit={_WAL_LIMIT}",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
-
-
-def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write or checkpoint, whatever is executed on it."""
-    connection = sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-    )
-    for pragma in ("query_only=ON", "busy_timeout=5000", "cache_size=-32768"):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
 
 
 def revision(path: Path) -> str | None:

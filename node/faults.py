@@ -39,7 +39,7 @@ class Fault:
         return asdict(self)
 
 
-class Faults(Exception):
+class Faults(Exception):  # noqa: N818  what it carries
     """Ends a command: everything that is wrong at once, and the exit status."""
 
     def __init__(self, faults: Iterable[Fault], status: Exit = Exit.REFUSED) -> None:

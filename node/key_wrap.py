@@ -17,7 +17,7 @@ _MOST_N: Final = 1 << 20
 _VERSION: Final = "xdsnode-keys/v1"
 
 
-class WrongPassphrase(ValueError):
+class WrongPassphrase(ValueError):  # noqa: N818  what happened
     """The passphrase does not open the keys, or the wrapped keys were changed."""
 
 

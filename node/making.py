@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from cryptography.x509 import Certificate
+
 from node.config import FILE, LOOPBACK, Config, parse, template
 from node.faults import misused, refused
 from node.folder import Folder
 from repository.store.keys import create_key_file as create_blob_key
 from trust.errors import BadCertificate
+from trust.ledger.keys import create_key
 from trust.pki import authority
 from trust.pki.certificates import fingerprint_of, to_pem
 from trust.pki.keyfiles import private_folder, write_private
@@ -95,7 +98,8 @@ def _make(wanted: Wanted, config: Config, text: str, now: datetime) -> Made:
     for path in (folder.root, folder.keys, folder.data, folder.blobs, folder.spool, folder.audit, folder.run):
         private_folder(path)
     create_blob_key(folder.blob_key)
-    create_ledger_keys(folder)
+    create_key(folder.ledger_key)
+    create_key(folder.subject_key)
     key = authority.new_key()
     write_private(folder.tls_key, authority.key_pem(key))
     names = _hosts(wanted)
@@ -123,7 +127,7 @@ def _make(wanted: Wanted, config: Config, text: str, now: datetime) -> Made:
     )
 
 
-def _own_client(wanted: Wanted, folder: Folder, now: datetime):  # noqa: ANN202
+def _own_client(wanted: Wanted, folder: Folder, now: datetime) -> tuple[str, Certificate]:
     """The certificate that the node's own commands show; from the CA for local applications."""
     name = DEVELOPMENT_CLIENT if wanted.development else CLIENT_NAME
     applications = open_applications(folder, now=now, development=wanted.development)

@@ -22,7 +22,7 @@ Handle = Callable[[bytes, str], Awaitable[bytes]]
 Admit = Callable[[bytes | None, str], bool]
 
 
-class FrameTooLarge(Exception):
+class FrameTooLarge(Exception):  # noqa: N818  what happened
     """More bytes than one message may have, or as many that belong to none."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from node.administration import clients, documents, patients
+from node.administration import clients, documents, patients, peers
 from node.administration.orders import Order, Result
 from node.faults import Faults, misused, refused
 from registry.errors import XdsErrors
@@ -29,6 +29,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "client add": clients.add,
     "client list": clients.find_all,
     "client revoke": clients.revoke,
+    "peer add": peers.add,
+    "peer list": peers.find_all,
+    "peer show": peers.show,
+    "peer remove": peers.remove,
 }
 
 # What to do about an error of the lower packages: its code here, and the next step.

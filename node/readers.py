@@ -14,7 +14,7 @@ _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!
 _MOST_PORT_BASE: Final = 65_526
 
 
-class Unusable(ValueError):
+class Unusable(ValueError):  # noqa: N818  a value that cannot be used
     """A value that cannot be used: why, and what to write instead."""
 
     def __init__(self, cause: str, next_step: str = "") -> None:
@@ -50,6 +50,14 @@ def text(value: object) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in value):
         raise Unusable("control characters and line breaks are not possible here")
     return value
+
+
+def name(value: object) -> str:
+    """A name for people: 1 to 100 printable characters."""
+    found = text(value)
+    if not found.strip() or len(found) > 100 or not found.isprintable():
+        raise Unusable(f"{_shown(value)} is not a name of 1 to 100 printable characters")
+    return found
 
 
 def texts(value: object) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ _coded = partial(key, readers.code)
 class NodeSection:
     """[node]: who this node is and where it listens."""
 
-    name: str = key(readers.text, "name of the institution, shown to people")
+    name: str = key(readers.name, "name of the institution, shown to people")
     home_community_id: str = key(readers.oid_urn, "homeCommunityId, urn:oid:…")
     repository_unique_id: str = key(readers.oid, "repositoryUniqueId, an OID")
     assigning_authority: str = key(readers.oid, "OID of the assigning authority of patient ids")
@@ -62,6 +62,9 @@ class FederationSection:
         partial(readers.choice, allowed=("federation", "local")),
         "what a query asks if its URL does not say",
         "federation",
+    )
+    permitted_hosts: tuple[str, ...] = key(
+        readers.texts, "hosts and networks that peers may have although they are private", ()
     )
 
 

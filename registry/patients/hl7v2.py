@@ -93,7 +93,7 @@ class PatientIdentityChange:
         return f"{self.header.sending_facility}|{self.header.sending_application}"
 
 
-class MessageRefused(Exception):
+class MessageRefused(Exception):  # noqa: N818  what happened
     """A message that cannot be accepted: the acknowledgement code, where, and why.
 
     `code` is AE for content that is wrong (do not send it again unchanged) and AR for a message that this node does

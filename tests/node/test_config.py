@@ -53,6 +53,8 @@ def test_defaults_of_a_minimal_file() -> None:
         pytest.param("node = 3", [("config.type", "node")], id="section that is a value"),
         pytest.param(NODE.replace("name =", "nome ="), [("config.unknown", "[node] nome"), ("config.missing", "[node] name")], id="misspelled required key"),
         pytest.param("", [("config.missing", f"[node] {key}") for key in ("name", "home_community_id", "repository_unique_id", "assigning_authority")], id="empty file"),
+        pytest.param(NODE.replace("Klinik Nord", "x" * 101), [("config.value", "[node] name")], id="name too long"),
+        pytest.param(NODE.replace("Klinik Nord", ""), [("config.value", "[node] name")], id="no name"),
         pytest.param(NODE + "port_base = '18000'", [("config.value", "[node] port_base")], id="number as text"),
         pytest.param(NODE + "port_base = true", [("config.value", "[node] port_base")], id="flag as number"),
         pytest.param(NODE + "port_base = 65530", [("config.value", "[node] port_base")], id="ports beyond 65535"),
@@ -101,7 +103,7 @@ def test_the_written_template_is_read_back() -> None:
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_text_written_as_toml_is_read_back(value: str) -> None:
     try:
-        readers.text(value)
+        readers.name(value)
     except readers.Unusable:
         return
     assert parse(NODE.replace('"Klinik Nord"', readers.as_toml(value)), ROOT).node.name == value

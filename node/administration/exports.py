@@ -1,0 +1,37 @@
+"""What this node gives to another institution's `peer add`: identifiers, addresses and certificate, never a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from node.config import Config
+from node.faults import refused
+from trust.communities import REQUIRED_ENDPOINTS, Community, export
+from trust.errors import BadCertificate
+from trust.pki.certificates import fingerprint_of, from_pem
+
+
+def own_export(config: Config, urls: Mapping[str, str]) -> str:
+    """The JSON text of this node. Only the endpoints that peers may call are in it.
+
+    Raises:
+        Faults: the node has no certificate yet.
+    """
+    chain = config.folder.tls_chain
+    try:
+        text = chain.read_text(encoding="ascii")
+        leaf = from_pem(text)[0]
+    except (OSError, UnicodeDecodeError, BadCertificate) as problem:
+        step = f"give {config.folder.tls_request} to your certificate authority first; xdsnode check says how"
+        raise refused("export.certificate", str(chain), str(problem), step) from None
+    return export(
+        Community(
+            home=config.node.home_community_id,
+            name=config.node.name,
+            endpoints={key: urls[key] for key in REQUIRED_ENDPOINTS},
+            certificates=text,
+            fingerprint=fingerprint_of(leaf),
+            assigning_authority=config.node.assigning_authority,
+            repository_unique_ids=(config.node.repository_unique_id,),
+        )
+    )

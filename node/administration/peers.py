@@ -1,0 +1,124 @@
+"""Connected institutions: `peer add | list | show | remove`. A certificate counts once its fingerprint was compared."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+
+from node.administration.orders import Order, Result, node_object
+from node.faults import refused
+from trust.audit.event import Action, NewRecord
+from trust.communities import Community, read_export
+from trust.community_store import Communities
+from trust.errors import BadCertificate
+from trust.pki.bindings import CLEARANCES
+from trust.pki.certificates import days_left, from_pem, read_fingerprint
+
+log = logging.getLogger("node.administration")
+
+
+async def add(order: Order) -> Result:
+    """Connect an institution by what its `endpoints --export` wrote, or take a new description of a connected one."""
+    node = order.services.config.node
+    now = order.services.clock()
+    community = read_export(
+        order.text("export"),
+        now=now,
+        own_home=node.home_community_id,
+        development=node.development,
+        permitted=order.services.config.federation.permitted_hosts,
+    )
+    if read_fingerprint(order.text("fingerprint")) != community.fingerprint:
+        step = "ask the other administrator for the file again and compare once more; do not connect"
+        cause = f"the certificate in the file has the fingerprint {community.fingerprint}"
+        raise refused("peer.fingerprint", order.text("fingerprint"), cause, step)
+    clearance = order.text("clearance", "N")
+    if clearance not in CLEARANCES:
+        raise refused("peer.clearance", clearance, "this is no confidentiality code", "U, L, M, N, R or V")
+    community = replace(community, clearance=clearance)
+    known = order.services.communities.get(community.home) is not None
+    if known and not order.flag("replace"):
+        step = "to take its new certificate or addresses: xdsnode peer add FILE --replace"
+        raise refused("peer.exists", community.home, f"{community.name} is connected already", step)
+
+    def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+        if known:
+            Communities.replace(connection, community, now, keep_previous=not order.flag("revoke_previous"))
+        else:
+            Communities.add(connection, community, now)
+        action, what = (Action.UPDATE, "peer replaced") if known else (Action.CREATE, "peer added")
+        what += f", clearance {clearance}"
+        return None, [order.security_record(action, what, node_object(community.name, community.fingerprint))]
+
+    await order.change(work)
+    _reload(order)
+    return _shown(order, community)
+
+
+async def find_all(order: Order) -> Result:
+    """Every connected institution."""
+    return {"peers": [_shown(order, community) for community in order.services.communities.all()]}
+
+
+async def show(order: Order) -> Result:
+    """One connected institution, with its addresses."""
+    community = _named(order)
+    return {**_shown(order, community), "endpoints": dict(community.endpoints)}
+
+
+async def remove(order: Order) -> Result:
+    """Disconnect an institution: it is neither asked nor answered any more, at once."""
+    community = _named(order)
+
+    def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+        Communities.remove(connection, community.home)
+        found = node_object(community.name, community.fingerprint)
+        return None, [order.security_record(Action.DELETE, "peer removed", found)]
+
+    await order.change(work)
+    _reload(order)
+    return _shown(order, community)
+
+
+def _named(order: Order) -> Community:
+    """The community with this homeCommunityId or this name.
+
+    Raises:
+        Faults: there is none, or there are several of this name.
+    """
+    wanted = order.text("peer")
+    homes = {wanted, f"urn:oid:{wanted}"}
+    found = [one for one in order.services.communities.all() if one.home in homes or one.name == wanted]
+    if len(found) != 1:
+        cause = "several connected institutions have this name" if found else "no connected institution has this name"
+        raise refused("peer.unknown", wanted, cause, "give its homeCommunityId: xdsnode peer list")
+    return found[0]
+
+
+def _reload(order: Order) -> None:
+    """Let a running node act on the change with the next request."""
+    services = order.services
+    services.bindings.reload(services.reader)
+    services.communities.reload(services.reader)
+    if services.tls is not None:
+        try:
+            services.tls.reload(services.communities.pins())
+        except BadCertificate as problem:
+            log.warning("certificates could not be reloaded", extra={"reason": str(problem)})
+
+
+def _shown(order: Order, community: Community) -> Result:
+    leaf = from_pem(community.certificates)[0]
+    return {
+        "name": community.name,
+        "home_community_id": community.home,
+        "clearance": community.clearance,
+        "fingerprint": community.fingerprint,
+        "certificate_days": days_left(leaf, order.services.clock()),
+        "repository_unique_ids": list(community.repository_unique_ids),
+        "assigning_authority": community.assigning_authority,
+        "shared_patients": community.assigning_authority == order.services.config.node.assigning_authority,
+        "previous_certificate": bool(community.previous),
+    }

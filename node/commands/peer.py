@@ -1,0 +1,168 @@
+"""Other institutions that this node asks and answers.
+
+Two administrators exchange the files that `endpoints --export` writes and compare the fingerprints by telephone; each
+adds the other's file. Nothing is ever fetched from the other node to decide whether to trust it. A peer gets documents
+up to its clearance: U unrestricted, L low, M moderate, N normal (default), R restricted, V very restricted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from node.commands import console
+from node.commands.environment import now
+from node.commands.execution import execute
+from node.commands.options import add_dir, add_json, root
+from node.config import Config, load
+from node.faults import Exit, misused, refused
+
+if TYPE_CHECKING:
+    from trust.communities import Community
+
+EXAMPLES = """\
+examples:
+  xdsnode peer add clinic.json                     prints the fingerprint and asks
+  xdsnode peer add clinic.json --fingerprint 3f9a… --clearance R
+  xdsnode peer add clinic-new.json --replace       its certificate or its addresses changed
+  xdsnode peer list
+  xdsnode peer test "Clinic South"                 name, address, TLS and certificate, step by step
+  xdsnode peer remove urn:oid:2.999.7
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`peer add | list | show | test | remove`."""
+    verbs = parser.add_subparsers(metavar="add|list|show|test|remove", dest="verb", required=True)
+    adding = verbs.add_parser("add", help="connect an institution", description="Connect an institution.")
+    adding.add_argument("file", type=Path, metavar="FILE", help="what its `endpoints --export` wrote")
+    adding.add_argument("--fingerprint", metavar="HEX", help="as the other administrator told you; else it is asked")
+    adding.add_argument("--clearance", default="N", choices=tuple("ULMNRV"), help="highest confidentiality it gets")
+    adding.add_argument("--replace", action="store_true", help="it is connected already: take its new description")
+    adding.add_argument("--revoke-previous", action="store_true", help="with --replace: its old certificate ends now")
+    children = [
+        adding,
+        verbs.add_parser("list", help="every connected institution", description="Connected institutions."),
+    ]
+    for verb, summary in (
+        ("show", "one institution with its addresses"),
+        ("test", "whether it can be reached, step by step"),
+        ("remove", "disconnect an institution, at once"),
+    ):
+        child = verbs.add_parser(verb, help=summary, description=summary + ".")
+        child.add_argument("peer", metavar="PEER", help="its homeCommunityId or its name")
+        children.append(child)
+    for child in children:
+        add_dir(child)
+        add_json(child, "the result")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry one of the verbs out."""
+    config = load(root(args))
+    if args.verb == "test":
+        return _test(config, args)
+    result = _add(config, args) if args.verb == "add" else execute(config, f"peer {args.verb}", _argument(args))
+    if args.json:
+        console.emit(result)
+    elif args.verb == "list":
+        _print_list(result)
+    else:
+        _print_one(args.verb, result)
+    return Exit.DONE
+
+
+def _argument(args: argparse.Namespace) -> dict[str, str]:
+    return {"peer": args.peer} if hasattr(args, "peer") else {}
+
+
+def _add(config: Config, args: argparse.Namespace) -> dict[str, Any]:
+    from trust.communities import BadCommunity, read_export  # noqa: PLC0415  only where a file is read
+
+    try:
+        text = args.file.read_text(encoding="utf-8")
+        community = read_export(
+            text,
+            now=now(),
+            own_home=config.node.home_community_id,
+            development=config.node.development,
+            permitted=config.federation.permitted_hosts,
+        )
+    except (OSError, UnicodeDecodeError) as problem:
+        step = "name the file that the other node's `xdsnode endpoints --export` wrote"
+        raise misused("peer.file", str(args.file), str(problem), step) from None
+    except BadCommunity as problem:
+        step = (
+            "ask the other administrator for a new export; a private address must stand in [federation] permitted_hosts"
+        )
+        raise refused("peer.export", str(args.file), str(problem), step) from None
+    fingerprint = args.fingerprint or _asked(community)
+    arguments = {
+        "export": text,
+        "fingerprint": fingerprint,
+        "clearance": args.clearance,
+        "replace": args.replace,
+        "revoke_previous": args.revoke_previous,
+    }
+    return execute(config, "peer add", arguments)
+
+
+def _asked(community: Community) -> str:
+    """Show the fingerprint and ask whether it is the one that the other administrator reads out."""
+    from trust.pki.certificates import in_groups  # noqa: PLC0415
+
+    console.note(f"{community.name}  {community.home}")
+    for key, url in community.endpoints.items():
+        console.note(f"  {key}  {url}")
+    console.note("fingerprint of its certificate (SHA-256):")
+    console.note(in_groups(community.fingerprint))
+    if not sys.stdin.isatty():
+        step = "compare it with the other administrator, then: xdsnode peer add FILE --fingerprint HEX"
+        raise misused("peer.not-compared", str(community.home), "nobody confirmed the fingerprint", step)
+    console.note("Does the other administrator read out the same? Type yes, anything else stops.")
+    if input().strip().lower() != "yes":
+        raise refused("peer.not-compared", community.home, "the fingerprint was not confirmed", "nothing was changed")
+    return community.fingerprint
+
+
+def _test(config: Config, args: argparse.Namespace) -> int:
+    from node.client.reachability import probe  # noqa: PLC0415
+
+    shown = execute(config, "peer show", _argument(args))
+    steps = asyncio.run(probe(config, shown["home_community_id"]))
+    if args.json:
+        console.emit({"name": shown["name"], "steps": [step.as_json() for step in steps]})
+    else:
+        for step in steps:
+            console.out(f"{'OK  ' if step.good else 'FAIL'}  {step.what}")
+            if not step.good:
+                console.out(f"      next: {step.next_step}")
+    return Exit.DONE if all(step.good for step in steps) else Exit.UNREACHABLE
+
+
+def _print_list(result: dict[str, Any]) -> None:
+    rows = [
+        (one["name"], one["home_community_id"], one["clearance"], f"{one['certificate_days']} days", one["fingerprint"])
+        for one in result["peers"]
+    ]
+    console.table(rows, ("institution", "homeCommunityId", "clearance", "certificate", "fingerprint"))
+    console.note(f"{len(rows)} connected institutions")
+
+
+def _print_one(verb: str, one: dict[str, Any]) -> None:
+    state = {"add": "connected", "remove": "disconnected", "show": "connected"}[verb]
+    console.out(f"{one['name']}  {one['home_community_id']}  {state}")
+    if verb == "remove":
+        return
+    console.out(f"clearance     {one['clearance']}")
+    console.out(f"fingerprint   {one['fingerprint']}")
+    console.out(f"certificate   {one['certificate_days']} days left")
+    for key, url in one.get("endpoints", {}).items():
+        console.out(f"{key:13} {url}")
+    if not one["shared_patients"]:
+        console.note("note: it has another assigning authority; patients are found there only under shared identifiers")
+    if verb == "add":
+        console.note("now the other administrator adds this node: xdsnode endpoints --export")
