@@ -18,10 +18,18 @@ def submit(federation: Federation) -> None:
     """Make the patient known everywhere and share every institution's documents, once."""
     folders = [str(node.folder) for node in federation.nodes]
     together([["patient", "add", PATIENT, "--dir", folder] for folder in folders])
+    reports = federation.kept / "reports"  # so that an interrupted first start sends nothing twice
+    reports.mkdir(exist_ok=True)
     commands = []
     for node, institution in zip(federation.nodes, INSTITUTIONS, strict=True):
         paths = write(institution, federation.kept / "documents" / f"node{node.number}")
-        commands.append(["submit", "--dir", str(node.folder), "--patient", PATIENT, *map(str, paths)])
+        report = reports / f"node{node.number}"
+        commands.append(
+            [
+                *("submit", "--dir", str(node.folder), "--patient", PATIENT, "--report", str(report)),
+                *map(str, paths),
+            ]
+        )
     for node, said in zip(federation.nodes, together(commands), strict=True):
         print(f"{node.name} shared:")
         print(_indented(said.out))
