@@ -43,6 +43,7 @@ class Actors:
     clock: Callable[[], datetime]
     new_uuid: Callable[[], str]
     refuse_writes: Callable[[], bool]
+    alarm: Callable[[str], None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,5 +61,6 @@ class Exchange:
     now: datetime
     deadline: float
     incident: str
+    payload: bytes = b""  # digest of the request, for exchanges with peers
     scope_local: bool = False
     records: list[NewRecord] = field(default_factory=list)

@@ -10,95 +10,147 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, Final
 
-from node.bindings import AuditFact, Transaction
+from node.bindings import AuditFact, Packaging, Transaction
 from node.exchange import Exchange
 from node.records import of_answer
+from node.soap.faults import SoapFault
+from node.soap.message import Message
+from node.soap.writing import write_envelope
 from registry.errors import RegistryError, XdsErrors
 from trust.audit.event import NewRecord
-from trust.errors import LedgerBusy, StorageFailed
+from trust.errors import LedgerBroken, LedgerBusy, StorageFailed
+from trust.identity.caller import Role
+from trust.ledger.record import payload_digest
 from trust.ledger.sequencer import AuditProof
 
+ROOT_CONTENT_ID: Final = "root@xdsnode"
 log = logging.getLogger("node.pipeline")
 
 Row = Transaction[Any, Any, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What leaves: the body and documents of the response, and the proof that it is on record."""
+    """What leaves: the finished envelope, the documents after it, and the proof that all of it is on record."""
 
-    __slots__ = ("body", "documents", "proof")
+    envelope: bytes
+    content_id: str
+    documents: Sequence[Any]
+    proof: AuditProof
+    failed: bool
 
-    def __init__(self, body: bytes, documents: Sequence[Any], proof: AuditProof) -> None:
-        self.body = body
-        self.documents = documents
-        self.proof = proof
+
+@dataclass(slots=True, kw_only=True)
+class _Ready:
+    """An answer before it is on record."""
+
+    envelope: bytes
+    documents: Sequence[Any]
+    records: list[NewRecord]
+    failed: bool = False
 
 
-async def run(row: Row, body: Any, incoming: Any, exchange: Exchange) -> Answer:
+async def run(row: Row, message: Message, incoming: Any, exchange: Exchange) -> Answer:  # noqa: ANN401
     """Carry one request through its transaction.
 
     Args:
-        row: the transaction, found by its action.
-        body: the element of the request.
+        row: the transaction, found by path and action.
+        message: the request.
         incoming: the parts of the request that `prepare` may consume.
         exchange: caller, deadline, actors.
 
     Raises:
-        LedgerBusy, LedgerBroken: nothing can be recorded, so nothing is answered (the edge sends 503).
+        LedgerBusy, LedgerBroken, StorageFailed: nothing can be recorded, so nothing is answered (the edge sends 503).
     """
+    ready = await _outcome(row, message, incoming, exchange)
+    if isinstance(ready, tuple):
+        done, proof = ready
+    else:
+        done, proof = ready, await exchange.actors.sequencer.record(ready.records)
+    return Answer(
+        envelope=done.envelope,
+        content_id=_root(row),
+        documents=done.documents,
+        proof=proof,
+        failed=done.failed,
+    )
+
+
+async def _outcome(
+    row: Row, message: Message, incoming: Any, exchange: Exchange  # noqa: ANN401
+) -> _Ready | tuple[_Ready, AuditProof]:
+    """What becomes of the request; a write is on record already, everything else is recorded by the caller."""
     request: Any = None
+    actors = exchange.actors
     try:
-        request = row.binding.decode(body)
-        if row.writes and exchange.actors.refuse_writes():
+        if row.writes and actors.refuse_writes():
             raise XdsErrors([RegistryError(_out_of_resources(row), "the disk is nearly full; nothing was stored")])
+        request = row.binding.decode(message.body)
         prepared = await row.prepare(request, incoming, exchange)
         if row.writes:
-            result, proof = await exchange.actors.sequencer.transact(
-                lambda connection: _handled(row, request, prepared, exchange, connection)
+            return await actors.sequencer.transact(
+                lambda connection: _with_records(_handled(row, request, prepared, exchange, connection))
             )
-        else:
-            result, records = _handled(row, request, prepared, exchange, exchange.actors.reader)
-            proof = await exchange.actors.sequencer.record(records)
+        return _handled(row, request, prepared, exchange, actors.reader)
     except XdsErrors as failure:
-        return await _failed(row, request, exchange, failure.errors)
+        return _failed(row, request, exchange, failure.errors)
     except StorageFailed:
         log.exception("storage failed", extra={"incident": exchange.incident})
-        return await _failed(row, request, exchange, [RegistryError(_out_of_resources(row), _incident(exchange))])
-    except (LedgerBusy, TimeoutError):
+        return _failed(row, request, exchange, [RegistryError(_out_of_resources(row), _incident(exchange))])
+    except (LedgerBusy, LedgerBroken, SoapFault, TimeoutError, ConnectionError):
         raise
-    except Exception:  # noqa: BLE001  the one catch site: whatever a handler did not expect becomes its answer
-        log.exception("unexpected failure in %s", row.id, extra={"incident": exchange.incident})
-        return await _failed(row, request, exchange, [RegistryError(row.error, _incident(exchange))])
-    return Answer(row.binding.encode(result), result.documents, proof)
+    except Exception:  # the one catch site: whatever a handler did not expect becomes its answer
+        log.exception("unexpected failure", extra={"transaction": row.id, "incident": exchange.incident})
+        return _failed(row, request, exchange, [RegistryError(row.error, _incident(exchange))])
+
+
+def _with_records(ready: _Ready) -> tuple[_Ready, list[NewRecord]]:
+    return ready, ready.records
 
 
 def _handled(
-    row: Row, request: Any, prepared: Any, exchange: Exchange, connection: sqlite3.Connection
-) -> tuple[Any, list[NewRecord]]:
+    row: Row, request: Any, prepared: Any, exchange: Exchange, connection: sqlite3.Connection  # noqa: ANN401
+) -> _Ready:
     result = row.handle(request, prepared, exchange, connection)
+    envelope = _envelope(row, exchange, row.binding.encode(result))
     facts = row.audit.facts(request, result, exchange)
-    return result, [*exchange.records, *of_answer(exchange, row.id, row.name, row.audit, facts)]
+    return _ready(row, exchange, envelope, result.documents, facts)
 
 
-async def _failed(row: Row, request: Any, exchange: Exchange, errors: Sequence[RegistryError]) -> Answer:
+def _failed(row: Row, request: Any, exchange: Exchange, errors: Sequence[RegistryError]) -> _Ready:  # noqa: ANN401
     """A refused request is on record too, in a unit of its own, before its answer leaves."""
-    facts = _facts_of_failure(row, request, exchange, tuple(errors))
-    records = [*exchange.records, *of_answer(exchange, row.id, row.name, row.audit, facts)]
-    proof = await exchange.actors.sequencer.record(records)
-    return Answer(row.binding.encode_errors(_located(row, exchange, errors)), (), proof)
+    located = _located(row, exchange, errors)
+    envelope = _envelope(row, exchange, row.binding.encode_errors(located))
+    facts = [AuditFact(errors=tuple(located))]
+    if request is not None:
+        facts = [replace(fact, errors=tuple(located)) for fact in row.audit.facts(request, None, exchange)] or facts
+    ready = _ready(row, exchange, envelope, (), facts)
+    ready.failed = True
+    return ready
 
 
-def _facts_of_failure(
-    row: Row, request: Any, exchange: Exchange, errors: tuple[RegistryError, ...]
-) -> list[AuditFact]:
-    if request is None:
-        return [AuditFact(errors=errors)]
-    return [replace(fact, errors=errors) for fact in row.audit.facts(request, None, exchange)] or [
-        AuditFact(errors=errors)
-    ]
+def _ready(
+    row: Row, exchange: Exchange, envelope: bytes, documents: Sequence[Any], facts: Sequence[AuditFact]
+) -> _Ready:
+    payload = b""
+    if exchange.caller.role is Role.PEER:
+        parts = [(_root(row), len(envelope), sha256(envelope).digest())]
+        parts += [(item.content_id, item.size, item.sha256) for item in documents]
+        payload = payload_digest(parts)
+    records = of_answer(exchange, row.id, row.name, row.audit, facts, payload=payload)
+    return _Ready(envelope=envelope, documents=documents, records=[*exchange.records, *records])
+
+
+def _envelope(row: Row, exchange: Exchange, body: bytes) -> bytes:
+    return write_envelope(row.binding.response_action, body, relates_to=exchange.message_id)
+
+
+def _root(row: Row) -> str:
+    return ROOT_CONTENT_ID if row.binding.packaging is Packaging.MTOM else "body"
 
 
 def _located(row: Row, exchange: Exchange, errors: Sequence[RegistryError]) -> Sequence[RegistryError]:

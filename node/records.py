@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-
-from lxml import etree
+from functools import lru_cache
+from typing import Any
 
 from node.bindings import AuditFact, AuditProfile
 from node.exchange import Exchange
@@ -43,6 +43,7 @@ def instant(now: datetime) -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
 
 
+@lru_cache(4096)
 def subject(patient: str) -> str:
     """The subject of a record, `<assigning authority OID>|<id>`, from a CX; "" where there is no patient."""
     cx = Cx.parse(patient) if patient else None
@@ -54,7 +55,7 @@ def patient_object(patient: str) -> AuditedObject:
     return AuditedObject(id=patient, type_code="1", role="1", id_type=_PATIENT_NUMBER)
 
 
-def query_object(transaction: str, name: str, query_id: str, request: etree._Element, home: str | None) -> AuditedObject:
+def query_object(transaction: str, name: str, query_id: str, request: bytes, home: str | None) -> AuditedObject:
     """A stored query as it was asked (type 2, role 24)."""
     details = [("QueryEncoding", "UTF-8")]
     if home:
@@ -64,7 +65,7 @@ def query_object(transaction: str, name: str, query_id: str, request: etree._Ele
         type_code="2",
         role="24",
         id_type=Coded(transaction, IHE_TRANSACTIONS, name),
-        query=etree.tostring(request),
+        query=request,
         details=tuple(details),
     )
 
@@ -132,40 +133,54 @@ def event(  # noqa: PLR0913  an AuditMessage has this many facts
     )
 
 
-def of_answer(
-    exchange: Exchange, transaction_id: str, name: str, profile: AuditProfile[object, object], facts: Sequence[AuditFact]
+def of_answer(  # noqa: PLR0913  what a record of an answer consists of
+    exchange: Exchange,
+    transaction_id: str,
+    name: str,
+    profile: AuditProfile[Any, Any],
+    facts: Sequence[AuditFact],
+    *,
+    payload: bytes,
 ) -> list[NewRecord]:
-    """The records of one answered request: kind 5 for an application, kind 3 for a peer."""
+    """The records of one answered request: kind 5 for an application, kinds 2 and 3 for a peer."""
     caller = f"{exchange.caller.name} ({exchange.caller.role})"
-    here = exchange.endpoint
-    ends = (
-        participants(
-            source=caller, source_address=exchange.caller.address, destination=here, destination_address=""
-        )
-        if profile.caller_is_source
-        else participants(
-            source=here, source_address="", destination=caller, destination_address=exchange.caller.address
-        )
-    )
-    kind = Kind.RESPONSE_SENT if exchange.caller.role is Role.PEER else Kind.LOCAL
-    return [
+    here, address = exchange.endpoint, exchange.caller.address
+    if profile.caller_is_source:
+        ends = participants(source=caller, source_address=address, destination=here, destination_address="")
+    else:
+        ends = participants(source=here, source_address="", destination=caller, destination_address=address)
+    from_peer = exchange.caller.role is Role.PEER
+    time = instant(exchange.now)
+    type_ = Coded(transaction_id, IHE_TRANSACTIONS, name)
+    records = [_received(exchange, transaction_id, fact) for fact in facts] if from_peer else []
+    records += [
         NewRecord(
-            kind=kind,
-            time=instant(exchange.now),
-            event=event(
-                exchange,
-                id=profile.event,
-                action=profile.action,
-                type_=Coded(transaction_id, IHE_TRANSACTIONS, name),
-                fact=fact,
-                ends=ends,
-            ),
+            kind=Kind.RESPONSE_SENT if from_peer else Kind.LOCAL,
+            time=time,
+            event=event(exchange, id=profile.event, action=profile.action, type_=type_, fact=fact, ends=ends),
             subject=subject(fact.patient),
             peer=exchange.caller.home,
-            cid=exchange.message_id if kind is Kind.RESPONSE_SENT else "",
+            cid=exchange.message_id if from_peer else "",
+            leg="s" if from_peer else "",
+            payload=payload,
         )
         for fact in facts
     ]
+    return records
+
+
+def _received(exchange: Exchange, transaction_id: str, fact: AuditFact) -> NewRecord:
+    """Kind 2: a peer's request arrived; in the same commit as the answer to it."""
+    return NewRecord(
+        kind=Kind.REQUEST_RECEIVED,
+        time=instant(exchange.now),
+        subject=subject(fact.patient),
+        peer=exchange.caller.home,
+        cid=exchange.message_id,
+        leg="q",
+        payload=exchange.payload,
+        note={"transaction": transaction_id, "incident": exchange.incident},
+    )
 
 
 def refusal(

@@ -15,8 +15,8 @@ from registry.document_registry import RegisteredDocument
 from registry.ebrim.messages import FAILURE
 from registry.errors import ErrorCode, RegistryError, XdsErrors
 from repository.messages import DocumentAnswer, DocumentRequest, read_retrieve_request, retrieve_response
-from repository.retrieve import overall_status
-from repository.store.blobs import BlobDamaged
+from repository.retrieve import distinct, overall_status
+from repository.errors import BlobDamaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class RetrieveResult:
 
 def decode(body: etree._Element) -> tuple[DocumentRequest, ...]:
     """Read xds:RetrieveDocumentSetRequest; the same line twice is answered once."""
-    return tuple(dict.fromkeys(read_retrieve_request(body)))
+    return distinct(read_retrieve_request(body))
 
 
 def encode(result: RetrieveResult) -> bytes:
@@ -81,7 +81,7 @@ def from_here(
             found = _open(request, entry, exchange) if entry else None
         except BlobDamaged:
             found = None
-            exchange.actors.alarm("document-damaged", exchange.incident)
+            exchange.actors.alarm("document-damaged")
         if found:
             documents.append(found)
             continue
@@ -111,9 +111,18 @@ def _open(request: DocumentRequest, entry: RegisteredDocument, exchange: Exchang
         mime_type=entry.mime_type or stored.mime_type,
         size=stored.size,
         sha256=stored.sha256,
-        frames=repository.open(stored).frames(),
+        frames=_watched(repository.open(stored).frames(), exchange),
         patient=entry.patient_id,
     )
+
+
+def _watched(frames: Iterator[bytes], exchange: Exchange) -> Iterator[bytes]:
+    """A document that turns out to be damaged while it leaves breaks its answer off, and raises the alarm."""
+    try:
+        yield from frames
+    except BlobDamaged:
+        exchange.actors.alarm("document-damaged")
+        raise
 
 
 def _missing(

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Final
+from urllib.parse import urlsplit
 
-from node.soap.message import write_envelope
+from node.soap.writing import write_envelope
 from registry.ebrim.messages import AdhocQuery, adhoc_query_request
 from repository.messages import DocumentRequest, retrieve_request
 from trust.communities import Community
 from trust.ledger.record import payload_digest
 
-CROSS_GATEWAY_QUERY = "urn:ihe:iti:2007:CrossGatewayQuery"
-CROSS_GATEWAY_RETRIEVE = "urn:ihe:iti:2007:CrossGatewayRetrieve"
+CROSS_GATEWAY_QUERY: Final = "urn:ihe:iti:2007:CrossGatewayQuery"
+CROSS_GATEWAY_RETRIEVE: Final = "urn:ihe:iti:2007:CrossGatewayRetrieve"
+
+QUERY_RESPONSE: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryResponse"
+RETRIEVE_RESPONSE: Final = "{urn:ihe:iti:xds-b:2007}RetrieveDocumentSetResponse"
+_ROOT: Final = "root@xdsnode"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request to one community. `content_id` names the root part of an MTOM package, "body" for simple SOAP."""
+    """One request to one community. `root_content_id` names the envelope in the digest: "body" for simple SOAP."""
 
     community: Community
     transaction: str
@@ -28,8 +34,19 @@ class Call:
     envelope: bytes
     mtom: bool
     digest: bytes
+    response_root: str
+    root_content_id: str = "body"
     query: AdhocQuery | None = None
     requests: tuple[DocumentRequest, ...] = ()
+
+    @property
+    def host(self) -> str:
+        """Host name of the community's endpoint."""
+        return urlsplit(self.url).hostname or ""
+
+    def body(self) -> bytes:
+        """The query as it left, for the audit record."""
+        return adhoc_query_request(self.query) if self.query else b""
 
 
 def query_call(query: AdhocQuery, community: Community, message_id: str) -> Call:
@@ -50,7 +67,8 @@ def query_call(query: AdhocQuery, community: Community, message_id: str) -> Call
         message_id=message_id,
         envelope=envelope,
         mtom=False,
-        digest=payload_digest([("body", sha256(envelope).digest())]),
+        digest=payload_digest([("body", len(envelope), sha256(envelope).digest())]),
+        response_root=QUERY_RESPONSE,
         query=query,
     )
 
@@ -74,6 +92,8 @@ def retrieve_call(requests: Sequence[DocumentRequest], community: Community, mes
         message_id=message_id,
         envelope=envelope,
         mtom=True,
-        digest=payload_digest([("root", sha256(envelope).digest())]),
+        digest=payload_digest([(_ROOT, len(envelope), sha256(envelope).digest())]),
+        response_root=RETRIEVE_RESPONSE,
+        root_content_id=_ROOT,
         requests=requests,
     )

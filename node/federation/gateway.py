@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from node.exchange import Exchange
 from node.federation.calls import Call, query_call, retrieve_call
 from node.federation.client import PeerAnswer, PeerClient, PeerFault
 from node.federation.outcomes import Known, outcome_record, sent_record
 from registry.ebrim.messages import AdhocQuery
-from registry.ebrim.reader import QueryAnswer, read_query_answer
+from registry.ebrim.reader import QueryAnswer, ResponseHead, read_query_answer
 from registry.errors import ErrorCode, RegistryError
 from repository.messages import DocumentRequest, RetrieveAnswer, read_retrieve_response
 from trust.communities import Community
+
+_NO_OBJECTS: Final = QueryAnswer(ResponseHead(""))
+_NO_DOCUMENTS: Final = RetrieveAnswer(ResponseHead(""))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,8 +33,14 @@ class Answered:
     call: Call
     error: RegistryError | None = None
     answer: PeerAnswer | None = None
-    query: QueryAnswer = QueryAnswer.EMPTY
-    retrieve: RetrieveAnswer = RetrieveAnswer.EMPTY
+    query: QueryAnswer = _NO_OBJECTS
+    retrieve: RetrieveAnswer = _NO_DOCUMENTS
+
+    def faults(self) -> tuple[RegistryError, ...]:
+        """Every error of this outcome: the community's own, or the one that says why there is no answer."""
+        if self.error is not None:
+            return (self.error,)
+        return (*self.query.head.errors, *self.retrieve.head.errors)
 
 
 class Gateway:
@@ -51,6 +61,10 @@ class Gateway:
     def community(self, home: str) -> Community | None:
         """The community that answers for `home`, or None."""
         return next((community for community in self._directory() if community.home == home), None)
+
+    def known(self, home: str, repository_unique_id: str, unique_id: str) -> tuple[str, int] | None:
+        """(SHA-1, size) of a remote document as its metadata gave them, when they passed by here."""
+        return self._known.of(home, repository_unique_id, unique_id)
 
     async def query(
         self, query: AdhocQuery, communities: Sequence[Community], exchange: Exchange

@@ -85,7 +85,7 @@ def _event(outcome: Answered, exchange: Exchange, errors: tuple[RegistryError, .
     if call.query is not None:
         fact = AuditFact(
             patient=_patient(call),
-            objects=(query_object(call.transaction, call.name, call.query.query_id, call.element(), call.community.home),),
+            objects=(query_object(call.transaction, call.name, call.query.query_id, call.body(), call.community.home),),
             errors=errors,
         )
         ends = participants(source=here, source_address="", destination=there, destination_address=call.host)

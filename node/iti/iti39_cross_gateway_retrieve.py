@@ -6,7 +6,7 @@ import sqlite3
 
 from node.exchange import Exchange
 from node.retrievals import RetrieveResult, from_here, refuse_empty
-from registry.errors import ErrorCode, RegistryError, XdsErrors
+from registry.errors import ErrorCode, RegistryError
 from repository.messages import DocumentRequest
 
 
@@ -19,15 +19,17 @@ def cross_gateway_retrieve(
 ) -> RetrieveResult:
     """The documents that this community holds and the asking one may see.
 
-    Raises:
-        XdsErrors: a request names no home community, or another one.
+    A request without a home community, or with another one, costs its own document only.
     """
     refuse_empty(requests)
     own = exchange.actors.own.home
-    errors = [error for request in requests if (error := _home_fault(request, own))]
-    if errors:
-        raise XdsErrors(errors)
-    return from_here(requests, exchange, gateway=True)
+    faults = {request: fault for request in requests if (fault := _home_fault(request, own))}
+    served = from_here([request for request in requests if request not in faults], exchange, gateway=True)
+    return RetrieveResult(
+        documents=served.documents,
+        errors=(*served.errors, *faults.values()),
+        failed=(*served.failed, *faults),
+    )
 
 
 def _home_fault(request: DocumentRequest, own: str) -> RegistryError | None:

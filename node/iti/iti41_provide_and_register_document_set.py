@@ -16,7 +16,7 @@ from registry.ebrim.reader import read_submission
 from registry.errors import XdsErrors
 from repository.messages import read_provide_and_register
 from repository.provide import complete, pairing_faults
-from repository.store.blobs import Staged
+from repository.store.staging import Staged
 
 
 def decode(body: etree._Element) -> RegisterRequest:
@@ -43,7 +43,7 @@ async def stage(request: RegisterRequest, incoming: object, exchange: Exchange) 
                 staging.write(chunk)
             staged[document_id] = await staging.finish()
         finally:
-            staging.discard()  # does nothing once finished
+            staging.discard()  # does nothing once it is finished
     return staged
 
 

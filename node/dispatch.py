@@ -1,0 +1,142 @@
+"""From a request at the door to its row in the table, and from the answer to what leaves.
+
+The last step that may refuse (wrong action, wrong role, a repeated message) and the first that knows the exchange.
+Nothing leaves without the AuditProof that the pipeline got from the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from time import monotonic
+from typing import Final
+
+from node import pipeline
+from node.bindings import Packaging
+from node.exchange import Actors, Exchange
+from node.http.incoming import Incoming, Outgoing, Refusal
+from node.metrics import Metrics
+from node.pipeline import Row
+from node.records import refusal
+from node.soap.faults import action_mismatch, action_not_supported, duplicate_message_id, sender
+from node.soap.replay import ReplayWindow
+from node.transactions import BY_ACTION, BY_PATH
+from trust.errors import LedgerBusy, NotPermitted
+from trust.identity.caller import Role
+from trust.identity.claims import acts_as
+from trust.ledger.record import payload_digest
+from trust.ledger.sequencer import AuditProof
+
+_INSIDE: Final = 0.25  # seconds of the deadline that stay for the answer itself
+
+
+class Dispatcher:
+    """Carries requests from the edge through the pipeline."""
+
+    def __init__(
+        self, actors: Actors, metrics: Metrics, *, base_url: str, deadline: float, default_scope: str
+    ) -> None:
+        self._actors = actors
+        self._metrics = metrics
+        self._base_url = base_url
+        self._deadline = deadline
+        self._default_scope = default_scope
+        self._replay = ReplayWindow()
+
+    async def dispatch(self, incoming: Incoming) -> Outgoing:
+        """Answer one request.
+
+        Raises:
+            SoapFault, NotPermitted: the request is refused; the edge records that and answers with a fault.
+            LedgerBusy: nothing can be recorded, so nothing is done.
+        """
+        began = monotonic()
+        with self._actors.sequencer.in_flight():
+            row = self._row(incoming)
+            self._refuse_repetition(row, incoming)
+            exchange = self._exchange(row, incoming)
+            try:
+                answer = await pipeline.run(row, incoming.message, incoming, exchange)
+            except LedgerBusy:
+                self._replay.forget(incoming.caller.fingerprint, incoming.message.message_id)
+                raise
+        for name in incoming.message.leniencies:
+            self._metrics.leniencies.labels(str(name)).inc()
+        self._metrics.answered(row.id, "failed" if answer.failed else "answered", monotonic() - began)
+        return Outgoing(
+            proof=answer.proof,
+            action=row.binding.response_action,
+            body=answer.envelope,
+            packaging=incoming.message.packaging,
+            documents=answer.documents,
+            root_id=answer.content_id,
+        )
+
+    async def refused(self, refused: Refusal) -> AuditProof:
+        """Put a refusal on record before its answer leaves."""
+        self._metrics.refused.labels(str(refused.status)).inc()
+        record = refusal(
+            self._actors.clock(),
+            incident=refused.incident,
+            caller=refused.caller,
+            address=refused.address,
+            node=self._actors.own.home,
+            reason=f"{refused.path} {refused.reason}".strip(),
+        )
+        return await self._actors.sequencer.record([record])
+
+    def _row(self, incoming: Incoming) -> Row:
+        message = incoming.message
+        row = BY_PATH.get(incoming.path)
+        named = BY_ACTION.get(message.action)
+        if row is None or named is None:
+            raise action_not_supported(message.action)
+        if named is not row:
+            raise action_not_supported(message.action)
+        if message.body.tag != row.binding.root:
+            raise action_mismatch(message.action, str(message.body.tag))
+        if not acts_as(incoming.caller) & row.roles:
+            raise NotPermitted(f"{incoming.caller.name!r} is no {' or '.join(sorted(row.roles))}, asked {row.id}")
+        if row.binding.packaging is Packaging.MTOM and message.packaging != "mtom":
+            raise sender(f"{row.id} is packaged as MTOM/XOP")
+        return row
+
+    def _refuse_repetition(self, row: Row, incoming: Incoming) -> None:
+        """A write that was sent a short time ago is not done twice (reads may be repeated)."""
+        key = (incoming.caller.fingerprint, incoming.message.message_id)
+        if row.writes and self._replay.seen(*key, monotonic()):
+            raise duplicate_message_id()
+
+    def _exchange(self, row: Row, incoming: Incoming) -> Exchange:
+        message, caller = incoming.message, incoming.caller
+        payload = b""
+        if Role.PEER in row.roles:
+            caller = replace(caller, role=Role.PEER)
+            name = message.root_content_id if message.packaging == "mtom" else "body"
+            payload = payload_digest([(name, message.root_size, message.root_sha256)])
+        scope = incoming.parameter("scope") or self._default_scope
+        if scope not in ("local", "federation"):
+            raise sender("the scope of the URL is local or federation")
+        return Exchange(
+            actors=self._actors,
+            caller=caller,
+            message_id=message.message_id,
+            endpoint=self._base_url + incoming.path,
+            now=self._actors.clock(),
+            deadline=asyncio.get_running_loop().time() + max(0.1, self._deadline - _INSIDE),
+            incident=self._actors.new_uuid(),
+            payload=payload,
+            scope_local=scope == "local",
+        )
+
+
+def routes(request_bytes: int, document_bytes: int) -> dict[str, int]:
+    """Most bytes of a request at each path: documents only where a transaction takes them."""
+    rows: Sequence[Row] = tuple(BY_PATH.values())
+    return {
+        row.binding.path: (document_bytes if row.writes and row.binding.packaging is Packaging.MTOM else 0)
+        + request_bytes
+        + 256 * 1024
+        for row in rows
+    }

@@ -1,0 +1,261 @@
+"""Send one SOAP message to one community over mutual TLS and read what comes back, within bounds.
+
+Connections are pooled; each community is spoken to with a TLS context of its own, which trusts exactly what was
+recorded for it, so that nothing leaves before the other side has proved who it is. Redirects are never followed.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+
+import aiohttp
+from lxml import etree
+
+from node.federation.calls import Call
+from node.soap.faults import SoapFault
+from node.soap.limits import ANSWER, MimeLimits
+from node.soap.message import Message, read_answer
+from node.soap.mime import MediaType, read_media_type
+from node.soap.mtom import MultipartReader, PartData, PartEnd, PartStart
+from repository.store.spool import Spool, SpooledPart
+from trust.communities import Community
+from trust.ledger.record import payload_digest
+
+_CHUNK: Final = 256 * 1024
+_ROOT: Final = "root@xdsnode"
+
+
+class PeerFault(Exception):
+    """Why a community's answer cannot be used; the text completes "NAME …"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """One document that came, complete and spooled. Whoever takes it closes `part` when its bytes have left."""
+
+    part: SpooledPart
+    size: int
+    sha1: str
+    sha256: bytes
+
+    def frames(self) -> Iterator[bytes]:
+        """Its bytes, once; nothing of it is left when they are read or given up."""
+        try:
+            yield from self.part.frames()
+        finally:
+            self.part.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class PeerAnswer:
+    """What a community answered; `documents` by content id."""
+
+    message: Message
+    digest: bytes
+    documents: dict[str, Fetched] = field(default_factory=dict)
+
+    @property
+    def body(self) -> etree._Element:
+        """The element of the response."""
+        return self.message.body
+
+    def close(self) -> None:
+        """Give up every spooled document."""
+        for document in self.documents.values():
+            document.part.close()
+
+
+class PeerClient:
+    """Calls other communities. One for the whole node: it owns the pooled connections."""
+
+    def __init__(self, context: Callable[[Community], ssl.SSLContext], spool: Spool, limits: MimeLimits) -> None:
+        self._context = context
+        self._spool = spool
+        self._limits = limits
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Open the pool. No proxy settings, cookies or redirects of any environment apply."""
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=64, keepalive_timeout=75, ttl_dns_cache=60)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),  # the gateway's deadline rules
+            auto_decompress=False,
+            trust_env=False,
+            read_bufsize=_CHUNK,
+            skip_auto_headers=("Accept-Encoding",),
+            max_line_size=8190,
+            max_field_size=8190,
+        )
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        if self._session:
+            await self._session.close()
+
+    async def send(self, call: Call) -> PeerAnswer:
+        """Send a request and read its answer.
+
+        Raises:
+            PeerFault: not reachable, refused, or an answer that is not what the transaction allows.
+        """
+        assert self._session is not None  # noqa: S101  start() comes first
+        payload, content_type = _packaged(call)
+        try:
+            async with self._session.post(
+                call.url,
+                data=payload,
+                headers={"Content-Type": content_type},
+                ssl=self._context(call.community),
+                allow_redirects=False,
+            ) as response:
+                return await self._read(call, response)
+        except aiohttp.ClientSSLError as error:
+            raise PeerFault(f"is not who it should be, or does not accept our certificate ({_kind(error)})") from None
+        except aiohttp.ClientConnectorError as error:
+            raise PeerFault(f"cannot be reached ({_kind(error.os_error)})") from None
+        except (aiohttp.ClientError, OSError, EOFError) as error:
+            raise PeerFault(f"broke off ({_kind(error)})") from None
+        except (SoapFault, ValueError) as error:
+            raise PeerFault(f"answered what cannot be read ({str(error)[:120]})") from None
+
+    async def _read(self, call: Call, response: aiohttp.ClientResponse) -> PeerAnswer:
+        if response.status not in (200, 400, 403, 500, 503):
+            raise PeerFault(f"answered HTTP status {response.status}")
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise PeerFault("compressed its answer although that was not asked for")
+        media_type = read_media_type(response.headers.get("Content-Type", ""))
+        if media_type.name.startswith("multipart/"):
+            answer = await self._read_package(media_type, response)
+        elif media_type.name in ("application/soap+xml", "text/xml", "application/xml"):
+            root = bytearray()
+            async for chunk in response.content.iter_chunked(_CHUNK):
+                root += chunk
+                _bounded(len(root), ANSWER.size)
+            message = read_answer(bytes(root), charset=media_type.parameter("charset"))
+            answer = self._answer(message, "body", {})
+        else:
+            raise PeerFault(f"answered {media_type.name} under HTTP status {response.status}")
+        return self._checked(call, answer)
+
+    async def _read_package(self, media_type: MediaType, response: aiohttp.ClientResponse) -> PeerAnswer:
+        parts = _Parts(self._spool)
+        try:
+            await parts.read(MultipartReader(media_type, self._limits), response.content, self._limits.total)
+            if parts.root_id is None:
+                raise PeerFault("answered a package without parts")
+            message = read_answer(bytes(parts.root))
+        except BaseException:
+            parts.close()
+            raise
+        return self._answer(message, parts.root_id, parts.documents)
+
+    def _answer(self, message: Message, root_id: str, documents: dict[str, Fetched]) -> PeerAnswer:
+        parts = [(root_id, message.root_size, message.root_sha256)]
+        parts += [(name, document.size, document.sha256) for name, document in documents.items()]
+        for reference in message.documents:
+            if reference.inline is not None:  # it stood in the envelope, so it is part of the digest already
+                part = self._spool.create()
+                part.write(reference.inline)
+                documents[reference.content_id] = _complete(part)
+        return PeerAnswer(message=message, digest=payload_digest(parts), documents=documents)
+
+    @staticmethod
+    def _checked(call: Call, answer: PeerAnswer) -> PeerAnswer:
+        message = answer.message
+        wrong = ""
+        if message.fault:
+            wrong = f"refused: {message.fault.code} {message.fault.reason}"
+        elif message.relates_to and message.relates_to != call.message_id:
+            wrong = "answered another request"
+        elif message.body.tag != call.response_root:
+            wrong = f"answered {etree.QName(message.body).localname} instead of {call.response_root.rpartition('}')[2]}"
+        if wrong:
+            answer.close()
+            raise PeerFault(wrong[:300])
+        return answer
+
+
+class _Parts:
+    """The parts of one package: the first is the root, every other one is spooled."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self.root = bytearray()
+        self.root_id: str | None = None
+        self.documents: dict[str, Fetched] = {}
+        self._current: tuple[str, SpooledPart] | None = None
+
+    async def read(self, reader: MultipartReader, content: aiohttp.StreamReader, most: int) -> None:
+        """Take the whole package."""
+        total = 0
+        async for chunk in content.iter_any():
+            total += len(chunk)
+            _bounded(total, most)
+            for event in reader.feed(chunk):
+                if isinstance(event, PartStart):
+                    self._begin(event)
+                elif isinstance(event, PartData):
+                    self._take(event.data)
+                elif isinstance(event, PartEnd) and self._current:
+                    name, part = self._current
+                    self.documents[name] = _complete(part)
+                    self._current = None
+        reader.finish()
+
+    def _begin(self, start: PartStart) -> None:
+        content_id = start.headers.content_id
+        if self.root_id is None:
+            self.root_id = content_id or _ROOT
+            return
+        if content_id in self.documents:
+            raise PeerFault("answered two parts with one Content-ID")
+        self._current = (content_id, self._spool.create())
+
+    def _take(self, data: bytes) -> None:
+        if self._current is not None:
+            self._current[1].write(data)
+            return
+        self.root += data
+        _bounded(len(self.root), ANSWER.size)
+
+    def close(self) -> None:
+        """Give up what was spooled."""
+        for document in self.documents.values():
+            document.part.close()
+        if self._current:
+            self._current[1].close()
+
+
+def _complete(part: SpooledPart) -> Fetched:
+    size, sha1, sha256_ = part.finish()
+    return Fetched(part=part, size=size, sha1=sha1, sha256=sha256_)
+
+
+def _packaged(call: Call) -> tuple[bytes, str]:
+    if not call.mtom:
+        return call.envelope, "application/soap+xml; charset=UTF-8"
+    boundary = f"b{sha256(call.message_id.encode()).hexdigest()[:32]}"
+    head = (
+        f'--{boundary}\r\nContent-Type: application/xop+xml; charset=UTF-8; type="application/soap+xml"\r\n'
+        f"Content-Transfer-Encoding: binary\r\nContent-ID: <{call.root_content_id}>\r\n\r\n"
+    ).encode()
+    content_type = (
+        f'multipart/related; boundary="{boundary}"; type="application/xop+xml"; '
+        f'start="<{call.root_content_id}>"; start-info="application/soap+xml"'
+    )
+    return head + call.envelope + f"\r\n--{boundary}--\r\n".encode(), content_type
+
+
+def _bounded(size: int, most: int) -> None:
+    if size > most:
+        raise PeerFault(f"sent more than {most} bytes")
+
+
+def _kind(error: BaseException) -> str:
+    return type(error).__name__ if not str(error) else f"{type(error).__name__}: {str(error)[:80]}"

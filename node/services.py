@@ -1,0 +1,233 @@
+"""The composition root: the only place that builds stores, keys and clients, and reads the clock and random ids."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+from node import database
+from node.config import Config
+from node.exchange import Actors, Community
+from node.faults import refused
+from node.federation.client import PeerClient
+from node.federation.gateway import Gateway
+from node.federation.outcomes import Known
+from node.metrics import Metrics
+from node.soap.limits import MimeLimits
+from registry.document_registry import DocumentRegistry, RegistrySettings
+from registry.metadata.affinity_domain import ANY, AffinityDomain, AffinityDomainError, default_toml
+from repository.document_repository import DocumentRepository
+from repository.store.blobs import BlobStore
+from repository.store.keys import BlobKeys
+from repository.store.spool import Spool
+from trust.audit.source import AuditSource
+from trust.community_store import Communities
+from trust.errors import BadCertificate
+from trust.ledger.keys import load_keys
+from trust.ledger.sequencer import Ledger, Sequencer
+from trust.pki.bindings import Bindings
+from trust.pki.contexts import NodeTls, TlsFiles
+from trust.pki.revocation import RevocationLists
+
+log = logging.getLogger("node.services")
+NO_LISTS: Final = RevocationLists()
+
+
+def clock() -> datetime:
+    """This instant, UTC."""
+    return datetime.now(UTC)  # noqa: TID251  the one clock
+
+
+def new_uuid() -> str:
+    """A fresh UUID URN."""
+    return f"urn:uuid:{uuid4()}"  # noqa: TID251  the one source of ids
+
+
+@dataclass(slots=True, kw_only=True)
+class Services:
+    """Everything a running node, or a command that works without one, is made of. `tls` is None until a certificate
+    lies there.
+    """
+
+    config: Config
+    clock: Callable[[], datetime]
+    new_uuid: Callable[[], str]
+    reader: sqlite3.Connection
+    sequencer: Sequencer
+    registry: DocumentRegistry
+    repository: DocumentRepository
+    blobs: BlobStore
+    spool: Spool
+    tls: NodeTls | None
+    bindings: Bindings
+    communities: Communities
+    client: PeerClient
+    actors: Actors
+    metrics: Metrics
+    refusals: list[str]  # reasons of failed handshakes that are not on record yet
+    alarms: list[str]  # alarms that are not on record yet
+    fatal: asyncio.Event
+
+
+@asynccontextmanager
+async def open_services(config: Config, *, serving: bool = False) -> AsyncIterator[Services]:
+    """Build a node's services; the caller holds the node's lock.
+
+    Raises:
+        Faults: database or configuration cannot be used.
+        LedgerBroken: the audit ledger does not check; nothing was started.
+    """
+    folder = config.folder
+    database.migrate(folder.database, lambda text: log.info("%s", text))
+    writer, reader = database.open_writer(folder.database), database.open_reader(folder.database)
+    fatal = asyncio.Event()
+    ledger = Ledger.open(
+        writer=writer,
+        reader=database.open_reader(folder.database),
+        head=folder.head,
+        keys=load_keys(folder.ledger_key, folder.subject_key),
+        node=config.node.host if config.node.host != "localhost" else config.node.home_community_id.rpartition(":")[2],
+        source=AuditSource(enterprise_site_id=config.node.home_community_id, source_id=config.node.name),
+        folder=folder.audit,
+        clock=clock,
+        on_fatal=lambda _: fatal.set(),
+    )
+    services = _assembled(config, writer, reader, ledger.sequencer, fatal)
+    await ledger.start()
+    if serving:
+        await services.client.start()
+    try:
+        yield services
+    finally:
+        if serving:
+            await services.client.stop()
+        await ledger.stop()
+        services.blobs.close()
+        reader.close()
+        writer.close()
+
+
+def _assembled(
+    config: Config, writer: sqlite3.Connection, reader: sqlite3.Connection, sequencer: Sequencer, fatal: asyncio.Event
+) -> Services:
+    folder, metrics = config.folder, Metrics()
+    refusals: list[str] = []
+    alarms: list[str] = []
+    communities = Communities(reader)
+    tls = _tls(config, communities, refusals)
+    bindings = Bindings(
+        reader, development=config.node.development, lists=lambda: tls.lists if tls else NO_LISTS
+    )
+    domain = _domain(config)
+    settings = RegistrySettings(
+        home_community_id=config.node.home_community_id,
+        assigning_authority=config.node.assigning_authority,
+        max_results=config.registry.max_results,
+        known_patients_required=config.registry.known_patients_required,
+        unknown_patient_is_error=config.registry.unknown_patient_is_error,
+    )
+    registry = DocumentRegistry(reader, domain, settings)
+    writing = registry.on(writer)
+    blobs = BlobStore(
+        folder.blobs, BlobKeys.read(folder.blob_key), min_free_bytes=config.repository.min_free_bytes
+    )
+    repository = DocumentRepository(reader, blobs, config.node.repository_unique_id)
+    spool = Spool(folder.spool)
+    client = PeerClient(
+        lambda community: _calling(tls, community.pins), spool, MimeLimits(total=config.limits.document_bytes)
+    )
+    gateway = Gateway(client, communities.all, new_uuid, Known())
+
+    def alarm(name: str) -> None:
+        metrics.alarms.labels(name).inc()
+        alarms.append(name)
+        log.error("alarm: %s", name, extra={"alarm": name})
+
+    def nearly_full() -> bool:
+        return bool(blobs.failure) or blobs.free_bytes() < config.repository.min_free_bytes
+
+    actors = Actors(
+        own=Community(
+            home=config.node.home_community_id,
+            name=config.node.name,
+            repository_unique_id=config.node.repository_unique_id,
+            assigning_authority=config.node.assigning_authority,
+        ),
+        reader=reader,
+        registry=registry,
+        registry_on=lambda connection: writing if connection is writer else registry.on(connection),
+        repository=repository,
+        gateway=gateway,
+        sequencer=sequencer,
+        clock=clock,
+        new_uuid=new_uuid,
+        refuse_writes=nearly_full,
+        alarm=alarm,
+    )
+    return Services(
+        config=config,
+        clock=clock,
+        new_uuid=new_uuid,
+        reader=reader,
+        sequencer=sequencer,
+        registry=registry,
+        repository=repository,
+        blobs=blobs,
+        spool=spool,
+        tls=tls,
+        bindings=bindings,
+        communities=communities,
+        client=client,
+        actors=actors,
+        metrics=metrics,
+        refusals=refusals,
+        alarms=alarms,
+        fatal=fatal,
+    )
+
+
+def _tls(config: Config, communities: Communities, refusals: list[str]) -> NodeTls | None:
+    folder = config.folder
+    if not folder.tls_chain.exists():
+        return None
+    files = TlsFiles(
+        chain=folder.tls_chain,
+        key=folder.tls_key,
+        anchors=tuple(path for path in (folder.trust, folder.keys / "applications" / "ca.pem") if path.exists()),
+        lists=config.crl_files,
+        grace=timedelta(hours=config.tls.crl_grace_hours),
+    )
+    return NodeTls(files, clock=clock, pinned=communities.pins(), refused=refusals.append)
+
+
+def _calling(tls: NodeTls | None, pins: str):  # noqa: ANN202
+    if tls is None:
+        raise BadCertificate("this node has no certificate yet")
+    return tls.client(pins)
+
+
+def _domain(config: Config) -> AffinityDomain:
+    wanted = config.registry.affinity_domain
+    if wanted == "any":
+        return ANY
+    try:
+        text = default_toml() if wanted == "default" else (config.root / wanted).read_text("utf-8")
+        return AffinityDomain.from_toml(text)
+    except (OSError, AffinityDomainError) as problem:
+        raise refused(
+            "config.affinity-domain", wanted, str(problem), 'correct the file, or write affinity_domain = "default"'
+        ) from None
+
+
+def serve(config: Config) -> int:
+    """Run the node until it is told to stop; the exit status."""
+    from node.serving import run  # noqa: PLC0415  serving builds on what stands here
+
+    return asyncio.run(run(config))

@@ -1,0 +1,281 @@
+"""A running node: its listeners, its periodic work, its beginning and its graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+from urllib.parse import urlsplit
+
+from node import control, operations
+from node.config import LOOPBACK, Config
+from node.database import open_reader
+from node.dispatch import Dispatcher, routes
+from node.faults import Exit, Fault, Faults
+from node.http.connection import Connected
+from node.http.management import ManagementServer
+from node.http.server import NodeServer
+from node.http.soap_endpoint import SoapEndpoint
+from node.lock import exclusive
+from node.mllp import MllpListener
+from node.patient_feed import FeedContext, PatientFeed
+from node.records import activity, refusal
+from node.services import Services, open_services
+from node.soap.limits import MimeLimits
+from trust.audit.event import Action, Coded, EventId
+from trust.errors import BadCertificate, LedgerBroken, NotAuthenticated, TrustError
+from trust.identity.caller import Caller
+from trust.pki.keyfiles import check_key_files, harden_process
+
+log = logging.getLogger("node.serving")
+
+ORPHAN_SECONDS: Final = 60.0
+_GRACE: Final = 8.0  # seconds that requests under way have when the node stops
+_START: Final = Coded("110120", "DCM", "Application Start")
+_STOP: Final = Coded("110121", "DCM", "Application Stop")
+
+
+async def run(config: Config) -> int:
+    """Serve until SIGTERM or SIGINT, or until the node may not go on.
+
+    Raises:
+        Faults: it cannot start.
+    """
+    harden_process()
+    wrong = check_key_files(config.folder.keys)
+    if wrong:
+        raise Faults([Fault("keys", str(config.folder.keys), text, "then start again") for text in wrong], Exit.USAGE)
+    with exclusive(config.folder):
+        try:
+            async with open_services(config, serving=True) as services:
+                return await _serve(services)
+        except LedgerBroken as problem:
+            fault = Fault("ledger", str(config.folder.root), str(problem), "xdsnode audit verify shows how far it is good")
+            raise Faults([fault], Exit.REFUSED) from problem
+
+
+async def _serve(services: Services) -> int:
+    node = Running(services)
+    await node.start()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(services.fatal.wait())]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+        await node.stop()
+    if services.fatal.is_set():
+        log.critical("the node stopped: its audit log or its storage cannot go on")
+        return Exit.REFUSED
+    return Exit.DONE
+
+
+class Running:
+    """Everything that listens or recurs while a node runs."""
+
+    def __init__(self, services: Services) -> None:
+        config = services.config
+        if services.tls is None:
+            step = f"xdsnode check --dir {config.root} says what is missing"
+            raise Faults([Fault("tls.certificate", str(config.folder.tls_chain), "the node has no certificate", step)])
+        if services.tls.development and config.node.listen not in LOOPBACK:
+            step = "take a certificate of a real authority, or listen on localhost"
+            raise Faults([Fault("tls.development", config.node.listen, "development certificates are for loopback", step)])
+        self._services = services
+        self._tls = services.tls
+        self._ready = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._servers = self._listeners(config, services)
+        self._management = ManagementServer(
+            live=lambda: not services.fatal.is_set(),
+            ready=lambda: self._ready,
+            metrics=services.metrics.render,
+            port=config.port("management"),
+        )
+        self._control = control.ControlServer(
+            config.folder.socket, partial(operations.execute, services), services.new_uuid
+        )
+        self._feed = self._mllp(config, services)
+
+    def _listeners(self, config: Config, services: Services) -> list[NodeServer]:
+        dispatcher = Dispatcher(
+            services.actors,
+            services.metrics,
+            base_url=config.base_url,
+            deadline=config.federation.deadline,
+            default_scope=config.federation.default_scope,
+        )
+        endpoint = SoapEndpoint(
+            routes=routes(config.limits.inline_bytes * 3 // 2, config.limits.document_bytes),
+            hosts=_hosts(config),
+            authenticate=self._authenticate,
+            dispatch=dispatcher.dispatch,
+            refused=dispatcher.refused,
+            spool=services.spool.create,
+            new_uuid=services.new_uuid,
+            mime=MimeLimits(total=config.limits.document_bytes, inline=config.limits.inline_bytes),
+        )
+        addresses = ("127.0.0.1", "::1") if config.node.listen == "localhost" else (config.node.listen or "0.0.0.0",)  # noqa: S104
+        return [
+            NodeServer(endpoint, endpoint.malformed, host=host, port=config.port("https"), tls=self._tls.server)
+            for host in addresses
+        ]
+
+    def _authenticate(self, peer: Connected) -> Caller:
+        return self._services.bindings.authenticate(peer.certificate, peer.address, self._services.clock())
+
+    def _mllp(self, config: Config, services: Services) -> MllpListener | None:
+        if config.mllp.listener == "off":
+            return None
+        feed = PatientFeed(
+            FeedContext(
+                sequencer=services.sequencer,
+                assigning_authority=config.node.assigning_authority,
+                endpoint=f"mllp://{config.node.host}:{config.port('mllp')}",
+                clock=services.clock,
+                new_uuid=services.new_uuid,
+            )
+        )
+        admit = self._admitted if config.mllp.listener == "tls" else None
+        return MllpListener(feed.handle, admit=admit, most_bytes=config.limits.mllp_bytes)
+
+    def _admitted(self, der: bytes | None, address: str) -> bool:
+        try:
+            self._services.bindings.authenticate(der or b"", address, self._services.clock())
+        except NotAuthenticated:
+            return False
+        return True
+
+    async def start(self) -> None:
+        """Listen everywhere, record the start, begin the periodic work.
+
+        Raises:
+            Faults: a port is taken.
+        """
+        config = self._services.config
+        await self._record(_START, "the node starts")
+        try:
+            await self._management.start()
+            for server in self._servers:
+                await _start_or_skip(server)
+            if self._feed:
+                tls = self._tls.server if config.mllp.listener == "tls" else None
+                await self._feed.start("127.0.0.1" if tls is None else config.node.listen, config.port("mllp"), tls)
+            await self._control.start()
+        except OSError as problem:
+            step = f"stop what listens there, or set another [node] port_base in {config.folder.config}"
+            place = f"ports {config.node.port_base} to {config.node.port_base + 9}"
+            raise Faults([Fault("port.taken", place, str(problem), step)], Exit.USAGE) from None
+        self._tasks = [
+            asyncio.create_task(self._every(seconds, work))
+            for seconds, work in ((1.0, self._put_on_record), (30.0, self._reload_tls), (60.0, self._sweep))
+        ]
+        self._ready = True
+        log.info("ready", extra={"port": config.port("https")})
+
+    async def stop(self) -> None:
+        """Refuse what is new, finish what is under way, record the end."""
+        self._ready = False
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(server.stop(_GRACE) for server in self._servers))
+        if self._feed:
+            await self._feed.stop()
+        await self._control.stop()
+        await self._management.stop()
+        if not self._services.fatal.is_set():
+            with contextlib.suppress(TrustError):
+                await self._put_on_record()
+                await self._record(_STOP, "the node stops")
+        log.info("stopped")
+
+    async def _record(self, type_: Coded, what: str) -> None:
+        services = self._services
+        record = activity(
+            services.clock(),
+            node=services.config.node.home_community_id,
+            user=services.config.node.name,
+            type_=type_,
+            id=EventId.APPLICATION_ACTIVITY,
+            action=Action.EXECUTE,
+            what=what,
+        )
+        await services.sequencer.record([record])
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except Exception:  # periodic work must not end because of one failure; the failure is in the log
+                log.exception("periodic work failed")
+
+    async def _put_on_record(self) -> None:
+        """Failed handshakes and alarms become records, several at a time and each kind counted."""
+        services = self._services
+        refusals, services.refusals[:] = list(services.refusals), []
+        alarms, services.alarms[:] = list(services.alarms), []
+        counted = {text: (refusals + alarms).count(text) for text in dict.fromkeys(refusals + alarms)}
+        if counted:
+            await services.sequencer.record(
+                [
+                    refusal(
+                        services.clock(),
+                        incident=services.new_uuid(),
+                        caller=None,
+                        address="",
+                        node=services.config.node.home_community_id,
+                        reason=f"{text} ({times} times)" if times > 1 else text,
+                    )
+                    for text, times in list(counted.items())[:100]
+                ]
+            )
+            services.metrics.refused.labels("handshake").inc(len(refusals))
+
+    async def _reload_tls(self) -> None:
+        """Certificates and revocation lists are read again, so that a renewed or withdrawn one counts within a minute."""
+        try:
+            self._tls.reload(self._services.communities.pins())
+        except BadCertificate as problem:
+            log.warning("certificates could not be reloaded: %s", problem)
+
+    async def _sweep(self) -> None:
+        """Remove documents whose registration failed."""
+        services = self._services
+
+        def work() -> None:
+            connection = open_reader(services.config.folder.database)
+            try:
+                services.repository.sweep(connection, ORPHAN_SECONDS)
+            finally:
+                connection.close()
+
+        await asyncio.to_thread(work)
+        services.metrics.free_bytes.set(services.blobs.free_bytes())
+
+
+async def _start_or_skip(server: NodeServer) -> None:
+    """Listen; a machine without IPv6 has no ::1 and does without."""
+    try:
+        await server.start()
+    except OSError as problem:
+        if "::1" not in str(server.host) or problem.errno not in (97, 99):
+            raise
+
+
+def _hosts(config: Config) -> frozenset[str]:
+    names = {config.node.host.lower()}
+    if config.node.public_url:
+        names.add((urlsplit(config.node.public_url).hostname or "").lower())
+    if config.node.listen in LOOPBACK:
+        names |= LOOPBACK
+    return frozenset(names)
