@@ -36,7 +36,6 @@ REGISTRY_ERROR: Final = f"{{{RS}}}RegistryError"
 
 _XML_SPACE: Final = " \t\r\n"
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
-_SHOWN: Final = 120  # characters of a wrong value that an error repeats
 _MOST_FAULTS: Final = 100  # a message can be wrong in a million places; the answer names this many
 
 Faults = list[RegistryError]
@@ -46,11 +45,6 @@ def fault(faults: Faults, location: str, context: str) -> None:
     """Note one structural fault of the object `location`."""
     if len(faults) < _MOST_FAULTS:
         faults.append(RegistryError(ErrorCode.REGISTRY_METADATA, context, location))
-
-
-def shown(value: object) -> str:
-    """A value as an error repeats it: quoted, on one line, cut."""
-    return repr(value)[:_SHOWN]
 
 
 def is_annotation(element: etree._Element) -> bool:

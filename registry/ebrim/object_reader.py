@@ -24,7 +24,6 @@ from registry.ebrim.elements import (
     fault,
     is_annotation,
     localized_strings,
-    shown,
     values_of,
 )
 from registry.ebrim.vocabulary import (
@@ -46,6 +45,7 @@ from registry.metadata.objects import (
     Slot,
     SubmissionSet,
 )
+from registry.metadata.values import shown
 
 Slots = dict[str, tuple[str, ...]]
 

@@ -30,7 +30,6 @@ from registry.ebrim.elements import (
     Faults,
     fault,
     is_annotation,
-    shown,
     slot_of,
     values_of,
 )
@@ -45,6 +44,7 @@ from registry.ebrim.vocabulary import DOCUMENT_ENTRY, FOLDER, SUBMISSION_SET
 from registry.errors import RegistryError, Severity
 from registry.metadata.objects import Association, DocumentEntry, Folder, Slot, SubmissionSet
 from registry.metadata.submission import Submission
+from registry.metadata.values import shown
 
 _NO_SIBLINGS: Final[list[etree._Element]] = []
 

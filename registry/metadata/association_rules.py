@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from registry.errors import ErrorCode
-from registry.metadata.object_rules import NAMES, shown
+from registry.metadata.object_rules import NAMES
 from registry.metadata.objects import (
     APND,
     HAS_MEMBER,
@@ -29,7 +29,7 @@ from registry.metadata.objects import (
     SubmissionSet,
 )
 from registry.metadata.submission_rules import Finding, Linked, SubmissionRule, same_id
-from registry.metadata.values import is_symbolic
+from registry.metadata.values import is_symbolic, shown
 
 _ALLOWED: Final = {
     "ITI-41": frozenset({HAS_MEMBER, RPLC, XFRM, APND, XFRM_RPLC, SIGNS, IS_SNAPSHOT_OF}),

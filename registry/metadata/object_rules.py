@@ -5,6 +5,7 @@ Nothing stops at the first violation. Each is a sentence that names the attribut
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
@@ -32,9 +33,10 @@ from registry.metadata.objects import (
     Slot,
     SubmissionSet,
 )
-from registry.metadata.values import is_speakable, is_symbolic, is_urn, is_uuid_urn
+from registry.metadata.values import is_speakable, is_symbolic, is_uuid_urn, shown
 
-_SHOWN: Final = 120
+# Not the whole grammar of URNs: `urn:att`, without a namespace of its own, is in use.
+_EXTRA_NAME: Final = re.compile(r"(?i:urn:)(?!(?i:ihe:))[!-~]{1,252}")
 NAMES: Final[dict[type, str]] = {
     DocumentEntry: "DocumentEntry",
     SubmissionSet: "SubmissionSet",
@@ -42,11 +44,6 @@ NAMES: Final[dict[type, str]] = {
     Association: "Association",
     Author: "author",
 }
-
-
-def shown(value: object) -> str:
-    """A value as an error repeats it: quoted, on one line, cut."""
-    return repr(value)[:_SHOWN]
 
 
 class Findings(list[str]):
@@ -278,7 +275,7 @@ def _extra_metadata(obj: RegistryObject, _transaction: Transaction, _domain: Aff
 
 def _wrong_extra(slots: tuple[Slot, ...]) -> Iterator[str]:
     for slot in slots:
-        if not is_urn(slot.name) or slot.name.lower().startswith("urn:ihe:") or len(slot.name) > SLOT_LENGTH:
+        if not _EXTRA_NAME.fullmatch(slot.name):
             yield f"slot {shown(slot.name)} is no attribute; extra metadata is named by a URN outside urn:ihe:"
         for value in slot.values:
             if not value or len(value) > SLOT_LENGTH or not is_speakable(value):

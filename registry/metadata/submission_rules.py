@@ -11,7 +11,7 @@ from typing import Final
 
 from registry.errors import ErrorCode
 from registry.metadata.attributes import Transaction
-from registry.metadata.object_rules import NAMES, shown
+from registry.metadata.object_rules import NAMES
 from registry.metadata.objects import (
     APND,
     HAS_MEMBER,
@@ -28,7 +28,7 @@ from registry.metadata.objects import (
     SubmissionSet,
 )
 from registry.metadata.submission import Submission
-from registry.metadata.values import is_symbolic
+from registry.metadata.values import is_symbolic, shown
 
 RELATIONSHIPS: Final = frozenset({RPLC, XFRM, APND, XFRM_RPLC, SIGNS, IS_SNAPSHOT_OF})
 

@@ -39,8 +39,14 @@ _EMAIL_FORM: Final = re.compile(r"[^\s@^]+@[^\s@^]+")
 _UNSPEAKABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 _OID_LENGTH: Final = 64
+_SHOWN: Final = 120
 _DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FIRST_INSTANT: Final = "00000101000000"
+
+
+def shown(value: object) -> str:
+    """A value as an error repeats it: quoted, on one line, cut."""
+    return repr(value)[:_SHOWN]
 
 
 # --- checks ---------------------------------------------------------------------------------------------------------
