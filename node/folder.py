@@ -101,6 +101,16 @@ class Folder:
         return self.keys / "client.key"
 
     @property
+    def applications(self) -> Path:
+        """Folder of the CA that issues certificates for local applications."""
+        return self.keys / "applications"
+
+    @property
+    def applications_ca(self) -> Path:
+        """Certificate of that CA; callers with a certificate of it are let into the handshake."""
+        return self.applications / "ca.pem"
+
+    @property
     def ca(self) -> Path:
         """The development CA's certificate."""
         return self.keys / "ca.pem"

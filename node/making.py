@@ -24,7 +24,6 @@ from trust.pki.keyfiles import private_folder, write_private
 
 CLIENT_NAME: Final = "own commands"
 DEVELOPMENT_CLIENT: Final = "development client"
-APPLICATIONS: Final = "applications"  # folder of the CA for local applications, inside of the keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +139,7 @@ def _own_client(wanted: Wanted, folder: Folder, now: datetime) -> tuple[str, Cer
 
 def open_applications(folder: Folder, *, now: datetime, development: bool) -> authority.Authority:
     """The CA of this node that issues certificates for local applications."""
-    return authority.open_authority(
-        folder.keys / APPLICATIONS, "Applications of this node", now=now, development=development
-    )
+    return authority.open_authority(folder.applications, "Applications of this node", now=now, development=development)
 
 
 def _configuration(wanted: Wanted, new_uuid: Callable[[], UUID]) -> str:
