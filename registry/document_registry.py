@@ -61,7 +61,7 @@ class RegistrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """What became of a submission. `entry_uuids` leads from each submitted id to the registered one."""
+    """What became of a submission. `entry_uuids` leads from each symbolic id to its UUID."""
 
     warnings: tuple[RegistryError, ...]
     patient_id: str

@@ -16,8 +16,9 @@ from registry.metadata.objects import (
     HAS_MEMBER,
     IS_SNAPSHOT_OF,
     ON_DEMAND_DOCUMENT,
+    ORIGINAL,
+    REFERENCE,
     RPLC,
-    SIGNS,
     XFRM,
     XFRM_RPLC,
     Association,
@@ -27,10 +28,10 @@ from registry.metadata.objects import (
     SubmissionSet,
 )
 from registry.metadata.submission import Submission
+from registry.metadata.submission_rules import same_id
+from registry.metadata.values import is_symbolic
 
-REPLACING: Final = frozenset({RPLC, XFRM_RPLC})
-RELATIONSHIPS: Final = frozenset({RPLC, XFRM, APND, XFRM_RPLC, SIGNS, IS_SNAPSHOT_OF})
-_URN: Final = "urn:uuid:"
+REPLACEMENTS: Final = frozenset({RPLC, XFRM_RPLC})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,23 +81,14 @@ class Changes:
     updated_folders: tuple[Stored, ...] = ()  # their lastUpdateTime becomes `now`
 
 
-def is_uuid(entry_uuid: str) -> bool:
-    """Whether an id is an entryUUID; any other text is symbolic (ITI TF-3: 4.1.12.3)."""
-    return entry_uuid.lower().startswith(_URN)
-
-
-def _key(object_id: str) -> str:
-    """UUIDs compare without case, symbolic ids as they stand."""
-    return object_id.lower() if is_uuid(object_id) else object_id
-
-
 # --- faults ---------------------------------------------------------------------------------------------------------
 
 
 def faults(submission: Submission, referred: Referred) -> list[RegistryError]:
     """Every reason in the database not to register `submission`."""
-    message = {_key(item.entry_uuid): item for item in submission.objects()}
-    found = [fault for check in (_entry_uuids, _unique_ids, _patients) for fault in check(submission, referred)]
+    message = {same_id(item.entry_uuid): item for item in submission.objects()}
+    checks = (_entry_uuids, _unique_ids, _patients, _made_from_replaced)
+    found = [fault for check in checks for fault in check(submission, referred)]
     for association in submission.associations:
         check = _memberships if association.association_type == HAS_MEMBER else _relationships
         found += check(association, message, referred)
@@ -110,7 +102,7 @@ def _fault(code: ErrorCode, context: str, item: RegistryObject) -> RegistryError
 def _entry_uuids(submission: Submission, referred: Referred) -> Iterator[RegistryError]:
     """V51: an entryUUID is given out once, also to an object in quarantine."""
     for item in submission.objects():
-        if is_uuid(item.entry_uuid) and item.entry_uuid.lower() in referred.objects:
+        if not is_symbolic(item.entry_uuid) and item.entry_uuid.lower() in referred.objects:
             yield _fault(ErrorCode.REGISTRY_METADATA, f"entryUUID {item.entry_uuid} is already registered", item)
 
 
@@ -174,15 +166,30 @@ def _patients(submission: Submission, referred: Referred) -> Iterator[RegistryEr
             yield _fault(ErrorCode.UNKNOWN_PATIENT_ID, f"patient {patient} is not known here", item)
 
 
+def _made_from_replaced(submission: Submission, referred: Referred) -> Iterator[RegistryError]:
+    """Nothing is made from a document that this submission deprecates: what comes of it would depend on the order."""
+    doomed: set[str] = set()
+    for association in submission.associations:
+        if association.association_type in REPLACEMENTS and (replaced := referred.object(association.target)):
+            doomed |= {stored.entry_uuid.lower() for stored in (replaced, *referred.descendants.get(replaced.key, ()))}
+    for association in submission.associations:
+        if association.association_type in {XFRM, APND} and association.target.lower() in doomed:
+            yield _fault(
+                ErrorCode.REGISTRY_METADATA,
+                f"{association.target} is deprecated by this submission; nothing else is made from it",
+                association,
+            )
+
+
 _Message = Mapping[str, RegistryObject]
 
 
 def _memberships(association: Association, message: _Message, referred: Referred) -> Iterator[RegistryError]:
     """V11, V14, V54 to V57: what a HasMember may join."""
-    source = message.get(_key(association.source))
-    target = message.get(_key(association.target))
+    source = message.get(same_id(association.source))
+    target = message.get(same_id(association.target))
     if isinstance(source, SubmissionSet):
-        if target is None and is_uuid(association.target):
+        if target is None and not is_symbolic(association.target):
             yield from _reference(association, referred)
     elif source is None or isinstance(source, Folder):
         yield from _in_folder(association, source, target, referred)
@@ -190,6 +197,8 @@ def _memberships(association: Association, message: _Message, referred: Referred
 
 def _reference(association: Association, referred: Referred) -> Iterator[RegistryError]:
     """The submission set takes up what is already registered: only an Approved document can be (V11, V57)."""
+    if association.submission_set_status == (ORIGINAL,):
+        return  # wrong whatever is registered
     stored = referred.object(association.target)
     if stored is None:
         yield _unresolved(association, association.target)
@@ -197,6 +206,12 @@ def _reference(association: Association, referred: Referred) -> Iterator[Registr
         yield _fault(
             ErrorCode.REGISTRY_METADATA,
             f"{association.target} is a registered {stored.kind}; a submission set takes up registered documents only",
+            association,
+        )
+    elif association.submission_set_status != (REFERENCE,):
+        yield _fault(
+            ErrorCode.REGISTRY_METADATA,
+            f"the SubmissionSetStatus of {association.target} is not Reference",
             association,
         )
     elif not stored.approved:
@@ -212,7 +227,7 @@ def _in_folder(
         if new is not None:
             patients.append(getattr(new, "patient_id", None))
             continue
-        if not is_uuid(end):
+        if is_symbolic(end):
             continue  # a symbolic id that names nothing is found without the database
         stored = referred.object(end)
         if stored is None:
@@ -235,9 +250,9 @@ def _in_folder(
 
 def _relationships(association: Association, message: _Message, referred: Referred) -> Iterator[RegistryError]:
     """V59 to V65: what RPLC, XFRM, APND, XFRM_RPLC, signs and IsSnapshotOf may join."""
-    source = message.get(_key(association.source))
-    target = message.get(_key(association.target))
-    if target is not None or not is_uuid(association.target):
+    source = message.get(same_id(association.source))
+    target = message.get(same_id(association.target))
+    if target is not None or is_symbolic(association.target):
         return  # needs nothing stored
     stored = referred.object(association.target)
     if stored is None or stored.kind != "document":
@@ -247,7 +262,7 @@ def _relationships(association: Association, message: _Message, referred: Referr
         yield _deprecated(association, association.target)
     if isinstance(source, DocumentEntry) and source.patient_id:
         others = {stored.patient}
-        if association.association_type in REPLACING:
+        if association.association_type in REPLACEMENTS:
             others |= {folder.patient for folder in referred.folders.get(stored.key, ())}
         for patient in sorted(others - {source.patient_id}):
             yield _fault(
@@ -286,13 +301,13 @@ def changes(submission: Submission, referred: Referred, *, now: str, new_uuid: C
     links: list[Association] = []
     members = {(item.source.lower(), item.target.lower()) for item in submission.associations}
     for association in submission.associations:
-        replaced = referred.object(association.target) if association.association_type in REPLACING else None
+        replaced = referred.object(association.target) if association.association_type in REPLACEMENTS else None
         if replaced is None:
             continue
         for stored in (replaced, *referred.descendants.get(replaced.key, ())):
             deprecated[stored.key] = stored
-        for folder in referred.folders.get(replaced.key, ()):
-            member = (folder.entry_uuid.lower(), association.source.lower())
+        for folder in _holding(submission, referred, replaced):
+            member = (folder.lower(), association.source.lower())
             if member not in members:
                 members.add(member)
                 links += _links(submission.submission_set, folder, association.source, new_uuid)
@@ -317,11 +332,25 @@ def changes(submission: Submission, referred: Referred, *, now: str, new_uuid: C
     )
 
 
+def _holding(submission: Submission, referred: Referred, document: Stored) -> list[str]:
+    """Folders that a registered document is in, also those that this submission puts it in."""
+    return [
+        *(folder.entry_uuid for folder in referred.folders.get(document.key, ())),
+        *(
+            item.source
+            for item in submission.associations
+            if item.association_type == HAS_MEMBER
+            and item.target.lower() == document.entry_uuid.lower()
+            and item.source != submission.submission_set.entry_uuid
+        ),
+    ]
+
+
 def _links(
-    submission_set: SubmissionSet, folder: Stored, document: str, new_uuid: Callable[[], str]
+    submission_set: SubmissionSet, folder: str, document: str, new_uuid: Callable[[], str]
 ) -> tuple[Association, Association]:
     """A replacement takes the place of what it replaces in a folder: FD-DE and the SS-HM that records it."""
-    member = _member(folder.entry_uuid, document, new_uuid())
+    member = _member(folder, document, new_uuid())
     return member, _member(submission_set.entry_uuid, member.entry_uuid, new_uuid())
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from registry.lifecycle import REPLACING, Referred, Stored, is_uuid
+from registry.lifecycle import REPLACEMENTS, Referred, Stored
 from registry.metadata.objects import APND, HAS_MEMBER, XFRM
 from registry.metadata.submission import Submission
+from registry.metadata.values import is_symbolic
 from registry.patients.identity import identifier_refusal
 from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, kind_of_id, patient_of_id, uuid_key
 from registry.store.patients import PatientDirectory
@@ -47,11 +48,11 @@ class References:
         """Everything stored that `submission` names: by entryUUID, by uniqueId, by patient."""
         named = {item.entry_uuid for item in submission.objects()}
         ends = {end for item in submission.associations for end in (item.source, item.target)}
-        objects = self._by_uuid(uuid for uuid in named | ends if is_uuid(uuid))
+        objects = self._by_uuid(uuid for uuid in named | ends if uuid and not is_symbolic(uuid))
         unique_ids: dict[str, list[Stored]] = {}
         for stored in self._by_unique_id(submission):
             unique_ids.setdefault(stored.unique_id, []).append(stored)
-        replaced = self._targets(submission, objects, REPLACING)
+        replaced = self._targets(submission, objects, REPLACEMENTS)
         folders = {stored.key: self._folders(stored.key) for stored in replaced}
         objects |= {folder.entry_uuid.lower(): folder for held in folders.values() for folder in held}
         objects |= self._transformed(self._targets(submission, objects, {APND}))

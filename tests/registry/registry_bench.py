@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from sqlalchemy import create_engine
+
 from registry.document_registry import DocumentRegistry, Found, Registered, RegistrySettings
 from registry.ebrim.messages import LEAF_CLASS, AdhocQuery
 from registry.errors import XdsErrors
@@ -33,7 +35,6 @@ from registry.metadata.submission import Submission
 from registry.queries.catalogue import STORED_QUERIES
 from registry.store.patients import PatientDirectory
 from registry.store.tables import metadata
-from sqlalchemy import create_engine
 
 AUTHORITY = "2.999.1.1"
 HOME = "urn:oid:2.999.9"
@@ -60,7 +61,9 @@ def author(person: str = "1375^Welby^Marcus^^MD^Dr^^^&2.999.6&ISO") -> Author:
     return Author(persons=(person,), institutions=("Some Hospital^^^^^^^^^2.999.7.1",))
 
 
-def entry(id: str = "Document01", *, patient: str = P1, unique_id: str = "2.999.4.1.1", **given: object) -> DocumentEntry:
+def entry(
+    id_: str = "Document01", *, patient: str = P1, unique_id: str = "2.999.4.1.1", **given: object
+) -> DocumentEntry:
     """A stable DocumentEntry with everything that a registry requires."""
     values: dict[str, object] = {
         "mime_type": "text/plain",
@@ -79,16 +82,18 @@ def entry(id: str = "Document01", *, patient: str = P1, unique_id: str = "2.999.
         "repository_unique_id": ("2.999.3.1",),
         "source_patient_id": ("L-77^^^&2.999.5.1&ISO",),
     }
-    return DocumentEntry(entry_uuid=id, patient_id=patient, unique_id=unique_id, **(values | given))  # type: ignore[arg-type]
+    return DocumentEntry(entry_uuid=id_, patient_id=patient, unique_id=unique_id, **(values | given))  # type: ignore[arg-type]
 
 
-def on_demand(id: str = "Document01", **given: object) -> DocumentEntry:
+def on_demand(id_: str = "Document01", **given: object) -> DocumentEntry:
     """An on-demand DocumentEntry: no creationTime, hash or size."""
     absent = {"creation_time": (), "hash": (), "size": ()}
-    return entry(id, object_type=ON_DEMAND_DOCUMENT, **(absent | given))
+    return entry(id_, object_type=ON_DEMAND_DOCUMENT, **(absent | given))
 
 
-def submission_set(id: str = "SubmissionSet01", *, patient: str = P1, unique_id: str = "2.999.4.2.1", **given: object) -> SubmissionSet:
+def submission_set(
+    id_: str = "SubmissionSet01", *, patient: str = P1, unique_id: str = "2.999.4.2.1", **given: object
+) -> SubmissionSet:
     values: dict[str, object] = {
         "source_id": "2.999.2.1",
         "content_type_codes": (code("VISIT", "2.999.8.5"),),
@@ -96,29 +101,32 @@ def submission_set(id: str = "SubmissionSet01", *, patient: str = P1, unique_id:
         "title": (LocalizedString(value="Visit submission"),),
         "submission_time": ("20240229101800",),
     }
-    return SubmissionSet(entry_uuid=id, patient_id=patient, unique_id=unique_id, **(values | given))  # type: ignore[arg-type]
+    return SubmissionSet(entry_uuid=id_, patient_id=patient, unique_id=unique_id, **(values | given))  # type: ignore[arg-type]
 
 
-def folder(id: str = "Folder01", *, patient: str = P1, unique_id: str = "2.999.4.3.1", **given: object) -> Folder:
+def folder(id_: str = "Folder01", *, patient: str = P1, unique_id: str = "2.999.4.3.1", **given: object) -> Folder:
     values: dict[str, object] = {"codes": (code("EPISODE", "2.999.8.6"),), "title": (LocalizedString(value="Episode"),)}
-    return Folder(entry_uuid=id, patient_id=patient, unique_id=unique_id, **(values | given))  # type: ignore[arg-type]
+    return Folder(entry_uuid=id_, patient_id=patient, unique_id=unique_id, **(values | given))  # type: ignore[arg-type]
 
 
-def relation(type_: str, source: str, target: str, id: str = "") -> Association:
+def relation(type_: str, source: str, target: str, id_: str = "") -> Association:
     return Association(
-        entry_uuid=id or f"{type_[-4:]}-{source[-6:]}-{target[-6:]}", association_type=type_, source=source, target=target
+        entry_uuid=id_ or f"{type_.rpartition(':')[2]} {source} {target}",
+        association_type=type_,
+        source=source,
+        target=target,
     )
 
 
-def member(source: str, target: str, status: str | None = None, id: str = "") -> Association:
-    return replace(
-        relation(HAS_MEMBER, source, target, id), submission_set_status=(status,) if status else ()
-    )
+def member(source: str, target: str, status: str | None = None, id_: str = "") -> Association:
+    return replace(relation(HAS_MEMBER, source, target, id_), submission_set_status=(status,) if status else ())
 
 
-def filed(folder_id: str, document_id: str, set_id: str = "SubmissionSet01", id: str = "") -> tuple[Association, Association]:
+def filed(
+    folder_id: str, document_id: str, set_id: str = "SubmissionSet01", id_: str = ""
+) -> tuple[Association, Association]:
     """A document in a folder: FD-DE and the SS-HM that it needs."""
-    link = member(folder_id, document_id, id=id or f"in-{folder_id[-6:]}-{document_id[-6:]}")
+    link = member(folder_id, document_id, id_=id_ or f"{document_id} in {folder_id}")
     return link, member(set_id, link.entry_uuid)
 
 
@@ -190,7 +198,7 @@ class Bench:
         return uuid(0xF0000000 + self.ids)
 
     @contextmanager
-    def transaction(self):  # noqa: ANN201
+    def transaction(self):
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -202,7 +210,11 @@ class Bench:
     def register(self, submitted: Submission, *, transaction: str = "ITI-42", now: str = NOW) -> Registered:
         with self.transaction():
             return self.registry.register(
-                submitted, (), transaction=transaction, now=now, new_uuid=self.new_uuid  # type: ignore[arg-type]
+                submitted,
+                (),
+                transaction=transaction,
+                now=now,
+                new_uuid=self.new_uuid,  # type: ignore[arg-type]
             )
 
     def refusal(self, submitted: Submission, **given: object) -> list[tuple[str, str]]:

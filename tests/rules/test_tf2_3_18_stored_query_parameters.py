@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from registry.ebrim.messages import AdhocQuery
 from registry.errors import XdsErrors
 from registry.metadata.objects import APPROVED, DEPRECATED, ON_DEMAND_DOCUMENT, STABLE_DOCUMENT, Slot
 from registry.queries.catalogue import STORED_QUERIES, Kind, is_patient_query, patient_of, patient_slot
 from registry.queries.criteria import Condition, criteria
 from registry.queries.parameters import MalformedValue, read_code, read_instant, scan
-
 from tests.registry.registry_bench import P1, QUERY_ID, coded, stored_query, uuid
 
 
@@ -70,19 +72,21 @@ def test_what_is_quoted_can_be_scanned(texts):
     assert scan(coded(tuple(texts))) == tuple(texts)
 
 
-@pytest.mark.parametrize("hostile", ["'" * 200_001, "(" * 200_000, "('a'," * 100_000, "'" + "''" * 100_000, "9" * 200_000])
+@pytest.mark.parametrize(
+    "hostile", ["'" * 200_001, "(" * 200_000, "('a'," * 100_000, "'" + "''" * 100_000, "9" * 200_000]
+)
 def test_a_hostile_value_costs_one_pass(hostile):
-    try:
+    with suppress(MalformedValue):
         scan(hostile)
-    except MalformedValue:
-        pass
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         pytest.param("NOTE^^2.999.8.1", ("NOTE", "2.999.8.1"), id="code and scheme"),
-        pytest.param("urn:a:b^^Connect-a-thon codes", ("urn:a:b", "Connect-a-thon codes"), id="a scheme that is no OID"),
+        pytest.param(
+            "urn:a:b^^Connect-a-thon codes", ("urn:a:b", "Connect-a-thon codes"), id="a scheme that is no OID"
+        ),
         pytest.param("NOTE", None, id="no scheme"),
         pytest.param("NOTE^^", None, id="an empty scheme"),
         pytest.param("^^2.999", None, id="an empty code"),
@@ -229,7 +233,9 @@ def test_exactly_one_of_the_alternatives(query):
     both = {name[1:]: uuid(1) for name in query.either}
     assert _refused(stored_query(query.id, **(_complete(query) | both))) == ["XDSStoredQueryParamNumber"]
     assert _refused(stored_query(query.id, **_complete(query, *query.either))) == ["XDSStoredQueryMissingParam"]
-    by_unique_id = criteria(stored_query(query.id, **(_complete(query, *query.either) | {query.either[1][1:]: "2.999.1"})))
+    by_unique_id = criteria(
+        stored_query(query.id, **(_complete(query, *query.either) | {query.either[1][1:]: "2.999.1"}))
+    )
     assert (by_unique_id.entry_uuids, by_unique_id.unique_ids) == ((), ("2.999.1",))
 
 
@@ -256,9 +262,10 @@ def test_a_list_of_one_for_one_value_and_the_reverse():
 
 
 def test_a_quoted_time_is_a_time():
-    assert Condition("creation_time", Kind.FROM, (20240101000000,)) in criteria(
-        _documents(XDSDocumentEntryCreationTimeFrom="2024")
-    ).documents
+    assert (
+        Condition("creation_time", Kind.FROM, (20240101000000,))
+        in criteria(_documents(XDSDocumentEntryCreationTimeFrom="2024")).documents
+    )
 
 
 @pytest.mark.parametrize(
@@ -269,9 +276,10 @@ def test_a_quoted_time_is_a_time():
     ],
 )
 def test_status_values(given, expected):
-    assert Condition("availability_status", Kind.STATUS, expected) in criteria(
-        _documents(XDSDocumentEntryStatus=given)
-    ).documents
+    assert (
+        Condition("availability_status", Kind.STATUS, expected)
+        in criteria(_documents(XDSDocumentEntryStatus=given)).documents
+    )
 
 
 def test_nothing_but_unknown_status_values_is_a_missing_parameter():
@@ -352,7 +360,9 @@ def test_malformed_values_are_refused(given):
     ("query", "expected"),
     [
         pytest.param(
-            stored_query("FindDocuments", XDSDocumentEntryPatientId=P1), "XDSStoredQueryMissingParam", id="M27 no status"
+            stored_query("FindDocuments", XDSDocumentEntryPatientId=P1),
+            "XDSStoredQueryMissingParam",
+            id="M27 no status",
         ),
         pytest.param(
             _documents(XDSDocumentEntryPatientId=tuple(f"P{n}" for n in range(10_000))),

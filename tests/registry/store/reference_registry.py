@@ -1,0 +1,271 @@
+"""A registry as plainly as it can be said: a list of objects, and every query a comprehension over it.
+
+Written from the tables of ITI TF-2: 3.18.4.1.2.3.7 and ITI TF-3: 4.2.2, not from the code it is compared with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from registry.metadata.objects import (
+    APND,
+    APPROVED,
+    DEPRECATED,
+    HAS_MEMBER,
+    RPLC,
+    XFRM,
+    XFRM_RPLC,
+    Association,
+    DocumentEntry,
+    Folder,
+    RegistryObject,
+    SubmissionSet,
+)
+from registry.metadata.submission import Submission
+from registry.queries.catalogue import Kind
+from registry.queries.criteria import Condition, Criteria
+
+
+@dataclass(eq=False)
+class Held:
+    """One registered object with what changes about it."""
+
+    obj: RegistryObject
+    patient: str
+    status: str = APPROVED
+    quarantined: bool = False
+    update_time: str = ""
+
+    @property
+    def id(self) -> str:
+        return self.obj.entry_uuid
+
+    def is_a(self, type_: type) -> bool:
+        return isinstance(self.obj, type_)
+
+
+@dataclass
+class ReferenceRegistry:
+    held: list[Held] = field(default_factory=list)
+    merged: dict[str, str] = field(default_factory=dict)  # subsumed -> survivor
+    made: int = 0
+
+    # --- what happens to it
+
+    def register(self, submission: Submission, now: str) -> None:
+        patient = submission.submission_set.patient_id
+        first = len(self.held)
+        self.held += [Held(obj, patient) for obj in submission.objects()]
+        for association in submission.associations:
+            if association.association_type in {RPLC, XFRM_RPLC}:
+                self._replace(self.get(association.target), association.source, submission.submission_set.entry_uuid)
+        for link in self.held[first:]:
+            if link.is_a(Association) and link.obj.association_type == HAS_MEMBER:
+                source = self.get(link.obj.source)
+                if source.is_a(Folder) and self.get(link.obj.target).is_a(DocumentEntry):
+                    source.update_time = now
+        for new in self.held[first:]:
+            if new.is_a(Folder) and not new.update_time:
+                new.update_time = new.obj.last_update_time[0] if new.obj.last_update_time else now
+
+    def _replace(self, old: Held, new: str, submission_set: str) -> None:
+        self._deprecate_with_children(old)
+        for shelf in [h for h in self.held if h.is_a(Folder) and h.status == APPROVED]:
+            holds = {a.obj.target for a in self.associations(HAS_MEMBER) if a.obj.source == shelf.id}
+            if old.id in holds and new not in holds:
+                self.made += 1
+                link = Association(
+                    entry_uuid=f"made {self.made}", association_type=HAS_MEMBER, source=shelf.id, target=new
+                )
+                record = Association(
+                    entry_uuid=f"record {self.made}",
+                    association_type=HAS_MEMBER,
+                    source=submission_set,
+                    target=link.entry_uuid,
+                )
+                self.held += [Held(link, shelf.patient), Held(record, shelf.patient)]
+
+    def _deprecate_with_children(self, document: Held) -> None:
+        document.status = DEPRECATED
+        for association in self.associations(XFRM, APND):
+            child = self.get(association.obj.source)
+            if association.obj.target == document.id and child.status == APPROVED:
+                self._deprecate_with_children(child)
+            elif association.obj.target == document.id:
+                self._descend(child)
+
+    def _descend(self, document: Held) -> None:
+        """A deprecated child's own children are deprecated too."""
+        for association in self.associations(XFRM, APND):
+            if association.obj.target == document.id:
+                self._deprecate_with_children(self.get(association.obj.source))
+
+    # --- what can be seen
+
+    def get(self, id_: str) -> Held:
+        return next(h for h in self.held if h.id == id_)
+
+    def associations(self, *types: str) -> list[Held]:
+        return [h for h in self.held if h.is_a(Association) and (not types or h.obj.association_type in types)]
+
+    def hidden(self, held: Held) -> bool:
+        if held.is_a(DocumentEntry):
+            return held.quarantined
+        if held.is_a(Association):
+            return self.hidden(self.get(held.obj.source)) or self.hidden(self.get(held.obj.target))
+        return False
+
+    def visible(self, type_: type) -> list[Held]:
+        return [h for h in self.held if h.is_a(type_) and not self.hidden(h)]
+
+    def survivor(self, patient: str) -> str:
+        while patient in self.merged:
+            patient = self.merged[patient]
+        return patient
+
+    def name(self, held: Held) -> object:
+        """The entryUUID, or for an association what it joins: the registry gives ids of its own to some."""
+        if not held.is_a(Association):
+            return held.id
+        obj = held.obj
+        return (obj.association_type, self.name(self.get(obj.source)), self.name(self.get(obj.target)))
+
+    # --- the queries
+
+    def answer(self, criteria: Criteria) -> list[Held]:
+        if criteria.patient and (criteria.patient in self.merged):
+            return []
+        return getattr(self, "_" + criteria.query.name)(criteria)
+
+    def _of_patient(self, type_: type, criteria: Criteria, conditions: tuple[Condition, ...]) -> list[Held]:
+        return [
+            h for h in self.visible(type_) if self.survivor(h.patient) == criteria.patient and self._all(conditions, h)
+        ]
+
+    def _named(self, type_: type, criteria: Criteria) -> list[Held]:
+        return [
+            h for h in self.visible(type_) if h.id in criteria.entry_uuids or h.obj.unique_id in criteria.unique_ids
+        ]
+
+    def _touching(self, ids: set[str]) -> list[Held]:
+        return [a for a in self.visible(Association) if a.obj.source in ids or a.obj.target in ids]
+
+    def _memberships(self) -> list[Held]:
+        return [a for a in self.visible(Association) if a.obj.association_type == HAS_MEMBER]
+
+    def _FindDocuments(self, c: Criteria) -> list[Held]:
+        return self._of_patient(DocumentEntry, c, c.documents)
+
+    _FindDocumentsByReferenceId = _FindDocuments
+
+    def _FindSubmissionSets(self, c: Criteria) -> list[Held]:
+        return self._of_patient(SubmissionSet, c, c.submission_sets)
+
+    def _FindFolders(self, c: Criteria) -> list[Held]:
+        return self._of_patient(Folder, c, c.folders)
+
+    def _GetAll(self, c: Criteria) -> list[Held]:
+        objects = self._FindDocuments(c) + self._FindSubmissionSets(c) + self._FindFolders(c)
+        return objects + self._touching({h.id for h in objects})
+
+    def _GetDocuments(self, c: Criteria) -> list[Held]:
+        return self._named(DocumentEntry, c)
+
+    def _GetFolders(self, c: Criteria) -> list[Held]:
+        return self._named(Folder, c)
+
+    def _GetAssociations(self, c: Criteria) -> list[Held]:
+        return self._touching(set(c.entry_uuids))
+
+    def _GetDocumentsAndAssociations(self, c: Criteria) -> list[Held]:
+        documents = self._named(DocumentEntry, c)
+        return documents + self._touching({h.id for h in documents})
+
+    def _GetSubmissionSets(self, c: Criteria) -> list[Held]:
+        links = [
+            a
+            for a in self._memberships()
+            if a.obj.target in c.entry_uuids
+            and not self.get(a.obj.target).is_a(Association)
+            and self.get(a.obj.source).is_a(SubmissionSet)
+        ]
+        return links + [h for h in self.visible(SubmissionSet) if h.id in {a.obj.source for a in links}]
+
+    def _GetSubmissionSetAndContents(self, c: Criteria) -> list[Held]:
+        sets = self._named(SubmissionSet, c)
+        links = [a for a in self._memberships() if a.obj.source in {h.id for h in sets}]
+        targets = {a.obj.target for a in links}
+        documents = [h for h in self.visible(DocumentEntry) if h.id in targets and self._all(c.documents, h)]
+        folders = [h for h in self.visible(Folder) if h.id in targets]
+        there = {h.id for h in documents + folders}
+        inner = [
+            a for a in self.visible(Association) if a.id in targets and a.obj.source in there and a.obj.target in there
+        ]
+        there |= {a.id for a in inner}
+        return sets + documents + folders + inner + [a for a in links if a.obj.target in there]
+
+    def _GetFolderAndContents(self, c: Criteria) -> list[Held]:
+        folders = self._named(Folder, c)
+        links = [a for a in self._memberships() if a.obj.source in {h.id for h in folders}]
+        documents = [
+            h
+            for h in self.visible(DocumentEntry)
+            if h.id in {a.obj.target for a in links} and self._all(c.documents, h)
+        ]
+        return folders + documents + [a for a in links if a.obj.target in {h.id for h in documents}]
+
+    def _GetFoldersForDocument(self, c: Criteria) -> list[Held]:
+        documents = {h.id for h in self._named(DocumentEntry, c)}
+        holding = {a.obj.source for a in self._memberships() if a.obj.target in documents}
+        return [h for h in self.visible(Folder) if h.id in holding]
+
+    def _GetRelatedDocuments(self, c: Criteria) -> list[Held]:
+        named = {h.id for h in self._named(DocumentEntry, c)}
+        suitable = named | {h.id for h in self.visible(DocumentEntry) if self._all(c.documents, h)}
+        links = [
+            a
+            for a in self._touching(named)
+            if a.obj.association_type in c.association_types
+            and self.get(a.obj.source).is_a(DocumentEntry)
+            and self.get(a.obj.target).is_a(DocumentEntry)
+            and {a.obj.source, a.obj.target} <= suitable
+        ]
+        ends = {end for a in links for end in (a.obj.source, a.obj.target)}
+        return links + [h for h in self.visible(DocumentEntry) if h.id in ends]
+
+    # --- conditions
+
+    def _all(self, conditions: tuple[Condition, ...], held: Held) -> bool:
+        return all(self._holds(condition, held) for condition in conditions)
+
+    def _holds(self, condition: Condition, held: Held) -> bool:
+        name, values, obj = condition.attribute, condition.values, held.obj
+        if name == "availability_status":
+            return held.status in values
+        if name == "last_update_time":
+            times = (held.update_time,)
+        elif condition.kind in {Kind.FROM, Kind.TO}:
+            times = getattr(obj, name)
+        if condition.kind is Kind.FROM:
+            return all(padded(time) >= values[0] for time in times)
+        if condition.kind is Kind.TO:
+            return all(padded(time) < values[0] for time in times)
+        if condition.kind is Kind.CODE:
+            return any((code.code, code.scheme) in values for code in getattr(obj, name))
+        if name == "author_persons":
+            return any(matches(p, person) for p in values for author in obj.authors for person in author.persons)
+        if name == "reference_id_list":
+            return any(matches(p, text) for p in values for text in obj.reference_id_list)
+        return getattr(obj, name) in values  # object_type, source_id
+
+
+def padded(time: str) -> int:
+    return int(time + "00000101000000"[len(time) :])
+
+
+def matches(pattern: str, text: str) -> bool:
+    if not pattern:
+        return not text
+    if pattern[0] == "%":
+        return any(matches(pattern[1:], text[at:]) for at in range(len(text) + 1))
+    return bool(text) and pattern[0] in {"_", text[0]} and matches(pattern[1:], text[1:])

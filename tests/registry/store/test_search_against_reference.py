@@ -1,0 +1,345 @@
+"""Every stored query over random small registries: the SQL finds what the plain reference finds, and nothing else."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from registry.errors import XdsErrors
+from registry.metadata.objects import (
+    APND,
+    APPROVED,
+    DEPRECATED,
+    IS_SNAPSHOT_OF,
+    ON_DEMAND_DOCUMENT,
+    RPLC,
+    SIGNS,
+    STABLE_DOCUMENT,
+    XFRM,
+    XFRM_RPLC,
+    Association,
+    DocumentEntry,
+    Folder,
+    SubmissionSet,
+)
+from registry.queries.catalogue import STORED_QUERIES, Kind
+from registry.queries.criteria import criteria
+from registry.store.keys import ASSOCIATION_TYPES
+from tests.registry.registry_bench import (
+    P1,
+    P2,
+    P3,
+    Bench,
+    author,
+    code,
+    entry,
+    filed,
+    folder,
+    relation,
+    stored_query,
+    submission,
+    submission_set,
+    uuid,
+)
+from tests.registry.store.reference_registry import Held, ReferenceRegistry
+
+PATIENTS = (P1, P2, P3)
+PERSONS = ("1^Welby^Marcus", "2^O'Hara^A_B", "3^Müller^100%")
+PATTERNS = ("%Welby%", "%'%", "1^Welby^Marcus", "_^M_ller%", "%^%_^%", "nobody", "%", "%welby%")
+REFERENCES = ("r1^^^&1.2&ISO^urn:ihe:iti:xds:2013:order", "r2^^^&1.2&ISO^urn:ihe:iti:xds:2013:accession")
+TIMES = ("2023", "202306", "20230615", "20240101000000", "20240615120000", "202407")
+BOUNDS = (2022, 2023, 202306, 20230615, 20240101, 20240615120000, 20240615120001, 2030)
+CODES = ("A", "B", "C,'d")
+SCHEMES = ("2.999.8.1", "2.999.8.2")
+RELATIONS = (RPLC, XFRM, APND, XFRM_RPLC, SIGNS, IS_SNAPSHOT_OF)
+
+
+class World:
+    """A registry and its reference, going through the same random history."""
+
+    def __init__(self, path: Path, rng: random.Random) -> None:
+        self.bench = Bench(path)
+        self.reference = ReferenceRegistry()
+        self.rng = rng
+        self.count = 0
+
+    def step(self) -> None:
+        act = self.rng.choices(
+            [self.submit, self.merge, self.unmerge, self.quarantine, self.release, self.deprecate], [12, 1, 1, 2, 1, 1]
+        )
+        act[0]()
+
+    def uuid(self) -> str:
+        self.count += 1
+        return uuid(self.count)
+
+    def codes(self, most: int):
+        return tuple({(c.code, c.scheme): c for c in (self.code() for _ in range(self.rng.randint(1, most)))}.values())
+
+    def code(self):
+        return code(self.rng.choice(CODES), self.rng.choice(SCHEMES))
+
+    def times(self):
+        return (self.rng.choice(TIMES),) if self.rng.random() < 0.6 else ()
+
+    def approved(self, type_: type, patient: str | None = None) -> list[Held]:
+        return [
+            h
+            for h in self.reference.visible(type_)
+            if h.status == APPROVED and patient in {None, self.reference.survivor(h.patient)}
+        ]
+
+    def document(self, patient: str, *, on_demand: bool) -> DocumentEntry:
+        rng = self.rng
+        same_bytes = [h.obj for h in self.reference.held if h.is_a(DocumentEntry) and h.obj.hash]
+        self.count += 1
+        unique_id = f"2.999.4.{self.count}"
+        if same_bytes and not on_demand and rng.random() < 0.15:
+            unique_id = rng.choice(same_bytes).unique_id
+        absent = {"creation_time": (), "hash": (), "size": (), "object_type": ON_DEMAND_DOCUMENT} if on_demand else {}
+        return entry(
+            self.uuid(),
+            patient=patient,
+            unique_id=unique_id,
+            **{
+                "class_codes": (self.code(),),
+                "type_codes": (self.code(),),
+                "practice_setting_codes": (self.code(),),
+                "healthcare_facility_type_codes": (self.code(),),
+                "format_codes": (self.code(),),
+                "confidentiality_codes": self.codes(2),
+                "event_codes": self.codes(3) if rng.random() < 0.7 else (),
+                "authors": tuple(author(p) for p in rng.sample(PERSONS, rng.randint(0, 2))),
+                "reference_id_list": tuple(rng.sample(REFERENCES, rng.randint(0, 2))),
+                "creation_time": (rng.choice(TIMES),),
+                "service_start_time": self.times(),
+                "service_stop_time": (),
+            }
+            | absent,
+        )
+
+    def submit(self) -> None:
+        rng, reference = self.rng, self.reference
+        patient = rng.choice([p for p in PATIENTS if p not in reference.merged])
+        on_demand = rng.random() < 0.2
+        set_id = self.uuid()
+        documents = [self.document(patient, on_demand=on_demand) for _ in range(rng.randint(0, 2))]
+        documents = list({d.unique_id: d for d in documents}.values())
+        folders = [
+            folder(self.uuid(), patient=patient, unique_id=f"2.999.5.{self.count}", codes=self.codes(2), last_update_time=("20200101000000",) if rng.random() < 0.3 else ())
+            for _ in range(rng.randint(0, 1))
+        ]  # fmt: skip
+        also: list[Association] = []
+        shelves = [f.entry_uuid for f in folders] + [h.id for h in self.approved(Folder, patient)]
+        papers = [d.entry_uuid for d in documents] + [h.id for h in self.approved(DocumentEntry, patient)]
+        pairs = {(rng.choice(shelves), rng.choice(papers)) for _ in range(rng.randint(0, 2)) if shelves and papers}
+        for shelf, paper in pairs:
+            also += filed(shelf, paper, set_id, self.uuid())
+        related: set[str] = set()
+        for document in documents:
+            link = self.relation(document, related)
+            also += [link] if link else []
+        references = {h.id for h in rng.sample(self.approved(DocumentEntry), min(1, len(self.approved(DocumentEntry))))}
+        if not (documents or folders or pairs):
+            return
+        own = submission_set(set_id, patient=patient, unique_id=f"2.999.6.{self.count}", authors=tuple(author(p) for p in rng.sample(PERSONS, rng.randint(0, 1))), submission_time=(rng.choice(TIMES),), source_id=rng.choice(("2.999.2.1", "2.999.2.2")), content_type_codes=(self.code(),))  # fmt: skip
+        made = submission(*documents, folders=folders, set_=own, also=also, references=sorted(references))
+        named = {a.entry_uuid: self.uuid() for a in made.associations if not a.entry_uuid.startswith("urn:uuid:")}
+        made = _with_uuids(made, named)
+        now = f"2024{rng.randint(10, 12)}{rng.randint(10, 28)}120000"
+        self.bench.register(made, transaction="ITI-61" if on_demand and documents else "ITI-42", now=now)
+        reference.register(made, now)
+
+    def relation(self, document: DocumentEntry, related: set[str]) -> Association | None:
+        rng = self.rng
+        type_ = rng.choice((None, RPLC, RPLC, XFRM, APND, XFRM_RPLC, SIGNS, IS_SNAPSHOT_OF))
+        targets = [h for h in self.approved(DocumentEntry, document.patient_id) if h.id not in related]
+        if type_ in {SIGNS, IS_SNAPSHOT_OF} and document.object_type != STABLE_DOCUMENT:
+            return None
+        if type_ == IS_SNAPSHOT_OF:
+            targets = [h for h in targets if h.obj.object_type == ON_DEMAND_DOCUMENT]
+        if type_ == APND:
+            transformed = {a.obj.source for a in self.reference.associations(XFRM)}
+            targets = [h for h in targets if h.id not in transformed]
+        if type_ in {XFRM, APND, RPLC, XFRM_RPLC}:  # nothing is made from what the same submission deprecates
+            targets = [h for h in targets if not self.family(h.id) & related]
+        if type_ in {RPLC, XFRM_RPLC}:  # folders may have gone to other patients with an unmerge
+            targets = [h for h in targets if self.folders_agree(h, document.patient_id)]
+        if type_ is None or not targets:
+            return None
+        target = rng.choice(targets)
+        related.add(target.id)
+        return relation(type_, document.entry_uuid, target.id)
+
+    def family(self, id_: str) -> set[str]:
+        """A document, all it was made from and all that was made from it, and so on."""
+        links = [(a.obj.source, a.obj.target) for a in self.reference.associations(XFRM, APND)]
+        found = {id_}
+        while more := {end for link in links for end in link if found & set(link)} - found:
+            found |= more
+        return found
+
+    def folders_agree(self, document: Held, patient: str) -> bool:
+        return all(
+            self.reference.survivor(self.reference.get(a.obj.source).patient) == patient
+            for a in self.reference.associations()
+            if a.obj.target == document.id and self.reference.get(a.obj.source).is_a(Folder)
+        )
+
+    def merge(self) -> None:
+        free = [p for p in PATIENTS if p not in self.reference.merged]
+        if len(free) > 1:
+            survivor, subsumed = self.rng.sample(free, 2)
+            self.bench.patients.merge(survivor, subsumed, "20240301")
+            self.reference.merged[subsumed] = survivor
+
+    def unmerge(self) -> None:
+        if self.reference.merged:
+            subsumed = self.rng.choice(sorted(self.reference.merged))
+            self.bench.patients.unmerge(subsumed)
+            del self.reference.merged[subsumed]
+
+    def of_unique_id(self) -> list[Held]:
+        documents = [h for h in self.reference.held if h.is_a(DocumentEntry)]
+        chosen = self.rng.choice(documents).obj.unique_id if documents else None
+        return [h for h in documents if h.obj.unique_id == chosen]
+
+    def quarantine(self, *, on: bool = True) -> None:
+        for held in (chosen := self.of_unique_id()):
+            held.quarantined = on
+        if chosen:
+            self.bench.quarantine(chosen[0].obj.unique_id, on=on)
+
+    def release(self) -> None:
+        self.quarantine(on=False)
+
+    def deprecate(self) -> None:
+        for held in (chosen := self.of_unique_id()):
+            held.status = DEPRECATED
+        if chosen:
+            with self.bench.transaction():
+                self.bench.registry.deprecate(chosen[0].obj.unique_id)
+
+    # --- asking
+
+    def some(self, values, most: int = 2):
+        values = list(values)
+        return tuple(self.rng.sample(values, min(len(values), self.rng.randint(1, most)))) or ("nothing",)
+
+    def value(self, parameter):
+        rng, kind = self.rng, parameter.kind
+        type_ = {"document": DocumentEntry, "submission_set": SubmissionSet, "folder": Folder}.get(parameter.of, object)
+        ids = [h for h in self.reference.held if h.is_a(type_)]
+        values = {
+            Kind.PATIENT: lambda: rng.choice(PATIENTS),
+            Kind.ENTRY_UUID: lambda: self.some([h.id for h in ids if h.id.startswith("urn")], 3),
+            Kind.UNIQUE_ID: lambda: self.some({h.obj.unique_id for h in ids}, 2),
+            Kind.TEXT: lambda: self.some(("2.999.2.1", "2.999.2.2", "2.999.2.3")),
+            Kind.STATUS: lambda: rng.choice(((APPROVED, DEPRECATED), self.some((APPROVED, DEPRECATED), 1))),
+            Kind.OBJECT_TYPE: lambda: self.some((STABLE_DOCUMENT, ON_DEMAND_DOCUMENT, uuid(0))),
+            Kind.CODE: lambda: self.some([f"{c}^^{s}" for c in (*CODES, "unheard of") for s in SCHEMES], 4),
+            Kind.LIKE: lambda: self.some((*PATTERNS, *REFERENCES, "r_^^^%")),
+            Kind.FROM: lambda: rng.choice(BOUNDS),
+            Kind.TO: lambda: rng.choice(BOUNDS),
+            Kind.ASSOCIATION_TYPE: lambda: self.some(RELATIONS, 4),
+        }
+        value = values[kind]()
+        return value if parameter.many or not isinstance(value, tuple) else value[0]
+
+    def query(self, row):
+        chosen = self.rng.choice(row.either) if row.either else None
+        likely = self.rng.choice((0, 0.05, 0.2))
+        given = {}
+        for parameter in row.parameters:
+            if parameter.name in row.either:
+                wanted = parameter.name == chosen
+            else:
+                wanted = parameter.required or self.rng.random() < likely
+            if wanted:
+                value = self.value(parameter)
+                again = parameter.repeatable and self.rng.random() < 0.4
+                given[parameter.name[1:]] = [value, self.value(parameter)] if again else value
+        return stored_query(row.id, returns=self.rng.choice(("LeafClass", "ObjectRef")), **given)
+
+    def compare(self, query) -> None:
+        asked = criteria(query)
+        expected = self.reference.answer(asked)
+        patients = {self.reference.survivor(h.patient) for h in expected if not h.is_a(Association)}
+        if asked.leaf and asked.query.single_patient and len(patients) > 1:
+            with pytest.raises(XdsErrors, match="XDSResultNotSinglePatient"):
+                self.bench.registry.find(query)
+            return
+        found = self.bench.registry.find(query).objects
+        names = self.names()
+        assert sorted(map(str, (names[item.entry_uuid] for item in found))) == sorted(
+            str(self.reference.name(held)) for held in expected
+        )
+        for item in found:
+            self.check(item, leaf=asked.leaf)
+
+    def names(self) -> dict[str, object]:
+        """The reference's name of every object in the database, by entryUUID."""
+        named: dict[str, object] = {}
+        rows = {row[0]: row for row in self.bench.connection.execute("SELECT entry_uuid, type, source_uuid, target_uuid FROM association")}  # fmt: skip
+
+        def name(entry_uuid: str) -> object:
+            row = rows.get(entry_uuid)
+            return (ASSOCIATION_TYPES[row[1]], name(row[2]), name(row[3])) if row else entry_uuid
+
+        for (entry_uuid,) in self.bench.connection.execute(
+            "SELECT entry_uuid FROM document_entry UNION ALL SELECT entry_uuid FROM submission_set "
+            "UNION ALL SELECT entry_uuid FROM folder UNION ALL SELECT entry_uuid FROM association"
+        ):
+            named[entry_uuid] = name(entry_uuid)
+        return named
+
+    def check(self, item, *, leaf: bool) -> None:
+        held = next((h for h in self.reference.held if h.id == item.entry_uuid), None)
+        if held is not None:
+            assert item.status == held.status
+            if not held.is_a(Association):
+                assert item.patient_id == self.reference.survivor(held.patient)
+            if held.is_a(DocumentEntry):
+                assert sorted(item.confidentiality) == sorted(
+                    (c.code, c.scheme) for c in held.obj.confidentiality_codes
+                )
+            if held.is_a(Folder):
+                assert item.last_update_time == held.update_time
+        if leaf:
+            text = item.leaf().decode()
+            assert f'id="{item.entry_uuid}"' in text
+            assert f'status="{item.status}"' in text
+            if item.kind != "association":
+                assert f'value="{item.patient_id.replace("&", "&amp;")}"' in text
+
+
+def _with_uuids(made, named):
+    return replace(
+        made,
+        associations=tuple(
+            replace(a, entry_uuid=named.get(a.entry_uuid, a.entry_uuid), target=named.get(a.target, a.target))
+            for a in made.associations
+        ),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32))
+def test_every_query_finds_what_the_reference_finds(seed):
+    with tempfile.TemporaryDirectory() as folder_:
+        world = World(Path(folder_) / "node.db", random.Random(seed))
+        try:
+            for _ in range(3):
+                for _ in range(6):
+                    world.step()
+                for row in STORED_QUERIES.values():
+                    for _ in range(4):
+                        world.compare(world.query(row))
+        finally:
+            world.bench.close()
