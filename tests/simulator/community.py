@@ -85,6 +85,7 @@ class Community:
         self.repository = repository
         self.held: list[Held] = []
         self.asked: list[Asked] = []
+        self.keep_requests = True
         self.behaviour: Behaviour = truthful
         self.port = 0
         self._runner: web.AppRunner | None = None
@@ -115,7 +116,8 @@ class Community:
         received = read_answer(200, request.headers.get("Content-Type", ""), await request.read())
         message_id = received.root.findtext("s:Header/wsa:MessageID", "", NS)
         asked = Asked(request.match_info["transaction"], message_id, received.body)
-        self.asked.append(asked)
+        if self.keep_requests:
+            self.asked.append(asked)
         return await self.behaviour(self, request, asked)
 
     def entry(self, held: Held, *, home: str) -> str:
@@ -294,6 +296,11 @@ def _envelope(asked: Asked, body: str) -> bytes:
         f'<wsa:Action s:mustUnderstand="1">{action}</wsa:Action><wsa:MessageID>{urn()}</wsa:MessageID>'
         f"<wsa:RelatesTo>{escape(asked.message_id)}</wsa:RelatesTo></s:Header><s:Body>{body}</s:Body></s:Envelope>"
     ).encode()
+
+
+def query_answer(asked: Asked, status: str, objects: str) -> web.Response:
+    """An answer to ITI-38 with these registry objects, for behaviours that are made elsewhere."""
+    return _soap(asked, _query_frame(status, [], objects))
 
 
 def _soap(asked: Asked, body: str) -> web.Response:
