@@ -5,12 +5,13 @@ Every check looks, none changes anything; a check that cannot look says so as a 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +23,10 @@ from cryptography import x509
 from node import database
 from node.config import Config
 from node.migrations import REVISIONS
+from trust.communities import Community
+from trust.community_store import Communities
+from trust.errors import BadCertificate
+from trust.pki.certificates import Usage, check_peer_certificate, from_pem, names, names_host
 
 ALARM_DAYS: Final = 30
 _TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
@@ -89,13 +94,20 @@ def own_certificate(config: Config, now: datetime) -> Iterator[Finding]:
         )
         return
     certificate = x509.load_pem_x509_certificates(folder.tls_chain.read_bytes())[0]
-    yield lifetime("certificate", certificate, now, "have it renewed: the request is in the keys folder")
-    names = _names(certificate)
-    if config.node.host not in names:
+    ending = lifetime("certificate", certificate, now, "have it renewed: the request is in the keys folder")
+    yield ending
+    if ending.level is not Level.FAIL:
+        for usage in Usage:
+            try:
+                check_peer_certificate(certificate, now, usage=usage)
+            except BadCertificate as problem:
+                step = "have a certificate issued for TLS server and client use, as the request asks"
+                yield Finding(Level.FAIL, "certificate", str(problem), step)
+    if not names_host(certificate, config.node.host):
         yield Finding(
             Level.FAIL,
             "certificate",
-            f"it is for {', '.join(sorted(names)) or 'no name'}, the node is reached as {config.node.host}",
+            f"it is for {', '.join(names(certificate)) or 'no name'}, the node is reached as {config.node.host}",
             "have a certificate issued for this name, or correct [node] host",
         )
 
@@ -251,6 +263,22 @@ FILES: Final[tuple[Check, ...]] = (
 )
 
 
+def peers(communities: Iterable[Community], now: datetime) -> Iterator[Finding]:
+    """The certificates of connected institutions: when one ends, its documents are out of reach."""
+    for community in communities:
+        leaf = from_pem(community.certificates)[0]
+        step = f"ask {community.name} for a new export, then: xdsnode peer add FILE --replace"
+        yield lifetime(f"peer {community.name}", leaf, now, step)
+
+
+def connected(config: Config, now: datetime) -> Iterator[Finding]:
+    """The same, from the database of a node that may be running or not."""
+    if database.revision(config.folder.database) is None:
+        return
+    with contextlib.closing(database.open_reader(config.folder.database)) as connection:
+        yield from peers(Communities(connection).all(), now)
+
+
 def lifetime(subject: str, certificate: x509.Certificate, now: datetime, next_step: str) -> Finding:
     """How long a certificate still counts; an alarm in its last days."""
     days = (certificate.not_valid_after_utc - now).total_seconds() / 86_400
@@ -268,16 +296,6 @@ def common_name(certificate: x509.Certificate) -> str:
     """The name of a certificate's subject for people."""
     found = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return str(found[0].value) if found else certificate.subject.rfc4514_string()
-
-
-def _names(certificate: x509.Certificate) -> set[str]:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return set()
-    return {str(name) for name in names.get_values_for_type(x509.DNSName)} | {
-        str(address) for address in names.get_values_for_type(x509.IPAddress)
-    }
 
 
 def _existing(path: Path) -> Path:

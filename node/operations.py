@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from node.administration import clients, documents, patients, peers
+from node.administration import clients, documents, patients, peers, state
 from node.administration.orders import Order, Result
 from node.faults import Faults, misused, refused
 from registry.errors import XdsErrors
@@ -19,6 +19,7 @@ Operation = Callable[[Order], Awaitable[Result]]
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "init": clients.made,
+    "status": state.status,
     "patient add": patients.add,
     "patient list": patients.find_all,
     "patient show": patients.show,

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every finding."""
     config = load(root(args))
-    findings = health.examine(config, now(), health.FILES)
+    findings = health.examine(config, now(), (*health.FILES, health.connected))
     if args.json:
         console.emit({"findings": [asdict(finding) for finding in findings]})
     else:

@@ -1,0 +1,65 @@
+"""How the running node is doing: `status`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from node import __version__, health
+from node.administration.orders import Order, Result
+from node.commands.console import size
+from node.health import Level
+from trust.identity.caller import Role
+from trust.ledger import store
+from trust.pki.bindings import Binding
+
+
+async def status(order: Order) -> Result:
+    """Facts for people, and every finding that is not OK."""
+    services = order.services
+    now = services.clock()
+    findings = health.examine(services.config, now, health.FILES)
+    findings += health.peers(services.communities.all(), now)
+    return {
+        "facts": _facts(order, now),
+        "findings": [asdict(finding) for finding in findings if finding.level is not Level.OK],
+    }
+
+
+def _facts(order: Order, now: datetime) -> dict[str, object]:
+    services = order.services
+    config, folder = services.config, services.config.folder
+    began = datetime.fromtimestamp(folder.lock.stat().st_mtime, UTC)
+    heads = store.heads(services.reader)
+    return {
+        "institution": config.node.name,
+        "homeCommunityId": config.node.home_community_id,
+        "version": __version__,
+        "running since": f"{began:%Y-%m-%d %H:%M} UTC ({_duration((now - began).total_seconds())})",
+        "process": os.getpid(),
+        "address": config.base_url,
+        "patients": _count(services.reader, "patient"),
+        "documents": _count(services.reader, "stored_document"),
+        "audit entries": sum(head.size for head in heads),
+        "connected institutions": ", ".join(one.name for one in services.communities.all()) or "none",
+        "clients in force": sum(_is_client(one) for one in services.bindings.all()),
+        "free disk": size(shutil.disk_usage(folder.blobs).free),
+    }
+
+
+def _count(connection: sqlite3.Connection, table: str) -> int:
+    (found,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608  a name from above
+    return int(found)
+
+
+def _is_client(binding: Binding) -> bool:
+    return binding.role is not Role.PEER and not binding.revoked
+
+
+def _duration(seconds: float) -> str:
+    minutes = int(seconds // 60)
+    days, minutes = divmod(minutes, 1440)
+    return f"{days} d {minutes // 60} h" if days else f"{minutes // 60} h {minutes % 60} min"
