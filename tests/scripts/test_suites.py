@@ -1,0 +1,85 @@
+"""scripts/test: which suites run, how their outcome is told, and what a missing ../shared means."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.suites import __main__ as command
+from scripts.suites import conformance
+from scripts.suites.outcome import Request, Status, Suite
+from tests.shared import SHARED, needs_shared
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> dict[str, Status]:
+    """Suites that only tell how they end; `tests` may be made to fail by the test."""
+    ends = {suite.name: Status.PASSED for suite in command.GATES + command.ADDED}
+
+    def made(name: str) -> Suite:
+        def run(_: Request) -> Status:
+            return ends[name]
+
+        return Suite(name, name, run)
+
+    monkeypatch.setattr(command, "GATES", tuple(made(suite.name) for suite in command.GATES))
+    monkeypatch.setattr(command, "ADDED", tuple(made(suite.name) for suite in command.ADDED))
+    monkeypatch.setattr(command, "has_shared", lambda: True)
+    return ends
+
+
+def summary(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(("passed: ", "failed: ", "skipped: "))]
+
+
+def test_the_gates_run_in_order(ran: dict[str, Status], capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main([]) == 0
+    assert summary(capsys.readouterr().out) == [
+        f"passed: {name}" for name in ("format", "lint", "types", "imports", "tests")
+    ]
+
+
+def test_one_failure_is_status_1_and_skipped_come_last(
+    ran: dict[str, Status], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran |= {"lint": Status.FAILED, "security": Status.SKIPPED}
+    assert command.main(["--security", "--conformance"]) == 1
+    assert summary(capsys.readouterr().out)[-2:] == ["failed: lint", "skipped: security"]
+
+
+def test_only_one(ran: dict[str, Status], capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--only", "faults"]) == 0
+    assert summary(capsys.readouterr().out) == ["passed: faults"]
+
+
+def test_without_shared(
+    ran: dict[str, Status], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "has_shared", lambda: False)
+    assert command.main(["--only", "lint"]) == 0
+    assert summary(capsys.readouterr().out)[-1] == "skipped: shared"
+    assert command.main(["--conformance"]) == 2
+    assert command.main(["--only", "conformance"]) == 2
+
+
+def test_an_unknown_suite_is_wrong_usage(ran: dict[str, Status]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(["--only", "nothing"])
+    assert ended.value.code == 2
+
+
+def test_no_plan_is_listed_twice() -> None:
+    assert len(conformance.PLANS) == len(set(conformance.PLANS)) == 38
+    assert set(conformance.PLANS) >= conformance.NOT_STRICT
+
+
+@needs_shared
+def test_every_plan_of_the_collections_is_listed() -> None:
+    assert SHARED is not None
+    tests = SHARED / "nist-testkit" / "data" / "tests"
+    wanted = {"R.b", "SQ.b", "PR.b", "Ret.b", "reg", "rep", "rg(xca)"}
+    found = {
+        path.parent.name
+        for path in tests.glob("*/collections.txt")
+        if wanted & set(path.read_text(encoding="utf-8").split())
+    }
+    assert found == set(conformance.PLANS) - set(conformance.OTHERS.split())
