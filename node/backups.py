@@ -19,11 +19,11 @@ from typing import Final
 
 from node import database
 from node.backup_archive import ABOUT, FORMAT, ArchiveWriter, files, unpack
+from node.backup_checks import check_database, check_documents, check_ledger, documents_in
 from node.config import Config, parse
 from node.faults import refused
 from node.folder import Folder
 from node.key_wrap import WrongPassphrase, unwrap, wrap
-from node.migrations import REVISIONS
 
 Advance = Callable[[int], None]
 Passphrase = Callable[[], str]
@@ -115,8 +115,10 @@ def restore(source: Path, root: Path, *, passphrase: Passphrase, advance: Advanc
     try:
         about = unpack(source, staging / "set", advance)
         config = parse((staging / "set" / "node.toml").read_text(encoding="utf-8"), root)
-        _check_database(staging / "set" / "database.db", source)
+        check_database(staging / "set" / "database.db", source)
         keys = _unwrapped(staging / "set" / "keys.wrapped", passphrase)
+        check_documents(staging / "set", keys.get(config.folder.blob_key.name), source)
+        check_ledger(staging / "set", source)
         saved = _counted(staging / "set" / "blobs", about)
         _place(staging / "set", config, keys)
     except OSError as problem:
@@ -125,11 +127,6 @@ def restore(source: Path, root: Path, *, passphrase: Passphrase, advance: Advanc
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return saved
-
-
-def documents_in(blobs: Path) -> Iterator[tuple[str, Path]]:
-    """The stored documents; what is still being received lies in `staging`."""
-    return ((name, path) for name, path in files(blobs) if not name.startswith("staging/"))
 
 
 @contextlib.contextmanager
@@ -165,23 +162,6 @@ def _add_keys(archive: ArchiveWriter, folder: Folder, passphrase: str | None) ->
             archive.add_bytes(f"certificates/{name}", content)
     if passphrase is not None:
         archive.add_bytes("keys.wrapped", wrap(private, passphrase))
-
-
-def _check_database(path: Path, source: Path) -> None:
-    connection = sqlite3.connect(path)
-    try:
-        problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
-    except sqlite3.DatabaseError as problem:
-        problems = [str(problem)]
-    finally:
-        connection.close()
-    schema = database.revision(path)
-    if problems != ["ok"] or schema is None:
-        cause = f"its database is damaged: {problems[0]}"
-        raise refused("restore.database", str(source), cause, "use another backup; nothing was restored")
-    if schema not in REVISIONS:
-        cause = f"its schema is {schema}, this program knows {', '.join(REVISIONS)}"
-        raise refused("database.newer", str(source), cause, "restore it with the newer program that made it")
 
 
 def _unwrapped(wrapped: Path, passphrase: Passphrase) -> dict[str, bytes]:

@@ -80,7 +80,8 @@ def _argument(args: argparse.Namespace) -> dict[str, str]:
 
 
 def _add(config: Config, args: argparse.Namespace) -> dict[str, Any]:
-    from trust.communities import BadCommunity, read_export  # noqa: PLC0415  only where a file is read
+    from trust.communities import read_export  # noqa: PLC0415  only where a file is read
+    from trust.errors import BadCommunity  # noqa: PLC0415
 
     try:
         text = args.file.read_text(encoding="utf-8")
