@@ -21,6 +21,10 @@ BANNED_IMPORTS = {
     "threading",
     "time",
 }
+# Used for a reason: a line here that is no longer needed fails too.
+ALLOWED_IMPORTS = {
+    "node/soap/message.py": {"threading"}
+}  # a parser belongs to a thread; deep documents get their own stack
 PARSING = {"fromstring", "parse", "XML", "iterparse", "XMLParser", "XMLPullParser", "HTML"}
 THE_PARSER = "node/soap/message.py"
 
@@ -38,7 +42,7 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", pure_modules(), ids=name_of)
 def test_a_core_does_no_io(path: Path) -> None:
     assert [name for name, _, awaits in functions(path) if awaits] == []
-    assert imported(path) & BANNED_IMPORTS == set()
+    assert imported(path) & BANNED_IMPORTS == ALLOWED_IMPORTS.get(name_of(path), set())
 
 
 @pytest.mark.parametrize("path", pure_modules(), ids=name_of)

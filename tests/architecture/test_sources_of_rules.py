@@ -9,7 +9,7 @@ from tests.architecture.sources import PACKAGES, modules, name_of, tree
 
 ITI = re.compile(r"ITI TF-[1-3][abcx]?: (Table |Figure |Appendix |Annex |section )?[0-9A-Z][\w.\-]*")
 OTHERS = re.compile(
-    r"(ITI TF-|PCC TF-|RAD TF-|RFC \d|HL7 |DICOM PS3\.|ebRIM 3\.0|ebRS 3\.0|OASIS |W3C |FIPS |NIST |C2SP|SOAP 1\.2|WS-|XOP|MTOM|PKCS)"
+    r"(audit-ledger|ITI TF-|PCC TF-|RAD TF-|RFC \d|HL7 |DICOM PS3\.|ebRIM 3\.0|ebRS 3\.0|OASIS |W3C |FIPS |NIST |C2SP|SOAP 1\.2|WS-|XOP|MTOM|PKCS)"
 )
 DOCUMENTED = re.compile(r"^\s*Source: (.+)", re.MULTILINE)
 
