@@ -46,7 +46,7 @@ class Result(Protocol):
         """Documents to stream after the envelope, in order."""
 
 
-Res = TypeVar("Res", bound=Result)
+Res = TypeVar("Res")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class AuditFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditProfile(Generic[Req, Res]):
+class AuditProfile(Generic[Req]):
     """How a transaction is audited at the server's side (federation-wire 5.5).
 
     `caller_is_source` is False where documents flow to the caller (ITI-43, ITI-39): then this node is the source.
@@ -69,7 +69,7 @@ class AuditProfile(Generic[Req, Res]):
     event: EventId
     action: Action
     caller_is_source: bool
-    facts: Callable[[Req, Res | None, Exchange], Sequence[AuditFact]]
+    facts: Callable[[Req, Any, Exchange], Sequence[AuditFact]]  # the result, or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,6 @@ class Transaction(Generic[Req, Prep, Res]):
     writes: bool
     prepare: Callable[[Req, Any, Exchange], Awaitable[Prep]]
     handle: Callable[[Req, Prep, Exchange, sqlite3.Connection], Res]
-    audit: AuditProfile[Req, Res]
+    audit: AuditProfile[Req]
     error: str = "XDSRegistryError"
     busy: str = "XDSRegistryBusy"

@@ -34,9 +34,7 @@ _INSIDE: Final = 0.25  # seconds of the deadline that stay for the answer itself
 class Dispatcher:
     """Carries requests from the edge through the pipeline."""
 
-    def __init__(
-        self, actors: Actors, metrics: Metrics, *, base_url: str, deadline: float, default_scope: str
-    ) -> None:
+    def __init__(self, actors: Actors, metrics: Metrics, *, base_url: str, deadline: float, default_scope: str) -> None:
         self._actors = actors
         self._metrics = metrics
         self._base_url = base_url

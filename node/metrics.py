@@ -29,13 +29,18 @@ class Metrics:
             "xdsnode_leniencies", "Deviations of other systems that were tolerated", ["name"], registry=self.registry
         )
         self.peers = Counter(
-            "xdsnode_peer_calls", "Calls to other communities, by outcome", ["community", "outcome"], registry=self.registry
+            "xdsnode_peer_calls",
+            "Calls to other communities, by outcome",
+            ["community", "outcome"],
+            registry=self.registry,
         )
         self.withheld = Counter(
-            "xdsnode_withheld_documents", "Documents not shown to a peer for their confidentiality", registry=self.registry
+            "xdsnode_withheld_documents",
+            "Documents not shown to a peer for their confidentiality",
+            registry=self.registry,
         )
         self.alarms = Counter("xdsnode_alarms", "Alarms raised", ["alarm"], registry=self.registry)
-        self.free_bytes = Gauge("xdsnode_disk_free_bytes", "Free space where documents are kept", registry=self.registry)
+        self.free_bytes = Gauge("xdsnode_disk_free_bytes", "Free space for documents", registry=self.registry)
         self.audit_size = Gauge("xdsnode_audit_entries", "Entries under the latest checkpoint", registry=self.registry)
         self.certificate_days = Gauge(
             "xdsnode_certificate_days", "Days until the node's certificate ends", registry=self.registry

@@ -81,14 +81,18 @@ async def run(row: Row, message: Message, incoming: Any, exchange: Exchange) -> 
 
 
 async def _outcome(
-    row: Row, message: Message, incoming: Any, exchange: Exchange  # noqa: ANN401
+    row: Row,
+    message: Message,
+    incoming: Any,
+    exchange: Exchange,  # noqa: ANN401
 ) -> _Ready | tuple[_Ready, AuditProof]:
     """What becomes of the request; a write is on record already, everything else is recorded by the caller."""
     request: Any = None
     actors = exchange.actors
     try:
         if row.writes and actors.refuse_writes():
-            raise XdsErrors([RegistryError(_out_of_resources(row), "the disk is nearly full; nothing was stored")])
+            full = RegistryError(_out_of_resources(row), "the disk is nearly full; nothing was stored")
+            return _failed(row, None, exchange, [full])
         request = row.binding.decode(message.body)
         prepared = await row.prepare(request, incoming, exchange)
         if row.writes:
@@ -113,7 +117,11 @@ def _with_records(ready: _Ready) -> tuple[_Ready, list[NewRecord]]:
 
 
 def _handled(
-    row: Row, request: Any, prepared: Any, exchange: Exchange, connection: sqlite3.Connection  # noqa: ANN401
+    row: Row,
+    request: Any,
+    prepared: Any,
+    exchange: Exchange,
+    connection: sqlite3.Connection,  # noqa: ANN401
 ) -> _Ready:
     result = row.handle(request, prepared, exchange, connection)
     envelope = _envelope(row, exchange, row.binding.encode(result))

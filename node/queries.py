@@ -48,6 +48,10 @@ def query_fact(transaction: str, name: str, request: QueryRequest, result: Query
     query = request.query
     return AuditFact(
         patient=patient_of(query),
-        objects=(query_object(transaction, name, query.query_id, etree.tostring(request.element, with_tail=False), query.home),),
+        objects=(
+            query_object(
+                transaction, name, query.query_id, etree.tostring(request.element, with_tail=False), query.home
+            ),
+        ),
         errors=result.errors if result else (),
     )

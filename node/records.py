@@ -95,7 +95,9 @@ def participants(
 ) -> tuple[Participant, ...]:
     """The two ends of an exchange; the source is the requestor as long as no human is asserted."""
     return (
-        Participant(user_id=source, requestor=True, role=_SOURCE, address=source_address, address_type=_kind(source_address)),
+        Participant(
+            user_id=source, requestor=True, role=_SOURCE, address=source_address, address_type=_kind(source_address)
+        ),
         Participant(
             user_id=destination,
             requestor=False,
@@ -112,15 +114,21 @@ def _kind(address: str) -> str:
     return "2" if address.replace(".", "").isdigit() or ":" in address else "1"
 
 
-def event(  # noqa: PLR0913  an AuditMessage has this many facts
-    exchange: Exchange, *, id: EventId, action: Action, type_: Coded, fact: AuditFact, ends: tuple[Participant, ...]
+def event(
+    exchange: Exchange,
+    *,
+    event_id: EventId,
+    action: Action,
+    type_: Coded,
+    fact: AuditFact,
+    ends: tuple[Participant, ...],
 ) -> AuditEvent:
     """One AuditEvent of this exchange."""
     objects = fact.objects
     if fact.patient:
         objects = (patient_object(fact.patient), *objects)
     return AuditEvent(
-        id=id,
+        id=event_id,
         action=action,
         outcome=outcome(fact.errors),
         outcome_text="; ".join(error.code for error in fact.errors[:8]),
@@ -133,11 +141,11 @@ def event(  # noqa: PLR0913  an AuditMessage has this many facts
     )
 
 
-def of_answer(  # noqa: PLR0913  what a record of an answer consists of
+def of_answer(
     exchange: Exchange,
     transaction_id: str,
     name: str,
-    profile: AuditProfile[Any, Any],
+    profile: AuditProfile[Any],
     facts: Sequence[AuditFact],
     *,
     payload: bytes,
@@ -157,7 +165,7 @@ def of_answer(  # noqa: PLR0913  what a record of an answer consists of
         NewRecord(
             kind=Kind.RESPONSE_SENT if from_peer else Kind.LOCAL,
             time=time,
-            event=event(exchange, id=profile.event, action=profile.action, type_=type_, fact=fact, ends=ends),
+            event=event(exchange, event_id=profile.event, action=profile.action, type_=type_, fact=fact, ends=ends),
             subject=subject(fact.patient),
             peer=exchange.caller.home,
             cid=exchange.message_id if from_peer else "",
@@ -183,9 +191,7 @@ def _received(exchange: Exchange, transaction_id: str, fact: AuditFact) -> NewRe
     )
 
 
-def refusal(
-    now: datetime, *, incident: str, caller: Caller | None, address: str, node: str, reason: str
-) -> NewRecord:
+def refusal(now: datetime, *, incident: str, caller: Caller | None, address: str, node: str, reason: str) -> NewRecord:
     """A request that was refused before it became a transaction (node authentication, malformed message)."""
     who = caller.name if caller else address or "unknown"
     return NewRecord(
@@ -216,14 +222,16 @@ def refusal(
     )
 
 
-def activity(now: datetime, *, node: str, user: str, type_: Coded, id: EventId, action: Action, what: str) -> NewRecord:
+def activity(
+    now: datetime, *, node: str, user: str, type_: Coded, event_id: EventId, action: Action, what: str
+) -> NewRecord:
     """An administrator's or the node's own act: start, stop, a change of patients, clients, peers or documents."""
-    local = id is EventId.PATIENT_RECORD
+    local = event_id is EventId.PATIENT_RECORD
     return NewRecord(
         kind=Kind.LOCAL if local else Kind.SECURITY,
         time=instant(now),
         event=AuditEvent(
-            id=id,
+            id=event_id,
             action=action,
             outcome=Outcome.SUCCESS,
             outcome_text=what,

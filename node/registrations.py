@@ -43,12 +43,12 @@ def encode(result: RegisterResult) -> bytes:
     return registry_response(result.errors)
 
 
-def registration_facts(
-    request: RegisterRequest, result: RegisterResult | None, _exchange: Exchange
-) -> list[AuditFact]:
+def registration_facts(request: RegisterRequest, result: RegisterResult | None, _exchange: Exchange) -> list[AuditFact]:
     """One record for each patient of the submission, with the submission set."""
     submission = request.submission
-    patients = sorted({item.patient_id for item in (*submission.submission_sets, *submission.documents) if item.patient_id})
+    named = [item.patient_id for item in submission.submission_sets]
+    named += [item.patient_id for item in submission.documents]
+    patients = sorted({patient for patient in named if patient})
     unique_id = next((item.unique_id for item in submission.submission_sets if item.unique_id), "")
     return [
         AuditFact(patient=patient, objects=(submission_set_object(unique_id),), errors=result.errors if result else ())

@@ -14,9 +14,10 @@ from node.records import document_object
 from registry.document_registry import RegisteredDocument
 from registry.ebrim.messages import FAILURE
 from registry.errors import ErrorCode, RegistryError, XdsErrors
+from repository.errors import BlobDamaged
+from trust.audit.event import AuditedObject
 from repository.messages import DocumentAnswer, DocumentRequest, read_retrieve_request, retrieve_response
 from repository.retrieve import distinct, overall_status
-from repository.errors import BlobDamaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +61,7 @@ def encode_errors(errors: Sequence[RegistryError]) -> bytes:
     return retrieve_response(FAILURE, errors, ())
 
 
-def from_here(
-    requests: Sequence[DocumentRequest], exchange: Exchange, *, gateway: bool
-) -> RetrieveResult:
+def from_here(requests: Sequence[DocumentRequest], exchange: Exchange, *, gateway: bool) -> RetrieveResult:
     """Fetch what this node holds and the caller may see.
 
     A document that is unknown, withheld or quarantined gets the same XDSDocumentUniqueIdError: whoever may not see
@@ -125,9 +124,7 @@ def _watched(frames: Iterator[bytes], exchange: Exchange) -> Iterator[bytes]:
         raise
 
 
-def _missing(
-    request: DocumentRequest, exchange: Exchange, *, known_repository: bool, gateway: bool
-) -> RegistryError:
+def _missing(request: DocumentRequest, exchange: Exchange, *, known_repository: bool, gateway: bool) -> RegistryError:
     unique_id = request.document_unique_id
     location = exchange.actors.own.home if gateway else unique_id
     if not known_repository:
@@ -157,7 +154,7 @@ def retrieve_facts(
     return facts
 
 
-def _objects(requests: Sequence[DocumentRequest], exchange: Exchange):  # noqa: ANN202
+def _objects(requests: Sequence[DocumentRequest], exchange: Exchange) -> tuple[AuditedObject, ...]:
     home = exchange.actors.own.home
     return tuple(
         document_object(item.document_unique_id, item.repository_unique_id, item.home_community_id or home)

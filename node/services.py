@@ -10,16 +10,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import uuid4
+from uuid import uuid4  # noqa: TID251  the one source of ids
 
 from node import database
-from node.config import Config
+from node.config import LOOPBACK, Config
 from node.exchange import Actors, Community
 from node.faults import refused
 from node.federation.client import PeerClient
 from node.federation.gateway import Gateway
 from node.federation.outcomes import Known
 from node.metrics import Metrics
+from node.records import instant
 from node.soap.limits import MimeLimits
 from registry.document_registry import DocumentRegistry, RegistrySettings
 from registry.metadata.affinity_domain import ANY, AffinityDomain, AffinityDomainError, default_toml
@@ -35,6 +36,7 @@ from trust.ledger.sequencer import Ledger, Sequencer
 from trust.pki.bindings import Bindings
 from trust.pki.contexts import NodeTls, TlsFiles
 from trust.pki.revocation import RevocationLists
+from trust.pki.tls import ClientContext
 
 log = logging.getLogger("node.services")
 NO_LISTS: Final = RevocationLists()
@@ -47,13 +49,14 @@ def clock() -> datetime:
 
 def new_uuid() -> str:
     """A fresh UUID URN."""
-    return f"urn:uuid:{uuid4()}"  # noqa: TID251  the one source of ids
+    return f"urn:uuid:{uuid4()}"
 
 
 @dataclass(slots=True, kw_only=True)
 class Services:
-    """Everything a running node, or a command that works without one, is made of. `tls` is None until a certificate
-    lies there.
+    """Everything a running node, or a command that works without one, is made of.
+
+    `tls` is None until a certificate lies there.
     """
 
     config: Config
@@ -88,19 +91,18 @@ async def open_services(config: Config, *, serving: bool = False) -> AsyncIterat
     database.migrate(folder.database, lambda text: log.info("%s", text))
     writer, reader = database.open_writer(folder.database), database.open_reader(folder.database)
     fatal = asyncio.Event()
-    ledger = Ledger.open(
-        writer=writer,
-        reader=database.open_reader(folder.database),
+    ledger = Ledger(
+        # Development nodes all answer to localhost: the name of a log must be the node's own.
+        node=config.node.host if config.node.host not in LOOPBACK else config.node.home_community_id.rpartition(":")[2],
+        database=folder.database,
         head=folder.head,
-        keys=load_keys(folder.ledger_key, folder.subject_key),
-        node=config.node.host if config.node.host != "localhost" else config.node.home_community_id.rpartition(":")[2],
-        source=AuditSource(enterprise_site_id=config.node.home_community_id, source_id=config.node.name),
         folder=folder.audit,
-        clock=clock,
-        on_fatal=lambda _: fatal.set(),
+        keys=load_keys(folder.ledger_key, folder.subject_key),
+        source=AuditSource(enterprise_site_id=config.node.home_community_id, source_id=config.node.name),
     )
-    services = _assembled(config, writer, reader, ledger.sequencer, fatal)
-    await ledger.start()
+    sequencer = Sequencer(writer, ledger, now=lambda: instant(clock()), on_fatal=lambda _: fatal.set())
+    services = _assembled(config, writer, reader, sequencer, fatal)
+    await sequencer.start()
     if serving:
         await services.client.start()
     try:
@@ -108,7 +110,7 @@ async def open_services(config: Config, *, serving: bool = False) -> AsyncIterat
     finally:
         if serving:
             await services.client.stop()
-        await ledger.stop()
+        await sequencer.stop()
         services.blobs.close()
         reader.close()
         writer.close()
@@ -122,9 +124,7 @@ def _assembled(
     alarms: list[str] = []
     communities = Communities(reader)
     tls = _tls(config, communities, refusals)
-    bindings = Bindings(
-        reader, development=config.node.development, lists=lambda: tls.lists if tls else NO_LISTS
-    )
+    bindings = Bindings(reader, development=config.node.development, lists=lambda: tls.lists if tls else NO_LISTS)
     domain = _domain(config)
     settings = RegistrySettings(
         home_community_id=config.node.home_community_id,
@@ -135,9 +135,7 @@ def _assembled(
     )
     registry = DocumentRegistry(reader, domain, settings)
     writing = registry.on(writer)
-    blobs = BlobStore(
-        folder.blobs, BlobKeys.read(folder.blob_key), min_free_bytes=config.repository.min_free_bytes
-    )
+    blobs = BlobStore(folder.blobs, BlobKeys.read(folder.blob_key), min_free_bytes=config.repository.min_free_bytes)
     repository = DocumentRepository(reader, blobs, config.node.repository_unique_id)
     spool = Spool(folder.spool)
     client = PeerClient(
@@ -207,7 +205,7 @@ def _tls(config: Config, communities: Communities, refusals: list[str]) -> NodeT
     return NodeTls(files, clock=clock, pinned=communities.pins(), refused=refusals.append)
 
 
-def _calling(tls: NodeTls | None, pins: str):  # noqa: ANN202
+def _calling(tls: NodeTls | None, pins: str) -> ClientContext:
     if tls is None:
         raise BadCertificate("this node has no certificate yet")
     return tls.client(pins)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 from collections.abc import Awaitable, Callable
@@ -54,7 +55,9 @@ async def run(config: Config) -> int:
             async with open_services(config, serving=True) as services:
                 return await _serve(services)
         except LedgerBroken as problem:
-            fault = Fault("ledger", str(config.folder.root), str(problem), "xdsnode audit verify shows how far it is good")
+            fault = Fault(
+                "ledger", str(config.folder.root), str(problem), "xdsnode audit verify shows how far it is good"
+            )
             raise Faults([fault], Exit.REFUSED) from problem
 
 
@@ -88,7 +91,9 @@ class Running:
             raise Faults([Fault("tls.certificate", str(config.folder.tls_chain), "the node has no certificate", step)])
         if services.tls.development and config.node.listen not in LOOPBACK:
             step = "take a certificate of a real authority, or listen on localhost"
-            raise Faults([Fault("tls.development", config.node.listen, "development certificates are for loopback", step)])
+            raise Faults(
+                [Fault("tls.development", config.node.listen, "development certificates are for loopback", step)]
+            )
         self._services = services
         self._tls = services.tls
         self._ready = False
@@ -105,7 +110,7 @@ class Running:
         )
         self._feed = self._mllp(config, services)
 
-    def _listeners(self, config: Config, services: Services) -> list[NodeServer]:
+    def _listeners(self, config: Config, services: Services) -> dict[str, NodeServer]:
         dispatcher = Dispatcher(
             services.actors,
             services.metrics,
@@ -124,10 +129,10 @@ class Running:
             mime=MimeLimits(total=config.limits.document_bytes, inline=config.limits.inline_bytes),
         )
         addresses = ("127.0.0.1", "::1") if config.node.listen == "localhost" else (config.node.listen or "0.0.0.0",)  # noqa: S104
-        return [
-            NodeServer(endpoint, endpoint.malformed, host=host, port=config.port("https"), tls=self._tls.server)
+        return {
+            host: NodeServer(endpoint, endpoint.malformed, host=host, port=config.port("https"), tls=self._tls.server)
             for host in addresses
-        ]
+        }
 
     def _authenticate(self, peer: Connected) -> Caller:
         return self._services.bindings.authenticate(peer.certificate, peer.address, self._services.clock())
@@ -164,8 +169,8 @@ class Running:
         await self._record(_START, "the node starts")
         try:
             await self._management.start()
-            for server in self._servers:
-                await _start_or_skip(server)
+            for host, server in self._servers.items():
+                await _start(host, server)
             if self._feed:
                 tls = self._tls.server if config.mllp.listener == "tls" else None
                 await self._feed.start("127.0.0.1" if tls is None else config.node.listen, config.port("mllp"), tls)
@@ -187,7 +192,7 @@ class Running:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(server.stop(_GRACE) for server in self._servers))
+        await asyncio.gather(*(server.stop(_GRACE) for server in self._servers.values()))
         if self._feed:
             await self._feed.stop()
         await self._control.stop()
@@ -205,7 +210,7 @@ class Running:
             node=services.config.node.home_community_id,
             user=services.config.node.name,
             type_=type_,
-            id=EventId.APPLICATION_ACTIVITY,
+            event_id=EventId.APPLICATION_ACTIVITY,
             action=Action.EXECUTE,
             what=what,
         )
@@ -242,7 +247,7 @@ class Running:
             services.metrics.refused.labels("handshake").inc(len(refusals))
 
     async def _reload_tls(self) -> None:
-        """Certificates and revocation lists are read again, so that a renewed or withdrawn one counts within a minute."""
+        """Read certificates and revocation lists again: a renewed or withdrawn one counts within a minute."""
         try:
             self._tls.reload(self._services.communities.pins())
         except BadCertificate as problem:
@@ -263,12 +268,12 @@ class Running:
         services.metrics.free_bytes.set(services.blobs.free_bytes())
 
 
-async def _start_or_skip(server: NodeServer) -> None:
+async def _start(host: str, server: NodeServer) -> None:
     """Listen; a machine without IPv6 has no ::1 and does without."""
     try:
         await server.start()
     except OSError as problem:
-        if "::1" not in str(server.host) or problem.errno not in (97, 99):
+        if host != "::1" or problem.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             raise
 
 

@@ -11,10 +11,20 @@ from node import queries, registrations, retrievals
 from node.bindings import AuditProfile, Packaging, SoapBinding, Transaction
 from node.iti import (
     iti18_registry_stored_query as iti18,
+)
+from node.iti import (
     iti38_cross_gateway_query as iti38,
+)
+from node.iti import (
     iti39_cross_gateway_retrieve as iti39,
+)
+from node.iti import (
     iti41_provide_and_register_document_set as iti41,
+)
+from node.iti import (
     iti42_register_document_set as iti42,
+)
+from node.iti import (
     iti43_retrieve_document_set as iti43,
 )
 from trust.audit.event import Action, EventId

@@ -7,7 +7,7 @@ what is found is not asked here.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -173,6 +173,10 @@ class DocumentRegistry:
     def documents(self, unique_ids: Sequence[str]) -> dict[str, list[RegisteredDocument]]:
         """Every entry of each documentUniqueId that is registered; those in quarantine are marked, not left out."""
         return stored_documents.documents(self._connection, self._book, unique_ids)
+
+    def confidentiality(self, entry_uuids: Collection[str]) -> dict[str, tuple[tuple[str, str], ...]]:
+        """(code, scheme) pairs of confidentialityCode of each of these entryUUIDs that is a DocumentEntry."""
+        return stored_documents.confidentiality(self._connection, self._book, entry_uuids)
 
     def deprecate(self, unique_id: str) -> None:
         """Deprecate a document, every entry of it. The connection is in a writing transaction.

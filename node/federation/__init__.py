@@ -1,0 +1,1 @@
+"""The Initiating Gateway and what it needs to ask other communities."""

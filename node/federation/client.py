@@ -29,7 +29,7 @@ _CHUNK: Final = 256 * 1024
 _ROOT: Final = "root@xdsnode"
 
 
-class PeerFault(Exception):
+class PeerFault(Exception):  # noqa: N818  an outcome, not a failure of this node
     """Why a community's answer cannot be used; the text completes "NAME …"."""
 
 
@@ -147,13 +147,11 @@ class PeerClient:
         parts = _Parts(self._spool)
         try:
             await parts.read(MultipartReader(media_type, self._limits), response.content, self._limits.total)
-            if parts.root_id is None:
-                raise PeerFault("answered a package without parts")
             message = read_answer(bytes(parts.root))
         except BaseException:
             parts.close()
             raise
-        return self._answer(message, parts.root_id, parts.documents)
+        return self._answer(message, parts.root_id or _ROOT, parts.documents)
 
     def _answer(self, message: Message, root_id: str, documents: dict[str, Fetched]) -> PeerAnswer:
         parts = [(root_id, message.root_size, message.root_sha256)]

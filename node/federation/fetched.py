@@ -11,8 +11,8 @@ from registry.errors import ErrorCode, RegistryError
 from repository.messages import DocumentRequest
 
 if TYPE_CHECKING:
-    from node.federation.gateway import Answered
     from node.federation.client import Fetched
+    from node.federation.gateway import Answered
 
 
 def documents_of(answer: Answered, exchange: Exchange) -> RetrieveResult:
@@ -57,9 +57,7 @@ def _outgoing(request: DocumentRequest, mime_type: str, part: Fetched, exchange:
     )
 
 
-def _damaged(
-    request: DocumentRequest, part: Fetched, answer: Answered, exchange: Exchange
-) -> RegistryError | None:
+def _damaged(request: DocumentRequest, part: Fetched, answer: Answered, exchange: Exchange) -> RegistryError | None:
     known = exchange.actors.gateway.known(
         answer.community.home, request.repository_unique_id, request.document_unique_id
     )

@@ -47,7 +47,11 @@ class Gateway:
     """Asks communities. Holds no state about requests."""
 
     def __init__(
-        self, client: PeerClient, directory: Callable[[], Sequence[Community]], new_uuid: Callable[[], str], known: Known
+        self,
+        client: PeerClient,
+        directory: Callable[[], Sequence[Community]],
+        new_uuid: Callable[[], str],
+        known: Known,
     ) -> None:
         self._client = client
         self._directory = directory

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from registry.ebrim.reader import RemoteObject
 
 
-def merge_queries(
-    query: AdhocQuery, found: Found | None, answers: Sequence[Answered], *, own_home: str
-) -> QueryResult:
+def merge_queries(query: AdhocQuery, found: Found | None, answers: Sequence[Answered], *, own_home: str) -> QueryResult:
     """One query answer. The local part (`found`) is None when only another community was asked.
 
     A peer's XDSUnknownPatientId is no error; every other error of a peer is passed on with its home as location;
@@ -37,9 +35,7 @@ def merge_queries(
     return QueryResult(status(errors, succeeded=succeeded), objects, tuple(errors))
 
 
-def local_result(
-    query: AdhocQuery, objects: Sequence[FoundObject], *, own_home: str, withheld: int = 0
-) -> QueryResult:
+def local_result(query: AdhocQuery, objects: Sequence[FoundObject], *, own_home: str, withheld: int = 0) -> QueryResult:
     """The own registry's objects as an answer, each with its home."""
     if query.return_type == "ObjectRef":
         rendered = [object_ref(item.entry_uuid, own_home) for item in objects]
@@ -84,7 +80,7 @@ def _of_peer(query: AdhocQuery, answer: Answered) -> tuple[list[bytes], list[Reg
         errors.append(
             RegistryError(
                 ErrorCode.UNAVAILABLE_COMMUNITY,
-                f"{answer.community.name} returned {foreign} objects of another patient or community; they were dropped",
+                f"{answer.community.name} returned {foreign} objects of another patient or community; dropped",
                 home,
             )
         )
@@ -92,6 +88,6 @@ def _of_peer(query: AdhocQuery, answer: Answered) -> tuple[list[bytes], list[Reg
 
 
 def _asked_for(query: AdhocQuery, item: RemoteObject) -> bool:
-    """Whether an object is of the patient asked for; a SubmissionSet may carry a document of another (mother, child)."""
+    """Whether an object is of the patient asked for."""
     asked = patient_of(query)
     return not asked or item.kind == "association" or not item.patient_id or item.patient_id == asked

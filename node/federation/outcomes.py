@@ -17,14 +17,14 @@ from node.records import document_object, event, instant, participants, query_ob
 from registry.ebrim.reader import RemoteObject
 from registry.errors import RegistryError
 from registry.queries.catalogue import patient_of
-from trust.audit.event import Action, Coded, EventId, Kind, NewRecord
+from trust.audit.event import Action, AuditEvent, Coded, EventId, Kind, NewRecord
 
 if TYPE_CHECKING:
     from node.federation.gateway import Answered
 
 
 class Known:
-    """Hash and size of remote documents, from query answers that passed by; bounded, in memory, no copy of anything else."""
+    """Hash and size of remote documents, from query answers that passed by; bounded, in memory, nothing else."""
 
     def __init__(self, most: int = 20_000) -> None:
         self._most = most
@@ -78,7 +78,7 @@ def outcome_record(outcome: Answered, exchange: Exchange) -> list[NewRecord]:
     ]
 
 
-def _event(outcome: Answered, exchange: Exchange, errors: tuple[RegistryError, ...]):  # noqa: ANN202
+def _event(outcome: Answered, exchange: Exchange, errors: tuple[RegistryError, ...]) -> AuditEvent:
     call = outcome.call
     type_ = Coded(call.transaction, "IHE Transactions", call.name)
     here, there = exchange.endpoint, call.url
@@ -89,7 +89,7 @@ def _event(outcome: Answered, exchange: Exchange, errors: tuple[RegistryError, .
             errors=errors,
         )
         ends = participants(source=here, source_address="", destination=there, destination_address=call.host)
-        return event(exchange, id=EventId.QUERY, action=Action.EXECUTE, type_=type_, fact=fact, ends=ends)
+        return event(exchange, event_id=EventId.QUERY, action=Action.EXECUTE, type_=type_, fact=fact, ends=ends)
     fact = AuditFact(
         objects=tuple(
             document_object(item.document_unique_id, item.repository_unique_id, call.community.home)
@@ -98,7 +98,7 @@ def _event(outcome: Answered, exchange: Exchange, errors: tuple[RegistryError, .
         errors=errors,
     )
     ends = participants(source=there, source_address=call.host, destination=here, destination_address="")
-    return event(exchange, id=EventId.IMPORT, action=Action.CREATE, type_=type_, fact=fact, ends=ends)
+    return event(exchange, event_id=EventId.IMPORT, action=Action.CREATE, type_=type_, fact=fact, ends=ends)
 
 
 def _patient(call: Call) -> str:

@@ -37,6 +37,7 @@ Refused = Callable[[Refusal], Awaitable["AuditProof"]]
 
 _SOAP: Final = "application/soap+xml; charset=UTF-8"
 _LEAST_CHUNK: Final = 16 * 1024
+_NO_METHOD: Final = Objection(405, "only POST is answered here")
 _RETRY: Final = (("Retry-After", "1"),)
 
 
@@ -97,13 +98,15 @@ class SoapEndpoint:
     def _objection(self, exchange: _Request, most: int) -> Objection | None:
         request = exchange.request
         headers = request.headers
+        if request.method == "CONNECT":  # its target is no path
+            return _NO_METHOD
         wrong = objection(request.version, exchange.target, headers, exchange.peer.sni, self._is_ours)
         if wrong is not None:
             return wrong
         if not most:
             return Objection(404, "there is no such path", close=_has_body(request))
         if request.method != "POST":
-            return Objection(405, "only POST is answered here", close=_has_body(request))
+            return _NO_METHOD
         return objection_to_body(headers, most)
 
     def _is_ours(self, host: str) -> bool:

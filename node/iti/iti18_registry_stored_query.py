@@ -1,4 +1,4 @@
-"""ITI-18 Registry Stored Query: what do we and the communities connected to us hold? (ITI TF-2: 3.18, XCA: ITI TF-1: 18)
+"""ITI-18 Registry Stored Query: what we and the communities connected to us hold (ITI TF-2: 3.18; XCA: ITI TF-1: 18).
 
 A query by patient id goes to the local registry and to every peer; one by entryUUID or uniqueId goes where its
 `home` says, or stays here when it names none.
@@ -58,9 +58,7 @@ def registry_stored_query(
     request: QueryRequest, prepared: Prepared, exchange: Exchange, _reader: sqlite3.Connection
 ) -> QueryResult:
     """One answer out of the local result and those of the communities."""
-    return merge_queries(
-        request.query, prepared.found, prepared.answers, own_home=exchange.actors.own.home
-    )
+    return merge_queries(request.query, prepared.found, prepared.answers, own_home=exchange.actors.own.home)
 
 
 def audited(request: QueryRequest, result: QueryResult | None, _exchange: Exchange) -> list[AuditFact]:

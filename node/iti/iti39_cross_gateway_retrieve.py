@@ -1,4 +1,4 @@
-"""ITI-39 Cross Gateway Retrieve, the Responding Gateway's side: a document leaves for another community (ITI TF-2: 3.39)."""
+"""ITI-39 Cross Gateway Retrieve, the Responding Gateway's side: documents leave for another community (ITI TF-2: 3.39)."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ def _home_fault(request: DocumentRequest, own: str) -> RegistryError | None:
         return RegistryError(ErrorCode.MISSING_HOME_COMMUNITY_ID, f"document {unique_id} is asked without a home", own)
     if request.home_community_id != own:
         return RegistryError(
-            ErrorCode.UNKNOWN_COMMUNITY, f"{request.home_community_id} of document {unique_id} is not this community", own
+            ErrorCode.UNKNOWN_COMMUNITY,
+            f"{request.home_community_id} of document {unique_id} is not this community",
+            own,
         )
     return None

@@ -64,5 +64,3 @@ def provide_and_register_document_set(
         if document.unique_id and document.mime_type:
             actors.repository.keep(connection, document.unique_id, document.mime_type, staged[document.entry_uuid])
     return RegisterResult(registered=registered, errors=tuple(registered.warnings))
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from registry.metadata.objects import APPROVED, DEPRECATED
@@ -62,6 +62,20 @@ def documents(
         )
         found.setdefault(unique_id, []).append(document)
     return found
+
+
+def confidentiality(
+    connection: sqlite3.Connection, book: CodeBook, entry_uuids: Collection[str]
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    """(code, scheme) pairs of confidentialityCode of each of these entryUUIDs that is a DocumentEntry."""
+    if not entry_uuids:
+        return {}
+    clause = one_of("entry_uuid", list(entry_uuids))
+    rows = connection.execute(
+        f"SELECT entry_uuid, confidentiality_codes FROM document_entry WHERE {clause.text}",  # noqa: S608  parameters
+        clause.values,
+    ).fetchall()
+    return {entry_uuid: book.codes(connection, packed) for entry_uuid, packed in rows}
 
 
 def deprecate(connection: sqlite3.Connection, unique_id: str) -> None:
