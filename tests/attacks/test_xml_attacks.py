@@ -6,7 +6,8 @@ import resource
 import time
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from node.soap.faults import SoapFault
 from node.soap.message import Message, parse, read_envelope
@@ -70,7 +71,8 @@ async def test_external_entity_of_a_url(monkeypatch, prolog):
     "subset",
     [
         pytest.param(
-            '<!ENTITY a "ha">' + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghx")),
+            '<!ENTITY a "ha">'
+            + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghx", strict=True)),
             id="X3-billion-laughs",
         ),
         pytest.param(f'<!ENTITY x "{"a" * 100_000}">', id="X3-quadratic"),
@@ -212,12 +214,8 @@ SOAP = "application/soap+xml"
         pytest.param(
             ('<?xml version="1.0" encoding="ISO-8859-1"?>' + TEXT).encode("latin-1"), SOAP, False, id="X11-latin1"
         ),
-        pytest.param(
-            ('<?xml version="1.0" encoding="UTF-7"?>' + TEXT).encode("utf-7"), SOAP, False, id="X11-utf7"
-        ),
-        pytest.param(
-            ('<?xml version="1.0" encoding="cp037"?>' + TEXT).encode("cp037"), SOAP, False, id="X11-ebcdic"
-        ),
+        pytest.param(('<?xml version="1.0" encoding="UTF-7"?>' + TEXT).encode("utf-7"), SOAP, False, id="X11-utf7"),
+        pytest.param(('<?xml version="1.0" encoding="cp037"?>' + TEXT).encode("cp037"), SOAP, False, id="X11-ebcdic"),
         pytest.param(TEXT.encode("utf-32"), SOAP, False, id="X11-utf32"),
         pytest.param(
             ('<?xml version="1.0" encoding="UTF-16"?>' + TEXT).encode(), SOAP, False, id="X11-declared-otherwise"
@@ -353,7 +351,9 @@ def test_mutations_give_a_message_or_a_fault(data):
 
 
 def _message_or_fault(data: bytes) -> None:
+    status = 200
     try:
         assert isinstance(read_envelope(data), Message)
     except SoapFault as fault:
-        assert fault.status in (400, 413, 500)
+        status = fault.status
+    assert status in (200, 400, 413, 500)

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -244,7 +244,5 @@ async def send(port: int, data: bytes, *, tls: ssl.SSLContext | None = None, nam
         return Answer(0, {}, b"", closed=True)
     finally:
         writer.close()
-        try:
+        with suppress(ConnectionError, ssl.SSLError):
             await writer.wait_closed()
-        except (ConnectionError, ssl.SSLError):
-            pass
