@@ -89,8 +89,8 @@ async def _serve(spec: dict[str, Any]) -> None:
 
 
 def find_nginx() -> str | None:
-    """nginx, where it is installed or named by NGINX."""
-    return os.environ.get("NGINX") or shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    """nginx, where it is installed or named by BENCH_NGINX (nginx itself reads NGINX)."""
+    return os.environ.get("BENCH_NGINX") or shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
 def nginx_configuration(folder: Path, port: int, cert: str, key: str, ca: str, root: Path) -> Path:
