@@ -39,7 +39,7 @@ class BlobStore:
         self._keys = keys
         self._min_free_bytes = min_free_bytes
         self._failure = ""
-        self._durable_folders: set[Path] = set()
+        self._durable_folders = {folder}
         self._staged: WeakSet[Staged] = WeakSet()
         self._naming = threading.Lock()  # giving a file its name against sweeping it
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="documents")
@@ -80,44 +80,48 @@ class BlobStore:
             raise RepositoryOutOfResources("the disk is nearly full; nothing was stored")
 
     async def _keep(self, written: Written) -> Staged:
-        # A cancelled request must not close the file under the fsync: a thread ends what it began, also unobserved.
-        work = self._threads.submit(self._make_durable, written)
+        kept: list[Staged] = []  # not the result of the future, which would hold on to it: see `sweep`
+        work = self._threads.submit(self._make_durable, written, kept)
         work.add_done_callback(_seen)
-        return await asyncio.shield(asyncio.wrap_future(work))
+        # A cancelled request must not close the file under the fsync: a thread ends what it began, also unobserved.
+        await asyncio.shield(asyncio.wrap_future(work))
+        return kept.pop()
 
-    def _make_durable(self, written: Written) -> Staged:
+    def _make_durable(self, written: Written, kept: list[Staged]) -> None:
+        moved = False
         try:
             with writing():
                 sync(written.descriptor)
-                return self._name(written)
+                target = self.path(written.name)
+                self._make_folder(target.parent)
+                moved = self._name(written, target, kept)
+                sync_folder(target.parent)  # also for a file that another thread has only just named
         except BlobStorageFailed as failure:
             self._failure = self._failure or str(failure)
             raise
         finally:
             with contextlib.suppress(OSError):
                 os.close(written.descriptor)
-            with contextlib.suppress(OSError):
-                written.path.unlink(missing_ok=True)
+                if not moved:
+                    written.path.unlink()
 
-    def _name(self, written: Written) -> Staged:
+    def _name(self, written: Written, target: Path, kept: list[Staged]) -> bool:
         """Write-once rename. An intact file of that name has this content; a damaged one is replaced, so healed."""
-        name, digest = written.name, written.digest
-        target = self.path(name)
-        self._make_folders(target.parent)
-        sound = self._is_sound(name)
-        staged = Staged(name=name, size=digest.size, sha1=digest.sha1, sha256=digest.sha256)
+        digest = written.digest
+        kept.append(Staged(name=written.name, size=digest.size, sha1=digest.sha1, sha256=digest.sha256))
+        sound = target.exists() and self._is_sound(written.name)
         with self._naming:
-            self._staged.add(staged)
-            if not (sound and target.exists()):
+            self._staged.add(kept[0])
+            moved = not (sound and target.exists())
+            if moved:
                 written.path.replace(target)
-        sync_folder(target.parent)  # also for a file that another thread has only just named
-        return staged
+        return moved
 
-    def _make_folders(self, folder: Path) -> None:
+    def _make_folder(self, folder: Path) -> None:
+        """Once in each process for each folder: who made it may have died before it was durable."""
         if folder not in self._durable_folders:
-            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            self._make_folder(folder.parent)
             folder.mkdir(mode=0o700, exist_ok=True)
-            sync_folder(self._folder)
             sync_folder(folder.parent)
             self._durable_folders.add(folder)
 

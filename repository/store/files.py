@@ -12,7 +12,7 @@ from typing import Final
 from registry.errors import RepositoryOutOfResources
 from repository.errors import BlobDamaged, BlobStorageFailed
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_SCARCE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EIO})
 
 
@@ -63,14 +63,14 @@ def writing() -> Iterator[None]:
     """Turn what a failed file operation raises into what it means for the request.
 
     Raises:
-        RepositoryOutOfResources: there is no space left.
+        RepositoryOutOfResources: no space or no descriptors are left.
         BlobStorageFailed: anything else.
     """
     try:
         yield
     except OSError as problem:
-        if problem.errno in _FULL:
-            raise RepositoryOutOfResources("there is no space left to store the document") from problem
+        if problem.errno in _SCARCE:
+            raise RepositoryOutOfResources(f"the document could not be stored: {problem.strerror}") from problem
         raise BlobStorageFailed(f"a document could not be written: {problem.strerror}") from problem
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 NAME: Final = re.compile(r"[0-9a-f]{64}")
-_FAN_OUT: Final = re.compile(r"[0-9a-f]{2}")
+_FAN_OUT: Final = re.compile(r"[0-9a-f]{1,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,14 @@ class Checked:
 
 
 def place(folder: Path, name: str) -> Path:
-    """Where a blob lies: two levels of 256 folders. Anything but 64 hex digits is a ValueError."""
+    """Where a blob lies: 256 folders of 16, so that ten million lie 2400 to a folder, and a few make few folders.
+
+    Raises:
+        ValueError: anything but 64 hex digits.
+    """
     if not NAME.fullmatch(name):
         raise ValueError("this is not the name of a stored document")
-    return folder / name[:2] / name[2:4] / name
+    return folder / name[:2] / name[2] / name
 
 
 def entries(folder: Path, staging: Path) -> Iterator[tuple[Path, bool]]:
