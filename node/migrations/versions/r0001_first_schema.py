@@ -205,22 +205,11 @@ def _audit_record() -> None:
     op.create_table(
         "audit_record",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("shard", sa.Integer(), nullable=False),
         sa.Column("kind", sa.Integer(), nullable=False),
         sa.Column("time", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=True),
-        sa.Column("subject_ctr", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("salt", sa.LargeBinary(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("seq"),
-    )
-    op.create_index(
-        "audit_record_subject",
-        "audit_record",
-        ["subject", "shard", "subject_ctr"],
-        unique=True,
-        sqlite_where=sa.text("subject IS NOT NULL"),
-        postgresql_where=sa.text("subject IS NOT NULL"),
     )
 
 
@@ -229,8 +218,9 @@ def _audit_subject() -> None:
         "audit_subject",
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("next_ctr", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.PrimaryKeyConstraint("subject", "shard"),
+        sa.Column("ctr", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("subject", "shard", "ctr"),
         sqlite_with_rowid=False,
     )
 
