@@ -175,7 +175,7 @@ def is_ca(certificate: x509.Certificate) -> bool:
 def check_peer_certificate(certificate: x509.Certificate, now: datetime, *, usage: Usage) -> None:
     """Refuse a certificate that no caller or called server may use here, chain and revocation aside.
 
-    1. It is small, of version 3, and can be read to its end.
+    1. It is small, of version 3 with a positive serial number, and can be read to its end.
     2. `now` lies within its validity.
     3. Its key is RSA of 2048 bits or more, P-256, P-384, P-521 or EdDSA, and its signature uses no SHA-1.
     4. It is no CA and its key may not sign certificates.
@@ -213,6 +213,8 @@ def _faults(certificate: x509.Certificate, now: datetime, usage: Usage) -> Itera
         yield f"is larger than {MOST_BYTES} bytes"
     if certificate.version is not x509.Version.v3:
         yield "is not of version 3"
+    if certificate.serial_number <= 0:
+        yield "has a serial number that is not positive"
     yield from _validity(certificate, now)
     yield from _strength(certificate)
     yield from _purpose(certificate.extensions, usage)

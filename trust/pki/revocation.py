@@ -98,7 +98,7 @@ class RevocationLists:
 
     @property
     def lists(self) -> tuple[RevocationList, ...]:
-        """One list for each CA that has one: the newest."""
+        """One list for each CA that has one: the newest, of equal ones that read last."""
         return tuple(self._lists.values())
 
     def check(self, certificate: x509.Certificate, now: datetime, *, pinned: bool = False) -> datetime:
@@ -166,7 +166,7 @@ class RevocationLists:
     def _keep(self, found: RevocationList) -> None:
         name = fingerprint_of(found.issuer)
         known = self._lists.get(name)
-        if known is None or known.crl.last_update_utc < found.crl.last_update_utc:
+        if known is None or known.crl.last_update_utc <= found.crl.last_update_utc:
             self._lists[name] = found
 
 

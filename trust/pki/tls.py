@@ -29,6 +29,11 @@ _OPTIONS: Final = (
     | ssl.OP_SINGLE_ECDH_USE
 )
 
+# Failures of an honest other side, which deserves an alert; anything else is dropped without a word.
+_EXPLAINED: Final = frozenset(
+    {"UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW", "NO_SHARED_CIPHER", "PEER_DID_NOT_RETURN_A_CERTIFICATE"}
+)
+
 Judge = Callable[[bytes, str], None]  # the peer's certificate (DER), the host called or ""; raises BadCertificate
 Refused = Callable[[str], None]  # takes the reason a handshake failed
 
@@ -44,6 +49,7 @@ class Connection(ssl.SSLObject):
     judge: Judge | None = None
     refused: Refused | None = None
     opening: ssl.SSLContext | None = None
+    _failure: ssl.SSLError | None = None
 
     def do_handshake(self) -> None:  # type: ignore[explicit-override]  # typing.override is younger than 3.11
         """Shake hands, then judge the peer's certificate.
@@ -51,12 +57,19 @@ class Connection(ssl.SSLObject):
         Raises:
             ssl.SSLCertVerificationError: the certificate is refused; asyncio then drops the connection unused.
         """
+        if self._failure is not None:
+            raise self._failure
         try:
             super().do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError as fault:
             self._end(getattr(fault, "verify_message", "") or fault.reason or "the handshake failed")
+            if self.server_side and (isinstance(fault, ssl.SSLCertVerificationError) or fault.reason in _EXPLAINED):
+                # asyncio drops a failed connection with its alert unsent, but flushes what waits for an answer. So the
+                # other administrator reads "certificate expired"; the next byte, or the time limit, ends it.
+                self._failure = fault
+                raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "the alert is on its way") from fault
             raise
         try:
             self._judge_peer()
