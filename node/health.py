@@ -171,7 +171,8 @@ def key_files(config: Config, _now: datetime) -> Iterator[Finding]:
 def disk(config: Config, _now: datetime) -> Iterator[Finding]:
     """Free space where documents and the database lie."""
     least = config.repository.min_free_bytes
-    for place in {_existing(config.folder.blobs), _existing(config.folder.data)}:
+    places = {place.stat().st_dev: place for place in map(_existing, (config.folder.data, config.folder.blobs))}
+    for place in places.values():
         free = shutil.disk_usage(place).free
         text = f"{free / 1e9:.1f} GB free at {place}"
         if free < least:

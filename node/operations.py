@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from node.administration import clients, documents, patients, peers, state
 from node.administration.orders import Order, Result
 from node.faults import Faults, misused, refused
+from registry.document_registry import UnknownDocument
 from registry.errors import XdsErrors
 from registry.patients.identity import PatientIdentityError, Refusal
 from trust.errors import BadCertificate, LedgerBroken, LedgerBusy, StorageFailed, TrustError
@@ -44,7 +45,6 @@ _NEXT_STEPS: Final[tuple[tuple[type[Exception], str, str], ...]] = (
     (StorageFailed, "storage.failed", "look at disk space and the disk's health: xdsnode check"),
     (TrustError, "trust", "correct what the cause names"),
     (XdsErrors, "registry", "correct what the cause names"),
-    (LookupError, "unknown", "look for the right id, e.g. with: xdsnode find --patient ID"),
 )
 _PATIENT_STEPS: Final = {
     Refusal.NOT_AN_IDENTIFIER: "write ID, or ID^^^&OID&ISO in quotes",
@@ -67,6 +67,10 @@ async def execute(services: Services, command: str, arguments: Mapping[str, Any]
         raise misused("command.unknown", command, "this node has no such command", "xdsnode --help")
     try:
         return await operation(Order(services=services, command=command, arguments=arguments, operator=operator))
+    except UnknownDocument:
+        cause = "no document with this uniqueId is registered at this institution"
+        step = "look for its uniqueId: xdsnode find --patient ID"
+        raise refused("document.unknown", str(arguments.get("unique_id")), cause, step) from None
     except PatientIdentityError as problem:
         step = _PATIENT_STEPS.get(problem.reason, "look at both patients: xdsnode patient show ID")
         raise refused(f"patient.{problem.reason.name.lower().replace('_', '-')}", command, str(problem), step) from None

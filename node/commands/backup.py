@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Make the backup."""
     config = load(root(args))
     secret = passphrase.read(args.passphrase_file, new=True) if args.with_keys else None
-    total = sum(path.stat().st_size for _, path in files(config.folder.blobs)) if config.folder.blobs.exists() else 0
+    total = sum(path.stat().st_size for _, path in files(config.folder.data))
     with console.Progress("saved", total, "bytes") as progress:
         saved = backups.create(
             config, args.file, now=f"{now():%Y-%m-%dT%H:%M:%SZ}", passphrase=secret, advance=progress.advance

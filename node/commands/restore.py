@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     place = root(args)
     if not args.file.is_file():
         raise misused("restore.no-file", str(args.file), "there is no such file", "name the backup")
-    with console.Progress("read", args.file.stat().st_size, "bytes") as progress:
+    with console.Progress("read", 0, "bytes") as progress:
         saved = backups.restore(
             args.file,
             place,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,20 +28,17 @@ _UPGRADE: Final = Objection(400, "upgrades are not supported")
 _COMPRESSED: Final = Objection(415, "Content-Encoding is not supported for requests")
 _MISDIRECTED: Final = Objection(421, "the host asked for is not this node")
 _EXPECTATION: Final = Objection(417, "the expectation is not supported")
+_NO_HOST: Final = Objection(400, "the Host header cannot be read")
 _NO_LENGTH: Final = Objection(411, "the request has no body")
 
 
-def objection(
-    version: tuple[int, int], target: str, headers: Mapping[str, str], sni: str, is_ours: Callable[[str], bool]
-) -> Objection | None:
-    """Look at the head of a request.
+def objection(version: tuple[int, int], target: str, headers: Mapping[str, str]) -> Objection | None:
+    """Look at the head of a request; aiohttp has already refused doubled headers that matter.
 
     Args:
         version: HTTP version.
         target: request target as it was sent.
-        headers: case-insensitive headers; aiohttp refuses doubled ones that matter.
-        sni: server name that TLS asked for, "" for none.
-        is_ours: whether a host name (lower case, no port) is one of this node.
+        headers: case-insensitive headers.
     """
     if version not in (_VERSION, _VERSION_10) or not target.startswith("/"):
         return _NOT_HTTP
@@ -51,17 +48,24 @@ def objection(
             return _TWO_LENGTHS
         if encoding.lower() != "chunked" or version != _VERSION:
             return _TRANSFER_ENCODING
-    if "Upgrade" in headers:
-        return _UPGRADE
-    return _of_host(headers.get("Host", ""), sni, is_ours) if version == _VERSION or "Host" in headers else None
+    return _UPGRADE if "Upgrade" in headers else None
 
 
-def _of_host(host: str, sni: str, is_ours: Callable[[str], bool]) -> Objection | None:
+def objection_to_host(host: str, sni: str, ours: Collection[str]) -> Objection | None:
+    """Look at the host that is asked for.
+
+    Args:
+        host: the Host header, "" when there is none (HTTP/1.0).
+        sni: server name that TLS asked for, "" for none.
+        ours: host names and addresses of this node, lower case, without port.
+    """
+    if not host:
+        return None
     found = _HOST.fullmatch(host)
     if found is None:
-        return Objection(400, "the Host header cannot be read")
+        return _NO_HOST
     name = found[1].strip("[]").lower()
-    if not is_ours(name) or (sni and sni.lower() != name):
+    if name not in ours or (sni and sni.lower() != name):
         return _MISDIRECTED
     return None
 

@@ -57,6 +57,7 @@ class Connection(RequestHandler):
         "_sent_mark",
         "_server",
         "_stalled_since",
+        "accepted_host",
         "head_since",
         "received",
         "written",
@@ -70,6 +71,7 @@ class Connection(RequestHandler):
         self._sent_mark: tuple[float, int] | None = None  # beginning of a window, bytes sent by then
         self._stalled_since: float | None = None
         self.head_since: float | None = None
+        self.accepted_host: str | None = None  # the Host header that was found to be ours
         self.received = 0
         self.written = 0
 

@@ -16,7 +16,7 @@ from node.soap.inline import InlineData, InlineEnd, InlineStart, RootReader
 from node.soap.leniencies import Leniency
 from node.soap.limits import REQUEST, MimeLimits, XmlLimits
 from node.soap.message import Message, read_envelope
-from node.soap.mime import MediaType, PartHeaders, read_media_type
+from node.soap.mime import MediaType, PartHeaders
 from node.soap.mtom import Event, MultipartReader, PartData, PartEnd, PartStart
 from node.soap.xop import INLINE, canonical
 
@@ -47,15 +47,25 @@ class PackageReader:
 
     Args:
         next_chunk: gives the next bytes of the body, b"" at its end.
-        content_type: value of the HTTP header.
+        content_type: the HTTP header, as `read_media_type` reads it.
         spool: makes a place for bytes that must wait.
         read_root: `read_envelope` for requests, `read_answer` for answers.
     """
 
+    # Most requests are one small envelope: what they never touch stands here once.
+    _reader: MultipartReader | None = None
+    _queue: deque[Event] = deque()  # noqa: RUF012  replaced before the first use
+    _message: Message | None = None
+    _ended = False
+    _in_part = False
+    _started = False
+    complete = False
+    """Whether the body was read to its end."""
+
     def __init__(
         self,
         next_chunk: NextChunk,
-        content_type: str,
+        content_type: MediaType,
         spool: Callable[[], SpooledPart],
         *,
         xml: XmlLimits = REQUEST,
@@ -63,21 +73,14 @@ class PackageReader:
         read_root: ReadRoot = read_envelope,
     ) -> None:
         self._next_chunk = next_chunk
-        self._media_type = read_media_type(content_type)
+        self._media_type = content_type
         self._spool = spool
         self._xml = xml
         self._mime = mime or MimeLimits()
         self._read_root = read_root
-        self._reader: MultipartReader | None = None
-        self._queue: deque[Event] = deque()
-        self._ended = False
-        self._in_part = False
         self._early: list[tuple[PartHeaders, SpooledPart]] = []
         self._inline: list[SpooledPart] = []
         self._leniencies: set[Leniency] = set()
-        self._message: Message | None = None
-        self._started = False
-        self.complete = False  # whether the body was read to its end
 
     @property
     def mtom(self) -> bool:
@@ -161,8 +164,12 @@ class PackageReader:
     async def _simple(self, first: bytes) -> Message:
         if self._media_type.name not in (names.SOAP_TYPE, names.MULTIPART_TYPE):
             raise sender("the Content-Type is neither application/soap+xml nor multipart/related", status=415)
+        chunk = await self._next_chunk() if first else b""
+        if not chunk and len(first) <= self._mime.inline_from:
+            self._ended = self.complete = True
+            return self._read_root(first, charset=self._media_type.parameter("charset"))
         root = RootReader(self._xml, self._mime)
-        chunk = first
+        self._take_inline(root, first)
         while chunk:
             self._take_inline(root, chunk)
             chunk = await self._next_chunk()
@@ -171,6 +178,7 @@ class PackageReader:
 
     async def _packaged(self, first: bytes) -> Message:
         self._reader = MultipartReader(self._media_type, self._mime)
+        self._queue = deque()
         self._reader.leniencies = self._leniencies
         self._queue.extend(self._reader.feed(first))
         if self._media_type.parameter("type").lower() != names.XOP_TYPE:

@@ -102,7 +102,7 @@ class Reply(web.StreamResponse):
         """Write head and body."""
         request = cast(web.BaseRequest, self._req)
         head = self._head(f"Content-Length: {len(self._content)}\r\n")
-        _write(request, b"".join((head, self._content)) if request.method != "HEAD" else head)
+        _write(request, (head, self._content) if request.method != "HEAD" else (head,))
         await request.writer.drain()
 
     def _head(self, length: str) -> bytes:
@@ -225,7 +225,7 @@ class _Blocks:
             pieces.insert(0, self._start)
             self._start = b""
         if pieces:
-            _write(self._request, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            _write(self._request, pieces)
         await self._request.writer.drain()
         self._since_yield += size
         if self._since_yield >= _YIELD_EVERY:
@@ -234,11 +234,12 @@ class _Blocks:
             await asyncio.sleep(0)
 
 
-def _write(request: web.BaseRequest, data: bytes) -> None:
+def _write(request: web.BaseRequest, pieces: Sequence[bytes]) -> None:
     transport = request.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError("the connection is closed")
-    transport.write(data)
+    # TLS takes the pieces as they are and sends once; plain TCP joins them first.
+    transport.writelines(pieces)
     protocol = request.protocol
     if isinstance(protocol, Connection):
-        protocol.written += len(data)
+        protocol.written += sum(map(len, pieces))

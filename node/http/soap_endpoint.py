@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
-from node.http.checks import Objection, objection, objection_to_body
+from node.http.checks import Objection, objection, objection_to_body, objection_to_host
 from node.http.connection import Connected, Connection, SlowBody
 from node.http.incoming import Incoming, Outgoing, Refusal
 from node.http.reading import PackageReader, SpooledPart
@@ -22,6 +23,7 @@ from node.soap import faults
 from node.soap.faults import FaultCode, SoapFault, write_fault
 from node.soap.leniencies import Leniency
 from node.soap.limits import MimeLimits
+from node.soap.mime import read_media_type
 from node.soap.mtom import MtomWriter
 from trust.errors import LedgerBroken, LedgerBusy, NotAuthenticated, NotPermitted, StorageFailed
 from trust.identity.caller import Caller
@@ -37,6 +39,7 @@ Refused = Callable[[Refusal], Awaitable["AuditProof"]]
 
 _SOAP: Final = "application/soap+xml; charset=UTF-8"
 _LEAST_CHUNK: Final = 16 * 1024
+_media_type = lru_cache(maxsize=64)(read_media_type)
 _NO_METHOD: Final = Objection(405, "only POST is answered here")
 _RETRY: Final = (("Retry-After", "1"),)
 
@@ -100,7 +103,7 @@ class SoapEndpoint:
         headers = request.headers
         if request.method == "CONNECT":  # its target is no path
             return _NO_METHOD
-        wrong = objection(request.version, exchange.target, headers, exchange.peer.sni, self._is_ours)
+        wrong = objection(request.version, exchange.target, headers) or self._misdirected(exchange)
         if wrong is not None:
             return wrong
         if not most:
@@ -109,8 +112,16 @@ class SoapEndpoint:
             return _NO_METHOD
         return objection_to_body(headers, most)
 
-    def _is_ours(self, host: str) -> bool:
-        return host in self._hosts
+    def _misdirected(self, exchange: _Request) -> Objection | None:
+        """Whether Host and server name are ours; on one connection they are judged once."""
+        connection = exchange.connection
+        host = exchange.request.headers.get("Host", "")
+        if host == connection.accepted_host:
+            return None
+        wrong = objection_to_host(host, exchange.peer.sni, self._hosts)
+        if wrong is None:
+            connection.accepted_host = host
+        return wrong
 
     async def _answer(self, exchange: _Request, most: int) -> Reply:
         package: PackageReader | None = None
@@ -143,7 +154,9 @@ class SoapEndpoint:
         if content_type[:8].lower() == "text/xml":
             raise SoapFault(FaultCode.VERSION_MISMATCH, "SOAP 1.1 is not supported")
         body = _Body(request, most)
-        return PackageReader(body.next_chunk, content_type, self._spool, mime=self._mime)
+        # A package has a boundary of its own each time; a simple request always has the same header.
+        media_type = read_media_type(content_type) if exchange.mtom else _media_type(content_type)
+        return PackageReader(body.next_chunk, media_type, self._spool, mime=self._mime)
 
     async def _incoming(self, exchange: _Request, package: PackageReader) -> Incoming:
         message = await package.message()
@@ -210,11 +223,12 @@ class SoapEndpoint:
 class _Request:
     """What is known of a request so far, for whoever must refuse it."""
 
-    __slots__ = ("caller", "message_id", "mtom", "path", "peer", "query", "request", "target")
+    __slots__ = ("caller", "connection", "message_id", "mtom", "path", "peer", "query", "request", "target")
 
     def __init__(self, request: web.BaseRequest) -> None:
         self.request = request
-        self.peer = cast(Connection, request.protocol).peer
+        self.connection = cast(Connection, request.protocol)
+        self.peer = self.connection.peer
         self.caller: Caller | None = None
         self.target = request._message.path  # noqa: SLF001  as it was sent, before aiohttp tidies it
         self.path, _, self.query = self.target.partition("?")

@@ -26,7 +26,7 @@ _AT_MOST_ONCE: Final = frozenset({_ACTION, _MESSAGE_ID, _TO, _REPLY_TO, _FAULT_T
 _TRUE: Final = frozenset({"1", "true"})
 # A header without a role is for the ultimate receiver.
 _FOR_US: Final = frozenset({"", f"{names.SOAP12}/role/next", f"{names.SOAP12}/role/ultimateReceiver"})
-_UUID = re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LONGEST: Final = 1024  # of an address, action or MessageID
 
 
@@ -53,8 +53,6 @@ def read_addressing(header: etree._Element | None, into: Addressing) -> None:
     found: dict[str, etree._Element] = {}
     for block in () if header is None else children(header):
         tag = str(block.tag)
-        if tag == _RELATES_TO:
-            continue
         if tag in _AT_MOST_ONCE:
             if tag in found:
                 raise invalid_header(f"the header {tag.rpartition('}')[2]} stands twice", "InvalidCardinality")
@@ -108,7 +106,7 @@ def _check(found: dict[str, etree._Element], into: Addressing) -> None:
 
 def _address(reference: etree._Element, into: Addressing) -> str:
     """The address of ReplyTo or FaultTo: an answer only ever goes back on the same connection."""
-    address = reference.find(_ADDRESS)
+    address = next(reference.iterchildren(_ADDRESS), None)
     if address is None:
         raise invalid_header("an endpoint reference has no wsa:Address", "MissingAddressInEPR")
     value = _value(address, into)

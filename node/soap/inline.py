@@ -11,11 +11,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from node.soap.faults import sender, too_large
 from node.soap.limits import MimeLimits, XmlLimits
 from node.soap.mime import Base64Decoder
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
 
 SHORTEST: Final = 64 * 1024
 _RUN = re.compile(rb">[A-Za-z0-9+/=\s]{%d}" % SHORTEST)
@@ -58,7 +61,7 @@ class RootReader:
         self._pending = b""  # may hold the beginning of a document
         self._decoder: Base64Decoder | None = None
         self._decoded = 0
-        self._digest = sha256()
+        self._digest: HASH | None = None
         self.placeholders: list[str] = []
         self.size = 0
 
@@ -76,7 +79,8 @@ class RootReader:
             data = b"".join((*self._kept, data))
             self._kept = []
             self._digest = sha256()
-        self._digest.update(data)
+        if self._digest is not None:
+            self._digest.update(data)
         yield from self._search(data)
         if self._size_kept() > self._limits.size:
             raise too_large(
@@ -91,15 +95,12 @@ class RootReader:
         """
         if self._decoder is not None:
             raise sender("the message ends inside a document")
-        root = b"".join((*self._kept, self._pending))
-        if self.size <= self._mime.inline_from:
-            self._digest = sha256(root)
-        return root
+        return b"".join((*self._kept, self._pending))
 
     @property
     def sha256(self) -> bytes:
-        """SHA-256 of the root part as it arrived, once finished."""
-        return self._digest.digest()
+        """SHA-256 of the root part as it arrived; b"" while it is small enough to be hashed as a whole."""
+        return self._digest.digest() if self._digest is not None else b""
 
     def _search(self, data: bytes) -> Iterator[InlineEvent]:
         if self._decoder is None:
