@@ -115,7 +115,17 @@ def mime_type(name: str, head: bytes) -> str:
         return "text/xml"
     if start.startswith(b"{") and b'"resourceType"' in head:
         return "application/fhir+json"
-    return _SUFFIXES.get(PurePath(name).suffix.lower(), "application/octet-stream")
+    by_name = _SUFFIXES.get(PurePath(name).suffix.lower())
+    return by_name or ("text/plain" if _is_text(head) else "application/octet-stream")
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether a file begins as UTF-8 text; its last character may be cut."""
+    try:
+        text = head[:-3].decode("utf-8") if len(head) > 3 else head.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        text = head[: problem.start].decode("utf-8") if problem.start >= len(head) - 6 else "\0"
+    return all(character >= " " or character in "\t\r\n\f" for character in text)
 
 
 def build(facts: FileFacts, wishes: Wishes, source: Source, *, now: str, new_uuid: Callable[[], int]) -> Submission:

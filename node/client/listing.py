@@ -95,8 +95,8 @@ def _listed(entry: DocumentEntry, names: Mapping[str, str], own_home: str) -> Li
 
 def explained(error: RegistryError, names: Mapping[str, str]) -> str:
     """One error of an answer, with the institution it comes from by name."""
-    where = f"{names.get(error.location, error.location)}: " if error.location else ""
-    return f"{error.code}: {where}{error.context}"
+    where = names.get(error.location, error.location)
+    return f"{error.code}: {'' if error.context.startswith(where) else where + ': '}{error.context}"
 
 
 def readable_time(dtm: str) -> str:

@@ -125,6 +125,8 @@ def test_folder(existing: str) -> None:
         pytest.param("a.json", b'{"resourceType":"Bundle"}', "application/fhir+json", id="FHIR"),
         pytest.param("a.TXT", b"hello", "text/plain", id="by name"),
         pytest.param("README.md", b"hello", "text/plain", id="Markdown is text"),
+        pytest.param("LICENSE", "Süd".encode() * 1000, "text/plain", id="text without a suffix"),
+        pytest.param("LICENSE", "Süd".encode("latin-1"), "application/octet-stream", id="not UTF-8"),
         pytest.param("a.xyz", b"\x00\x01", "application/octet-stream", id="unknown"),
     ],
 )
