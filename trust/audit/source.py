@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from typing import Literal
 
-
-class SourceForm(Enum):
-    """How AuditSourceIdentification carries its type: the two published schemas exclude each other here."""
-
-    ATTRIBUTES = "attributes"  # DICOM PS3.15: code, codeSystemName, originalText on the element itself
-    ELEMENT = "element"  # RFC 3881 and older DICOM text: a child AuditSourceTypeCode
+# How AuditSourceIdentification carries its type: the two published schemas exclude each other here. "attributes" is
+# DICOM PS3.15 (code, codeSystemName, originalText on the element); "element" is RFC 3881 and older DICOM text (a child
+# AuditSourceTypeCode).
+SourceForm = Literal["attributes", "element"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,4 +22,4 @@ class AuditSource:
     source_id: str
     type_code: str = "4"
     type_text: str = "Application Server Process or Thread"
-    form: SourceForm = SourceForm.ATTRIBUTES
+    form: SourceForm = "attributes"

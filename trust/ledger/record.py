@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from trust.audit.dicom import representable
-from trust.audit.event import AuditedObject, AuditEvent, Coded, Kind, NewRecord, Participant
+from trust.audit.event import AuditedObject, AuditEvent, Kind, NewRecord, Participant
 
 VERSION: Final = 1
 LEAF_BYTES: Final = 98
@@ -107,13 +107,15 @@ def _event(event: AuditEvent | None, note: Mapping[str, str]) -> dict[str, Any]:
     """
     fields: dict[str, Any] = {}
     if event is not None:
+        code, text = event.id.value
+        type_ = event.type
         fields = {
-            "id": _event_id(*event.id.value),
-            "type": _coded(event.type),
+            "id": _codes(code, "DCM", text),
+            "type": _codes(type_.code, type_.system, type_.text),
             "action": event.action.value,
             "outcome": event.outcome.value,
             "time": event.time,
-            "participants": [_participant(one) for one in event.participants],
+            "participants": [_one_participant(one) for one in event.participants],
             "objects": [_object(one) for one in event.objects],
         }
         if event.outcome_text:
@@ -130,36 +132,49 @@ def _event(event: AuditEvent | None, note: Mapping[str, str]) -> dict[str, Any]:
 
 
 # What recurs in every record is kept as canonical JSON; a fragment is spliced as it is.
-@lru_cache(maxsize=64)
-def _event_id(code: str, text: str) -> orjson.Fragment:
-    return _coded(Coded(code, "DCM", text))
-
-
 @lru_cache(maxsize=512)
-def _coded(value: Coded) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps([_plain(value.code), _plain(value.system), _plain(value.text)]))
+def _codes(code: str, system: str, text: str) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps([_plain(code), _plain(system), _plain(text)]))
+
+
+def _one_participant(one: Participant) -> orjson.Fragment:
+    role = one.role
+    return _participant(
+        one.user_id,
+        one.alternative_user_id,
+        one.user_name,
+        one.requestor,
+        one.address,
+        one.address_type,
+        (role.code, role.system, role.text) if role else None,
+    )
 
 
 @lru_cache(maxsize=1024)
-def _participant(one: Participant) -> orjson.Fragment:
-    fields: dict[str, Any] = {"user": _plain(one.user_id), "requestor": one.requestor}
-    fields |= {
-        name: _plain(value)
-        for name, value in (
-            ("alternative", one.alternative_user_id),
-            ("name", one.user_name),
-            ("address", one.address),
-            ("address_type", one.address_type),
-        )
-        if value
-    }
-    if one.role:
-        fields["role"] = _coded(one.role)
+def _participant(
+    user: str,
+    alternative: str,
+    name: str,
+    requestor: bool,  # noqa: FBT001
+    address: str,
+    address_type: str,
+    role: tuple[str, str, str] | None,
+) -> orjson.Fragment:
+    fields: dict[str, Any] = {"user": _plain(user), "requestor": requestor}
+    optional = {"alternative": alternative, "name": name, "address": address, "address_type": address_type}
+    fields |= {key: _plain(value) for key, value in optional.items() if value}
+    if role:
+        fields["role"] = _codes(*role)
     return orjson.Fragment(canonical(fields))
 
 
 def _object(one: AuditedObject) -> dict[str, Any]:
-    fields: dict[str, Any] = {"id": _plain(one.id), "type": one.type_code, "id_type": _coded(one.id_type)}
+    id_type = one.id_type
+    fields: dict[str, Any] = {
+        "id": _plain(one.id),
+        "type": one.type_code,
+        "id_type": _codes(id_type.code, id_type.system, id_type.text),
+    }
     if one.role:
         fields["role"] = one.role
     if one.life_cycle:

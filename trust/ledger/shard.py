@@ -1,0 +1,56 @@
+"""One shard of the log, a calendar year of one node: its name, keys and first entry (audit-ledger 2.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from trust.audit.event import Kind, NewRecord
+from trust.ledger.batch import Subjects
+from trust.ledger.checkpoint import Checkpoint
+from trust.ledger.keys import CheckpointSigner, LedgerKeys
+from trust.ledger.merkle import Frontier
+from trust.ledger.record import shard_master
+from trust.ledger.recovery import frontier_of
+from trust.ledger.store import Head
+
+
+@dataclass(slots=True)
+class Shard:
+    """A shard that is being written. `head` and `frontier` are what was last committed."""
+
+    head: Head
+    frontier: Frontier
+    signer: CheckpointSigner
+    subjects: Subjects
+
+
+def origin_of(node: str, year: int) -> str:
+    """The name of a shard and of the key that signs it, `<node DNS name>/audit/<year>`."""
+    return f"{node}/audit/{year}"
+
+
+def open_shard(head: Head, keys: LedgerKeys) -> Shard:
+    """The shard that stands at `head`.
+
+    Raises:
+        LedgerBroken: the frontier of `head` does not give its root.
+    """
+    subjects = Subjects(head.shard, shard_master(keys.subject_master, head.origin))
+    return Shard(head, frontier_of(head), CheckpointSigner(head.origin, keys.seed), subjects)
+
+
+def genesis(shard: Shard, previous: tuple[Checkpoint, bytes] | None, now: str) -> NewRecord:
+    """The first record of a shard: names its key and commits to the final checkpoint of the shard before.
+
+    The digest is over the exact bytes of that checkpoint, because a note's bytes are not canonical.
+    """
+    note = {"event": "genesis", "origin": shard.head.origin, "vkey": shard.signer.key.render()}
+    if previous is not None:
+        checkpoint, data = previous
+        note |= {
+            "previous_origin": checkpoint.origin,
+            "previous_size": str(checkpoint.size),
+            "previous_checkpoint_sha256": sha256(data).hexdigest(),
+        }
+    return NewRecord(kind=Kind.KEY, time=now, note=note)
