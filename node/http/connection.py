@@ -101,6 +101,12 @@ class Connection(RequestHandler):
         elif self.head_since is None and self._waiter is not None:
             self.head_since = self._loop.time()
 
+    @override
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002  as aiohttp declares it
+        """Nothing to resume when nothing was paused: aiohttp would feed its parser with nothing for every read."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     @property
     def peer(self) -> Connected:
         """Who is at the other end; read from TLS once."""

@@ -23,6 +23,7 @@ from node.soap.xop import INLINE, canonical
 NextChunk = Callable[[], Awaitable[bytes]]  # b"" at the end
 ReadRoot = Callable[..., Message]
 
+_MIME = MimeLimits()
 _XML_TYPES = frozenset({names.SOAP_TYPE, names.XOP_TYPE, "text/xml", "application/xml"})
 
 
@@ -76,11 +77,19 @@ class PackageReader:
         self._media_type = content_type
         self._spool = spool
         self._xml = xml
-        self._mime = mime or MimeLimits()
+        self._mime = mime or _MIME
         self._read_root = read_root
         self._early: list[tuple[PartHeaders, SpooledPart]] = []
         self._inline: list[SpooledPart] = []
         self._leniencies: set[Leniency] = set()
+
+    @classmethod
+    def of(cls, message: Message, media_type: MediaType, spool: Callable[[], SpooledPart]) -> PackageReader:
+        """The reader of a simple envelope that was read at once."""
+        reader = cls(_nothing, media_type, spool)
+        reader._message = message
+        reader._ended = reader.complete = True
+        return reader
 
     @property
     def mtom(self) -> bool:
@@ -93,6 +102,8 @@ class PackageReader:
         Raises:
             SoapFault: what came cannot be read.
         """
+        if self._message is not None:
+            return self._message
         first = await self._next_chunk()
         if self.mtom and not first.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
             message = await self._packaged(first)
@@ -310,6 +321,10 @@ class PackageReader:
                 self._ended = True
                 self._reader.finish()
         return self._queue.popleft()
+
+
+async def _nothing() -> bytes:
+    return b""
 
 
 async def _pieces(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:

@@ -22,6 +22,7 @@ from node.soap.mtom import MtomWriter
 
 log = logging.getLogger("node.http")
 
+SOAP_CONTENT: Final = "application/soap+xml; charset=UTF-8"
 BLOCK: Final = 256 * 1024
 _YIELD_EVERY: Final = 1024 * 1024
 _VALUE = re.compile(r"[ -~]{0,4096}")
@@ -61,6 +62,13 @@ def header(name: str, value: str) -> str:
     return f"{name}: {value}\r\n"
 
 
+def _content_type(value: str) -> str:
+    return header("Content-Type", value) if value else ""
+
+
+_SOAP_LINE: Final = _content_type(SOAP_CONTENT)
+
+
 class Reply(web.StreamResponse):
     """A complete answer. aiohttp sees it as its own response; the head is written without its header objects."""
 
@@ -77,9 +85,9 @@ class Reply(web.StreamResponse):
         self._status = status
         self._content = body
         self._closing = close
-        lines = [header("Content-Type", content_type)] if content_type else []
-        lines += [header(name, value) for name, value in headers]
-        self._extra = "".join(lines)
+        self._extra = _SOAP_LINE if content_type is SOAP_CONTENT else _content_type(content_type)
+        for name, value in headers:
+            self._extra += header(name, value)
 
     @property
     @override

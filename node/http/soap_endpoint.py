@@ -18,13 +18,15 @@ from node.http.checks import Objection, objection, objection_to_body, objection_
 from node.http.connection import Connected, Connection, SlowBody
 from node.http.incoming import Incoming, Outgoing, Refusal
 from node.http.reading import PackageReader, SpooledPart
-from node.http.reply import PackageReply, Reply
+from node.http.reply import SOAP_CONTENT, PackageReply, Reply
 from node.soap import faults
 from node.soap.faults import FaultCode, SoapFault, write_fault
 from node.soap.leniencies import Leniency
 from node.soap.limits import MimeLimits
+from node.soap.message import Message, read_envelope
 from node.soap.mime import read_media_type
 from node.soap.mtom import MtomWriter
+from node.soap.names import SOAP_TYPE
 from trust.errors import LedgerBroken, LedgerBusy, NotAuthenticated, NotPermitted, StorageFailed
 from trust.identity.caller import Caller
 
@@ -37,7 +39,6 @@ Authenticate = Callable[[Connected], Caller]
 Dispatch = Callable[[Incoming], Awaitable[Outgoing]]
 Refused = Callable[[Refusal], Awaitable["AuditProof"]]
 
-_SOAP: Final = "application/soap+xml; charset=UTF-8"
 _LEAST_CHUNK: Final = 16 * 1024
 _media_type = lru_cache(maxsize=64)(read_media_type)
 _NO_METHOD: Final = Objection(405, "only POST is answered here")
@@ -127,9 +128,14 @@ class SoapEndpoint:
         package: PackageReader | None = None
         try:
             exchange.mtom = _is_package(exchange.request)
-            package = self._package(exchange, most)
-            incoming = await self._incoming(exchange, package)
-            return self._written(await self._dispatch(incoming), close=not package.complete)
+            package = self._at_once(exchange, most) or self._package(exchange, most)
+            message = await package.message()
+            exchange.message_id = message.message_id
+            if not message.documents and not package.complete:
+                # Nobody will ask for parts: the request is read to its end before anything is done.
+                await package.finish()
+            outgoing = await self._dispatch(_incoming(exchange, message, package))
+            return self._written(outgoing, close=not package.complete)
         except SoapFault as fault:
             return await self._fault(exchange, fault)
         except (NotAuthenticated, NotPermitted) as error:
@@ -158,31 +164,24 @@ class SoapEndpoint:
         media_type = read_media_type(content_type) if exchange.mtom else _media_type(content_type)
         return PackageReader(body.next_chunk, media_type, self._spool, mime=self._mime)
 
-    async def _incoming(self, exchange: _Request, package: PackageReader) -> Incoming:
-        message = await package.message()
-        exchange.message_id = message.message_id
-        request = exchange.request
-        if message.to and not message.to.startswith(f"https://{request.headers.get('Host', '')}{exchange.path}"):
-            message.leniencies.add(Leniency.TO_DIFFERS)
-        if not message.documents and not package.complete:
-            # Nobody will ask for parts: the request is read to its end before anything is done.
-            await package.finish()
-        return Incoming(
-            message=message,
-            caller=cast(Caller, exchange.caller),
-            path=exchange.path,
-            query=exchange.query,
-            address=exchange.peer.address,
-            sni=exchange.peer.sni,
-            audit_proof=request.headers.get("Audit-Proof", ""),
-            package=package,
-        )
+    def _at_once(self, exchange: _Request, most: int) -> PackageReader | None:
+        """The usual case, without its waiting steps: a small simple envelope that has arrived completely."""
+        content = exchange.request.content
+        if exchange.mtom or not content.is_eof() or content.total_bytes > min(most, self._mime.inline_from):
+            return None
+        media_type = _media_type(exchange.request.headers.get("Content-Type", ""))
+        if media_type.name != SOAP_TYPE or content.exception() is not None:
+            return None
+        message = read_envelope(content.read_nowait(), charset=media_type.parameter("charset"))
+        return PackageReader.of(message, media_type, self._spool)
 
     def _written(self, outgoing: Outgoing, *, close: bool) -> Reply:
         if outgoing.proof is None:
             raise TypeError("an answer without proof of its record")
         if outgoing.packaging == "soap":
-            return Reply(outgoing.status, outgoing.body, content_type=_SOAP, headers=outgoing.headers, close=close)
+            return Reply(
+                outgoing.status, outgoing.body, content_type=SOAP_CONTENT, headers=outgoing.headers, close=close
+            )
         return self._packaged(outgoing, close=close)
 
     def _packaged(self, outgoing: Outgoing, *, close: bool) -> Reply:
@@ -217,7 +216,7 @@ class SoapEndpoint:
     def _unavailable(self, exchange: _Request) -> Reply:
         """Nothing can be recorded, so nothing is answered: the one reply without a record."""
         body = write_fault(faults.busy(), relates_to=exchange.message_id)
-        return Reply(503, body, content_type=_SOAP, headers=_RETRY, close=not _is_read(exchange.request))
+        return Reply(503, body, content_type=SOAP_CONTENT, headers=_RETRY, close=not _is_read(exchange.request))
 
 
 class _Request:
@@ -293,6 +292,22 @@ def _refusal(exchange: _Request, reason: str, status: int, incident: str) -> Ref
         path=exchange.path,
         message_id=exchange.message_id,
         incident=incident,
+    )
+
+
+def _incoming(exchange: _Request, message: Message, package: PackageReader) -> Incoming:
+    headers = exchange.request.headers
+    if message.to and not message.to.startswith(f"https://{headers.get('Host', '')}{exchange.path}"):
+        message.leniencies.add(Leniency.TO_DIFFERS)
+    return Incoming(
+        message=message,
+        caller=cast(Caller, exchange.caller),
+        path=exchange.path,
+        query=exchange.query,
+        address=exchange.peer.address,
+        sni=exchange.peer.sni,
+        audit_proof=headers.get("Audit-Proof", ""),
+        package=package,
     )
 
 

@@ -227,6 +227,8 @@ def _check_tree(root: etree._Element, scanned: Scanned, limits: XmlLimits) -> No
         raise sender("processing instructions are not allowed in a SOAP message")
     if scanned.namespaces:
         _check_namespaces(root)
+    if root.getroottree().docinfo.internalDTD is not None:  # the bytes were searched for it already
+        raise sender("a document type declaration is not allowed")
 
 
 def _check_namespaces(root: etree._Element) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from node.soap.faults import SoapFault, sender, too_large
 from node.soap.limits import XmlLimits
+from node.soap.vocabulary import expected_names
 
 _DECLARATION = re.compile(rb"<\?xml\s[^?]{0,200}\?>")
 _ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
@@ -112,7 +113,8 @@ class Vocabulary:
     __slots__ = ("_names", "_pieces")
 
     def __init__(self) -> None:
-        self._names: set[bytes] = set()
+        # Known from the start, so that whoever fills the rest does not slow down ordinary messages.
+        self._names: set[bytes] = set(expected_names())
         self._pieces: set[bytes] = set()
 
     def scan(self, data: bytes, limits: XmlLimits) -> Scanned:
@@ -131,7 +133,7 @@ class Vocabulary:
         for piece in set(pieces) - self._pieces:
             end = piece.rfind(b">") + 1
             text_names = b"&" in piece and bool(_REFERENCE.search(piece))
-            if piece[:end] in self._pieces and not text_names:
+            if end and piece[:end] in self._pieces and not text_names:
                 continue  # a known tag with other text
             found = _examine(piece, limits)
             known = self._know(found.names) and not text_names and not found.instruction
@@ -154,7 +156,9 @@ class Vocabulary:
         return True
 
     def _keep(self, piece: bytes) -> None:
-        if len(piece) <= _LONGEST_PIECE and len(self._pieces) < _MOST_PIECES:
+        if 0 < len(piece) <= _LONGEST_PIECE:
+            if len(self._pieces) >= _MOST_PIECES:
+                self._pieces.clear()
             self._pieces.add(piece)
 
 
