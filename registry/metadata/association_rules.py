@@ -126,9 +126,12 @@ def _membership_ends(linked: Linked) -> Iterator[Finding]:
     for association in linked.memberships:
         source, target = linked.find(association.source), linked.find(association.target)
         if source is not None and not isinstance(source, Folder):
-            yield association.entry_uuid, f"a {NAMES[type(source)]} cannot have members"
+            yield association.entry_uuid, f"the {NAMES[type(source)]} {shown(association.source)} cannot have members"
         if target is not None and not isinstance(target, DocumentEntry | SubmissionSet):
-            yield association.entry_uuid, f"a {NAMES[type(target)]} cannot be member of a Folder"
+            yield (
+                association.entry_uuid,
+                f"the {NAMES[type(target)]} {shown(association.target)} cannot be member of a Folder",
+            )
     for association in linked.of_set:
         target = linked.find(association.target)
         if isinstance(target, Association) and isinstance(linked.find(target.source), SubmissionSet):
@@ -156,12 +159,18 @@ def _targets_are_registered(linked: Linked) -> Iterator[Finding]:
 
 def _ends_are_documents(linked: Linked) -> Iterator[Finding]:
     for association in linked.relationships:
-        for name, reference in (("sourceObject", association.source), ("targetObject", association.target)):
-            end = linked.find(reference)
-            if end is not None and not isinstance(end, DocumentEntry | SubmissionSet):
-                yield association.entry_uuid, f"{name} of {_short(association)} is a {NAMES[type(end)]}"
-            elif isinstance(end, SubmissionSet) and name == "sourceObject":
-                yield association.entry_uuid, f"sourceObject of {_short(association)} is a SubmissionSet"
+        source, target = linked.find(association.source), linked.find(association.target)
+        if source is not None and not isinstance(source, DocumentEntry):
+            yield (
+                association.entry_uuid,
+                f"{_short(association)} starts at the {NAMES[type(source)]} {shown(association.source)}",
+            )
+        # That a submission set is no target is a rule of its own.
+        if target is not None and not isinstance(target, DocumentEntry | SubmissionSet):
+            yield (
+                association.entry_uuid,
+                f"{_short(association)} leads to the {NAMES[type(target)]} {shown(association.target)}",
+            )
 
 
 def _documentation_only_where_allowed(linked: Linked) -> Iterator[Finding]:
