@@ -6,6 +6,7 @@ Every required attribute has a value: from the command line, else from the CDA h
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -121,10 +122,11 @@ def mime_type(name: str, head: bytes) -> str:
 
 def _is_text(head: bytes) -> bool:
     """Whether a file begins as UTF-8 text; its last character may be cut."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        text = head[:-3].decode("utf-8") if len(head) > 3 else head.decode("utf-8")
-    except UnicodeDecodeError as problem:
-        text = head[: problem.start].decode("utf-8") if problem.start >= len(head) - 6 else "\0"
+        text = decoder.decode(head)
+    except UnicodeDecodeError:
+        return False
     return all(character >= " " or character in "\t\r\n\f" for character in text)
 
 

@@ -21,7 +21,12 @@ _STEERING = re.compile(f"[\x00-\x08\x0a-\x1f{_HIDDEN}]")
 
 def safe(text: object) -> str:
     """Text for a terminal: control and direction characters become visible escapes."""
-    return _STEERING.sub(lambda found: found.group().encode("ascii", "backslashreplace").decode(), str(text))
+    return _STEERING.sub(_visible, str(text))
+
+
+def _visible(found: re.Match[str]) -> str:
+    number = ord(found.group())
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
 
 
 def out(text: str = "") -> None:
