@@ -33,11 +33,15 @@ WARN_DAYS: Final = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFiles:
-    """Where a node keeps what TLS needs. `anchors` are files of CA certificates, `lists` of revocation lists (PEM)."""
+    """Where a node keeps what TLS needs. `anchors` are files of CA certificates, `lists` of revocation lists (PEM).
+
+    `own` are files of CAs that belong to this node (`client add`): anchors too, which need no list.
+    """
 
     chain: Path
     key: Path
     anchors: tuple[Path, ...]
+    own: tuple[Path, ...] = ()
     lists: tuple[Path, ...] = ()
     grace: timedelta = GRACE
 
@@ -147,9 +151,10 @@ class NodeTls:
         now = self._clock()
         problems: list[str] = []
         chain = from_pem(_read(self._files.chain))
-        authorities = tuple(_good_anchors(self._files.anchors, now, problems))
+        own = tuple(_good_anchors(self._files.own, now, problems))
+        authorities = (*_good_anchors(self._files.anchors, now, problems), *own)
         pinned = tuple(certificate for text in self._pinned for certificate in from_pem(text))
-        lists = self._read_lists(older_lists, authorities, pinned, problems)
+        lists = self._read_lists(older_lists, problems, authorities=authorities, pinned=pinned, own=own)
         anchors = to_pem((*authorities, *pinned))
         judge = _judge_of_callers(lists, self._clock)
         names = str(self._files.chain), str(self._files.key), anchors
@@ -166,9 +171,11 @@ class NodeTls:
     def _read_lists(
         self,
         older: Sequence[x509.CertificateRevocationList],
+        problems: list[str],
+        *,
         authorities: Sequence[x509.Certificate],
         pinned: Sequence[x509.Certificate],
-        problems: list[str],
+        own: Sequence[x509.Certificate],
     ) -> RevocationLists:
         if not self._files.lists:
             return RevocationLists()
@@ -180,7 +187,7 @@ class NodeTls:
                 found += read
             except BadCertificate as fault:
                 problems.append(f"{path.name}: {fault}")
-        return RevocationLists(found, authorities, pinned=pinned, configured=True, grace=self._files.grace)
+        return RevocationLists(found, authorities, pinned=pinned, own=own, configured=True, grace=self._files.grace)
 
 
 def _judge_of_callers(lists: RevocationLists, clock: Callable[[], datetime]) -> tls.Judge:

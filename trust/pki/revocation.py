@@ -71,7 +71,9 @@ class RevocationLists:
     """The lists in force. An object without lists (`configured` False) revokes nobody.
 
     `authorities` are the CAs among the node's anchors, intermediate ones too where lists are used; `pinned` are
-    certificates given to the node themselves (`peer add`). Raises BadCertificate for a list that no CA signed.
+    certificates given to the node themselves (`peer add`). `own` are those of the authorities that belong to this
+    node: it withdraws their certificates by record, so they need no list. Raises BadCertificate for a list that no CA
+    signed.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class RevocationLists:
         authorities: Sequence[x509.Certificate] = (),
         *,
         pinned: Sequence[x509.Certificate] = (),
+        own: Sequence[x509.Certificate] = (),
         configured: bool = False,
         grace: timedelta = GRACE,
     ) -> None:
@@ -87,6 +90,7 @@ class RevocationLists:
         self.grace = grace
         self._authorities = tuple(authorities)
         self._pinned = {fingerprint_of(one): one for one in pinned}
+        self._own = frozenset(map(fingerprint_of, own))
         self._lists: dict[str, RevocationList] = {}
         for crl in lists:
             self._keep(_verified(crl, self._authorities))
@@ -119,6 +123,8 @@ class RevocationLists:
                 "the certificate's CA is not among the trust anchors, so no revocation list speaks of it"
             )
         found = self._lists.get(fingerprint_of(issuer))
+        if found is None and fingerprint_of(issuer) in self._own:
+            return NEVER
         if found is None:
             raise BadCertificate(f"there is no revocation list of {issuer.subject.rfc4514_string()!r}")
         row = found.crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
@@ -146,6 +152,8 @@ class RevocationLists:
         for authority in self._authorities:
             name = authority.subject.rfc4514_string()
             found = self._lists.get(fingerprint_of(authority))
+            if found is None and fingerprint_of(authority) in self._own:
+                continue
             if found is None:
                 yield f"no revocation list of {name!r}: its certificates are refused; add one to [tls] crl"
             elif now > found.next_update + self.grace:

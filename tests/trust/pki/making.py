@@ -254,15 +254,25 @@ def house(
     anchors: Sequence[x509.Certificate] = (),
     clock: Clock | None = None,
     own: Issued | None = None,
+    own_authority: Authority | None = None,
 ) -> House:
-    """A node that trusts `ca` (its own CA by default) and further `anchors`."""
+    """A node that trusts `ca` (its institution's) and further `anchors`, and has an authority for applications."""
     ca = ca or authority()
     clock = clock or Clock()
     own = own or node_certificate(ca)
     chain, key = own.write(folder, "tls")
     trust = folder / "trust.pem"
     trust.write_text(to_pem([ca.certificate, *anchors]))
-    files = TlsFiles(chain=Path(chain), key=Path(key), anchors=(trust,), lists=tuple(lists), grace=grace)
+    applications = folder / "applications.pem"
+    applications.write_text(own_authority.pem if own_authority else "")
+    files = TlsFiles(
+        chain=Path(chain),
+        key=Path(key),
+        anchors=(trust,),
+        own=(applications,) if own_authority else (),
+        lists=tuple(lists),
+        grace=grace,
+    )
     refusals: list[str] = []
     tls = NodeTls(files, clock=clock, pinned=pinned, refused=refusals.append)
     connection = database()

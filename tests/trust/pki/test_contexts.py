@@ -176,6 +176,20 @@ async def test_a_pinned_peer_of_an_unknown_ca_needs_no_list(tmp_path: Path) -> N
     assert "stolen" not in place.served
 
 
+async def test_the_authority_of_the_node_itself_needs_no_list(tmp_path: Path) -> None:
+    ca, applications = making.authority(), making.authority("Applications")
+    good, stolen = making.application(applications), making.application(ca, "stolen")
+    path = house(tmp_path, ca=ca).revocation_list(stolen)
+    place = house(tmp_path, ca=ca, lists=[path], own_authority=applications)
+    place.bind(good)
+    place.bind(stolen, name="stolen")
+    assert place.tls.problems(NOW) == []
+    async with place.open():
+        assert await ask(place, plain_client(place, good)) == b"welcome archive: hello\n"
+        assert await ask(place, plain_client(place, stolen)) == b""
+    assert place.served == ["archive"]
+
+
 async def test_lists_come_with_a_reload(tmp_path: Path) -> None:
     ca = making.authority()
     stolen = making.application(ca, "stolen")
