@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 Transaction = Literal["ITI-41", "ITI-42", "ITI-61"]
+_NEW = 0  # the number of a patient that is about to become known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ class DocumentRegistry:
     """The registry over one connection. `on` gives the same registry over another, sharing what is remembered."""
 
     def __init__(self, connection: sqlite3.Connection, domain: AffinityDomain, settings: RegistrySettings) -> None:
-        self._book = CodeBook()
+        self._book = CodeBook(connection)
         self._domain = domain
         self._settings = settings
         self._connect(connection)
@@ -126,11 +127,9 @@ class DocumentRegistry:
         if any(fault.severity is Severity.ERROR for fault in found):
             raise XdsErrors(found)
         patient = submission.submission_set.patient_id or ""
-        if not self._settings.known_patients_required:
-            PatientDirectory(self._connection).add(patient, now)
         assigned, entry_uuids = assign_ids(submission, new_uuid)
         changes = lifecycle.changes(assigned, referred, now=now, new_uuid=new_uuid)
-        number = PatientDirectory(self._connection).chain(patient)[0]
+        number = referred.known_patients[patient] or self._made_known(patient, now)
         write(self._connection, self._book, changes, referred, patient=number)
         return Registered(
             warnings=tuple(found),
@@ -145,16 +144,18 @@ class DocumentRegistry:
         if self._settings.known_patients_required:
             return referred
         directory = PatientDirectory(self._connection)
-        named = {
-            item.patient_id or "" for item in (*submission.submission_sets, *submission.documents, *submission.folders)
-        }
         new = {
-            patient
-            for patient in named
+            patient: _NEW
+            for patient in {item.patient_id or "" for item in lifecycle.identified(submission)}
             if identifier_refusal(patient, self._settings.assigning_authority) is None
             and directory.resolve(patient) is None
         }
-        return replace(referred, known_patients=referred.known_patients | new)
+        return replace(referred, known_patients={**referred.known_patients, **new})
+
+    def _made_known(self, patient: str, now: str) -> int:
+        directory = PatientDirectory(self._connection)
+        directory.add(patient, now)
+        return directory.chain(patient)[0]
 
     def find(self, query: AdhocQuery) -> Found:
         """Answer a stored query.

@@ -61,7 +61,7 @@ class Referred:
 
     objects: Mapping[str, Stored] = field(default_factory=dict)
     unique_ids: Mapping[str, tuple[Stored, ...]] = field(default_factory=dict)
-    known_patients: frozenset[str] = frozenset()
+    known_patients: Mapping[str, int] = field(default_factory=dict)  # known and not subsumed, with the store's number
     folders: Mapping[int, tuple[Stored, ...]] = field(default_factory=dict)
     descendants: Mapping[int, tuple[Stored, ...]] = field(default_factory=dict)
 
@@ -79,6 +79,14 @@ class Changes:
     now: str  # 14 digits, UTC
     deprecated: tuple[Stored, ...] = ()
     updated_folders: tuple[Stored, ...] = ()  # their lastUpdateTime becomes `now`
+
+
+Identified = SubmissionSet | DocumentEntry | Folder
+
+
+def identified(submission: Submission) -> tuple[Identified, ...]:
+    """The objects that have a uniqueId and a patientId."""
+    return (*submission.submission_sets, *submission.documents, *submission.folders)
 
 
 # --- faults ---------------------------------------------------------------------------------------------------------
@@ -108,7 +116,9 @@ def _entry_uuids(submission: Submission, referred: Referred) -> Iterator[Registr
 
 def _unique_ids(submission: Submission, referred: Referred) -> Iterator[RegistryError]:
     """V45 to V50. Source: ITI TF-2: 3.42.4.1.3.3.1."""
-    for item in (*submission.submission_sets, *submission.folders):
+    for item in identified(submission):
+        if isinstance(item, DocumentEntry):
+            continue
         for stored in referred.unique_ids.get(item.unique_id or "", ()):
             what = "SubmissionSet" if isinstance(item, SubmissionSet) else "Folder"
             yield _fault(
@@ -156,11 +166,7 @@ def _conflicts(document: DocumentEntry, stored: Stored) -> Iterator[RegistryErro
 
 def _patients(submission: Submission, referred: Referred) -> Iterator[RegistryError]:
     """V52: each patient is known through the identity feed and has not been subsumed."""
-    named = {
-        item.patient_id: item
-        for item in reversed((*submission.submission_sets, *submission.documents, *submission.folders))
-        if item.patient_id
-    }
+    named = {item.patient_id: item for item in reversed(identified(submission)) if item.patient_id}
     for patient, item in named.items():
         if patient not in referred.known_patients:
             yield _fault(ErrorCode.UNKNOWN_PATIENT_ID, f"patient {patient} is not known here", item)
@@ -314,6 +320,7 @@ def changes(submission: Submission, referred: Referred, *, now: str, new_uuid: C
     gaining = {
         item.source.lower() for item in (*submission.associations, *links) if item.association_type == HAS_MEMBER
     }
+    known = (referred.object(end) for end in gaining)
     return Changes(
         submission=replace(
             submission,
@@ -322,13 +329,7 @@ def changes(submission: Submission, referred: Referred, *, now: str, new_uuid: C
         ),
         now=now,
         deprecated=tuple(deprecated.values()),
-        updated_folders=tuple(
-            {
-                stored.key: stored
-                for end in gaining
-                if (stored := referred.object(end)) is not None and stored.kind == "folder"
-            }.values()
-        ),
+        updated_folders=tuple(stored for stored in known if stored is not None and stored.kind == "folder"),
     )
 
 

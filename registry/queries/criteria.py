@@ -16,6 +16,7 @@ from registry.metadata.objects import APPROVED, DEPRECATED, STABLE_DOCUMENT
 from registry.queries.catalogue import DOCUMENT, FOLDER, SUBMISSION_SET, Kind, Parameter, StoredQuery, stored_query
 from registry.queries.parameters import MalformedValue, read_code, read_instant, read_pattern, scan
 
+MOST_REPETITIONS: Final = 20  # of a slot that may be repeated: each is one more condition on each object
 MOST_PATTERNS: Final = 50  # of one LIKE parameter: each is tried on each object of the patient
 
 
@@ -130,8 +131,9 @@ def _check_alternatives(reading: _Reading, given: dict[str, list[tuple[str, ...]
 
 def _read(reading: _Reading, parameter: Parameter, slots: list[tuple[str, ...]]) -> None:
     """One parameter with all its slots: a name without object is a name, the rest are conditions."""
-    if len(slots) > 1 and not parameter.repeatable:
+    if len(slots) > (MOST_REPETITIONS if parameter.repeatable else 1):
         reading.fault(ErrorCode.STORED_QUERY_PARAM_NUMBER, f"{parameter.name} stands {len(slots)} times")
+        return
     for slot in slots:
         try:
             values = _values(parameter.kind, slot)

@@ -1,13 +1,14 @@
 """Codes as numbers: every (code, scheme) ever registered has one, so that comparing codes is comparing integers.
 
-Numbers are never changed or reused. What this remembers has been committed: a transaction in progress may still be
+Numbers are never changed or reused. Only what is committed is remembered: a transaction in progress may still be
 rolled back, and would take the numbers it gave out with it.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from registry.store.keys import unpacked_numbers
@@ -15,57 +16,59 @@ from registry.store.keys import unpacked_numbers
 CodePair = tuple[str, str]
 UNKNOWN: Final = -1  # the number of no code: comparing with it finds nothing
 _MOST_REMEMBERED: Final = 50_000
+_NUMBER: Final = "SELECT no FROM code WHERE code = ? AND scheme = ?"
+_NUMBERS: Final = """
+SELECT code.no FROM json_each(?) AS pair
+JOIN code ON code.code = json_extract(pair.value, '$[0]') AND code.scheme = json_extract(pair.value, '$[1]')
+"""
+_MOST_ONE_BY_ONE: Final = 64
+_CODE: Final = "SELECT code, scheme FROM code WHERE no = ?"
 
 
 class CodeBook:
-    """Numbers of codes and codes of numbers. One book may serve many connections to the same database."""
+    """Numbers of codes and codes of numbers, for every connection to one database.
 
-    def __init__(self) -> None:
+    `reader` is a connection to it that outlives the book. Outside a transaction it sees what is there to stay.
+    """
+
+    def __init__(self, reader: sqlite3.Connection) -> None:
+        self._reader = reader
         self._numbers: dict[CodePair, int] = {}
-        self._codes: dict[int, CodePair] = {}
         self._unpacked: dict[str, tuple[CodePair, ...]] = {}
 
-    def numbers(self, connection: sqlite3.Connection, pairs: Iterable[CodePair]) -> list[int]:
-        """The number of each code; `UNKNOWN` for one that nothing was ever registered with."""
-        return [self._number(connection, pair) for pair in pairs]
+    def known(self, connection: sqlite3.Connection, pairs: Sequence[CodePair]) -> list[int]:
+        """Numbers of those codes that something was registered with; `[UNKNOWN]` when there is none."""
+        if len(pairs) > _MOST_ONE_BY_ONE:
+            numbers = {number for (number,) in connection.execute(_NUMBERS, (json.dumps(pairs),))}
+        else:
+            numbers = {number for pair in pairs if (number := self._number(connection, pair)) is not None}
+        return sorted(numbers) or [UNKNOWN]
 
     def assigned(self, connection: sqlite3.Connection, pairs: Iterable[CodePair]) -> list[int]:
         """The number of each code, new ones for new codes. `connection` is in a writing transaction."""
-        return [
-            number if (number := self._number(connection, pair)) != UNKNOWN else _insert(connection, pair)
-            for pair in pairs
-        ]
+        return [self._number(connection, pair) or _insert(connection, pair) for pair in pairs]
 
     def codes(self, connection: sqlite3.Connection, packed: str) -> tuple[CodePair, ...]:
         """The codes of a packed list of numbers."""
         known = self._unpacked.get(packed)
         if known is None:
-            known = tuple(self._code(connection, number) for number in unpacked_numbers(packed))
+            known = tuple(connection.execute(_CODE, (number,)).fetchone() for number in unpacked_numbers(packed))
             if not connection.in_transaction and len(self._unpacked) < _MOST_REMEMBERED:
                 self._unpacked[packed] = known
         return known
 
-    def _number(self, connection: sqlite3.Connection, pair: CodePair) -> int:
+    def _number(self, connection: sqlite3.Connection, pair: CodePair) -> int | None:
         number = self._numbers.get(pair)
         if number is not None:
             return number
-        row = connection.execute("SELECT no FROM code WHERE code = ? AND scheme = ?", pair).fetchone()
-        if row is None:
-            return UNKNOWN
-        self._remember(connection, row[0], pair)
-        return int(row[0])
-
-    def _code(self, connection: sqlite3.Connection, number: int) -> CodePair:
-        pair = self._codes.get(number)
-        if pair is None:
-            pair = connection.execute("SELECT code, scheme FROM code WHERE no = ?", (number,)).fetchone()
-            self._remember(connection, number, pair)
-        return pair
-
-    def _remember(self, connection: sqlite3.Connection, number: int, pair: CodePair) -> None:
-        if not connection.in_transaction and len(self._numbers) < _MOST_REMEMBERED:
-            self._numbers[pair] = number
-            self._codes[number] = pair
+        if not self._reader.in_transaction:
+            row = self._reader.execute(_NUMBER, pair).fetchone()
+            if row is not None:
+                if len(self._numbers) < _MOST_REMEMBERED:
+                    self._numbers[pair] = row[0]
+                return int(row[0])
+        row = connection.execute(_NUMBER, pair).fetchone()
+        return None if row is None else int(row[0])
 
 
 def _insert(connection: sqlite3.Connection, pair: CodePair) -> int:

@@ -7,7 +7,7 @@ undoing touch this one table (ITI TF-2: 3.8.4.2.3; README, decision 5).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from registry.patients.identity import (
@@ -18,13 +18,9 @@ from registry.patients.identity import (
     refuse_merge,
 )
 
-_CHAIN: Final = """
-WITH RECURSIVE chain(no) AS (
-    SELECT no FROM patient WHERE cx = ? AND subsumed_by IS NULL
-    UNION ALL
-    SELECT patient.no FROM patient JOIN chain ON patient.subsumed_by = chain.no
-)
-SELECT no FROM chain
+_WITH_SUBSUMED: Final = """
+SELECT p.no, s.no FROM patient AS p LEFT JOIN patient AS s ON s.subsumed_by = p.no
+WHERE p.cx = ? AND p.subsumed_by IS NULL
 """
 _SURVIVOR: Final = """
 WITH RECURSIVE chain(no, cx, subsumed_by) AS (
@@ -98,7 +94,14 @@ class PatientDirectory:
 
     def known(self, patient: str) -> bool:
         """Whether documents may be submitted for it: known, and not subsumed."""
-        return bool(self.chain(patient))
+        return self.number(patient) is not None
+
+    def number(self, patient: str) -> int | None:
+        """The number of an identity that is known and not subsumed."""
+        row = self._connection.execute(
+            "SELECT no FROM patient WHERE cx = ? AND subsumed_by IS NULL", (patient,)
+        ).fetchone()
+        return row[0] if row else None
 
     def resolve(self, patient: str) -> str | None:
         """The surviving identity of a chain, `patient` itself when it was never merged; None when it is not known."""
@@ -120,9 +123,18 @@ class PatientDirectory:
         )
         return _identities(self._connection.execute(_SHOW + "ORDER BY p.no"), links)
 
-    def chain(self, patient: str) -> list[int]:
+    def chain(self, patient: str) -> Sequence[int]:
         """Numbers of a surviving identity and of all that it subsumes; empty when it is unknown or subsumed itself."""
-        return [no for (no,) in self._connection.execute(_CHAIN, (patient,))]
+        rows = self._connection.execute(_WITH_SUBSUMED, (patient,)).fetchall()
+        if not rows:
+            return []
+        chain = [rows[0][0], *(subsumed for _, subsumed in rows if subsumed is not None)]
+        position = 1
+        while position < len(chain):
+            subsumed = self._connection.execute("SELECT no FROM patient WHERE subsumed_by = ?", (chain[position],))
+            chain += [no for (no,) in subsumed]
+            position += 1
+        return chain
 
     def survivors(self, numbers: Iterable[int]) -> dict[int, str]:
         """The surviving identity for each patient number."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final, Literal
 
-from registry.lifecycle import REPLACEMENTS, Referred, Stored
+from registry.lifecycle import REPLACEMENTS, Referred, Stored, identified
 from registry.metadata.objects import APND, HAS_MEMBER, XFRM
 from registry.metadata.submission import Submission
 from registry.metadata.values import is_symbolic
@@ -59,19 +60,18 @@ class References:
         return Referred(
             objects=objects,
             unique_ids={unique_id: tuple(found) for unique_id, found in unique_ids.items()},
-            known_patients=frozenset(self._known_patients(submission, authority)),
+            known_patients=self._known_patients(submission, authority),
             folders=folders,
             descendants={stored.key: self._descendants(stored.key) for stored in replaced},
         )
 
-    def _known_patients(self, submission: Submission, authority: str) -> list[str]:
-        patients = {item.patient_id for item in submission.submission_sets}
-        patients |= {item.patient_id for item in (*submission.documents, *submission.folders)}
-        return [
-            patient
-            for patient in patients
-            if patient and self._directory.known(patient) and identifier_refusal(patient, authority) is None
-        ]
+    def _known_patients(self, submission: Submission, authority: str) -> dict[str, int]:
+        return {
+            patient: number
+            for patient in {item.patient_id for item in identified(submission) if item.patient_id}
+            if (number := self._directory.number(patient)) is not None
+            and identifier_refusal(patient, authority) is None
+        }
 
     def _targets(self, submission: Submission, objects: dict[str, Stored], types: Iterable[str]) -> list[Stored]:
         found = (objects.get(item.target.lower()) for item in submission.associations if item.association_type in types)
@@ -94,14 +94,11 @@ class References:
         )
 
     def _by_unique_id(self, submission: Submission) -> list[Stored]:
-        items = (*submission.submission_sets, *submission.documents, *submission.folders)
-        unique_ids = list({item.unique_id for item in items if item.unique_id})
+        unique_ids = list({item.unique_id for item in identified(submission) if item.unique_id})
         rows: list[_Row] = []
         for start in range(0, len(unique_ids), _AT_ONCE):
             some = unique_ids[start : start + _AT_ONCE]
-            marks = ", ".join("?" * len(some))
-            query = " UNION ALL ".join(f"{_SELECT[kind]} WHERE unique_id IN ({marks})" for kind in _UNIQUE)
-            rows += self._connection.execute(query, some * len(_UNIQUE))
+            rows += self._connection.execute(_by_unique_ids(len(some)), some * len(_UNIQUE))
         return self._stored(rows)
 
     def _folders(self, document: int) -> tuple[Stored, ...]:
@@ -147,3 +144,9 @@ class References:
             )
             for id_, entry_uuid, deprecated, hidden, unique_id, on_demand, hash_, size in rows
         ]
+
+
+@lru_cache(maxsize=64)
+def _by_unique_ids(count: int) -> str:
+    marks = ", ".join("?" * count)
+    return " UNION ALL ".join(f"{_SELECT[kind]} WHERE unique_id IN ({marks})" for kind in _UNIQUE)

@@ -6,7 +6,7 @@ Criteria are compiled first, rows are read in one snapshot, objects are made aft
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -32,7 +32,7 @@ class _Asked:
     """Criteria as far as they are SQL; `patients` are the numbers of the patient asked for and all it subsumes."""
 
     criteria: Criteria
-    patients: list[int]
+    patients: Sequence[int]
     documents: Clause
     submission_sets: Clause
     folders: Clause
@@ -68,11 +68,10 @@ class Search:
                 return None
             selection = Selection(self._connection, leaf=criteria.leaf, limit=self._limit)
             PLANS[criteria.query.id](selection, _Asked(criteria, patients, documents, submission_sets, folders))
-            numbers = {patient_of_id(id_) for rows in selection.rows.values() for id_ in rows}
-            if criteria.patient and numbers <= set(patients):
-                shown = dict.fromkeys(patients, criteria.patient)
-            else:
-                shown = directory.survivors(numbers)
+            shown = dict.fromkeys(patients, criteria.patient)
+            if not criteria.patient or selection.rows[_ASSOCIATION]:
+                found = {patient_of_id(id_) for rows in selection.rows.values() for id_ in rows}
+                shown |= directory.survivors(found - shown.keys())
         if criteria.leaf and criteria.query.single_patient:
             _refuse_several_patients(selection, shown)
         return self._objects(selection, shown, leaf=criteria.leaf)

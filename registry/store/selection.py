@@ -58,12 +58,12 @@ class Selection:
     def keep(self, kind: ObjectKind, rows: Iterable[Row]) -> None:
         """Make rows part of the result."""
         kept = self.rows[kind]
+        most = len(kept) + self._left
         for row in rows:
-            if row[0] not in kept:
-                if not self._left:
-                    raise TooManyResults(f"more than {self._limit} objects match; ask for less at once")
-                self._left -= 1
-                kept[row[0]] = row
+            kept[row[0]] = row
+            if len(kept) > most:
+                raise TooManyResults(f"more than {self._limit} objects match; ask for less at once")
+        self._left = most - len(kept)
 
     def ids(self, kind: ObjectKind) -> set[int]:
         """Ids of what is kept of one kind."""
@@ -76,11 +76,9 @@ class Selection:
 
         `by_class`: the conditions restrict the class of documents, and the index of patient and class leads to them.
         """
+        where = "patient = ?" if by_class else "id BETWEEN ? AND ?"
         for patient in patients:
-            if by_class:
-                where, values = "patient = ?", (patient,)
-            else:
-                where, values = "id BETWEEN ? AND ?", id_range(patient)
+            values = (patient,) if by_class else id_range(patient)
             self.keep(kind, self._read(kind, where + conditions.text, (*values, *conditions.values), limited=True))
 
     def with_ids(self, kind: ObjectKind, ids: Iterable[int], conditions: Clause = ALWAYS) -> None:

@@ -118,6 +118,18 @@ def test_chains(bench: Bench):
     assert [bench.patients.resolve(p) for p in (P1, P2, P3)] == [P2, P2, P3]
 
 
+def test_a_long_chain(bench: Bench):
+    """Each merged into the next, far deeper than calls nest."""
+    patients = [f"C{number}^^^&{AUTHORITY}&ISO" for number in range(2000)]
+    with bench.transaction():
+        for patient in patients:
+            bench.patients.add(patient, NOW)
+        for subsumed, survivor in zip(patients, patients[1:], strict=False):
+            bench.patients.merge(survivor, subsumed, NOW)
+    assert bench.patients.resolve(patients[0]) == patients[-1]
+    assert len(bench.patients.chain(patients[-1])) == 2000
+
+
 def _one_of_each(number: int, patient: str):
     return submission(
         entry(uuid(number), patient=patient, unique_id=f"2.999.4.1.{number}"),
