@@ -18,7 +18,7 @@ UNKNOWN: Final = -1  # the number of no code: comparing with it finds nothing
 _MOST_REMEMBERED: Final = 50_000
 _NUMBER: Final = "SELECT no FROM code WHERE code = ? AND scheme = ?"
 _NUMBERS: Final = """
-SELECT code.no FROM json_each(?) AS pair
+SELECT code.code, code.scheme, code.no FROM json_each(?) AS pair
 JOIN code ON code.code = json_extract(pair.value, '$[0]') AND code.scheme = json_extract(pair.value, '$[1]')
 """
 _MOST_ONE_BY_ONE: Final = 64
@@ -28,18 +28,22 @@ _CODE: Final = "SELECT code, scheme FROM code WHERE no = ?"
 class CodeBook:
     """Numbers of codes and codes of numbers, for every connection to one database.
 
-    `reader` is a connection to it that outlives the book. Outside a transaction it sees what is there to stay.
+    A writing connection is in a transaction whenever it is used. With a `reader` beside it, a connection that outlives
+    the book, what is committed is remembered all the same.
     """
 
-    def __init__(self, reader: sqlite3.Connection) -> None:
+    def __init__(self, reader: sqlite3.Connection | None = None) -> None:
         self._reader = reader
         self._numbers: dict[CodePair, int] = {}
         self._unpacked: dict[str, tuple[CodePair, ...]] = {}
 
-    def known(self, connection: sqlite3.Connection, pairs: Sequence[CodePair]) -> list[int]:
+    def numbers(self, connection: sqlite3.Connection, pairs: Sequence[CodePair]) -> list[int]:
         """Numbers of those codes that something was registered with; `[UNKNOWN]` when there is none."""
         if len(pairs) > _MOST_ONE_BY_ONE:
-            numbers = {number for (number,) in connection.execute(_NUMBERS, (json.dumps(pairs),))}
+            rows = connection.execute(_NUMBERS, (json.dumps(pairs),)).fetchall()
+            for code, scheme, number in rows:
+                self._remember(connection, (code, scheme), number)
+            numbers = {row[2] for row in rows}
         else:
             numbers = {number for pair in pairs if (number := self._number(connection, pair)) is not None}
         return sorted(numbers) or [UNKNOWN]
@@ -61,14 +65,16 @@ class CodeBook:
         number = self._numbers.get(pair)
         if number is not None:
             return number
-        if not self._reader.in_transaction:
-            row = self._reader.execute(_NUMBER, pair).fetchone()
-            if row is not None:
-                if len(self._numbers) < _MOST_REMEMBERED:
-                    self._numbers[pair] = row[0]
+        for source in (self._reader, connection):
+            row = source.execute(_NUMBER, pair).fetchone() if source else None
+            if source and row:
+                self._remember(source, pair, row[0])
                 return int(row[0])
-        row = connection.execute(_NUMBER, pair).fetchone()
-        return None if row is None else int(row[0])
+        return None
+
+    def _remember(self, source: sqlite3.Connection, pair: CodePair, number: int) -> None:
+        if not source.in_transaction and len(self._numbers) < _MOST_REMEMBERED:
+            self._numbers[pair] = number
 
 
 def _insert(connection: sqlite3.Connection, pair: CodePair) -> int:

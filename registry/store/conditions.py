@@ -68,7 +68,7 @@ def _compare(condition: Condition, codes: CodeBook, connection: sqlite3.Connecti
     """The values that the column is compared with; none where every value is meant."""
     match condition.kind:
         case Kind.CODE:
-            numbers = codes.known(connection, condition.values)
+            numbers = codes.numbers(connection, condition.values)
             return [f",{number}," for number in numbers] if condition.attribute in _PACKED else [*numbers]
         case Kind.STATUS:
             return [_STATUS_NUMBER[status] for status in condition.values]
