@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from node.administration import clients, documents, patients, peers, state
+from node.administration import audit_log, clients, documents, patients, peers, state
 from node.administration.orders import Order, Result
 from node.faults import Faults, misused, refused
 from registry.document_registry import UnknownDocument
@@ -35,6 +35,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "peer list": peers.find_all,
     "peer show": peers.show,
     "peer remove": peers.remove,
+    "audit used": audit_log.used,
 }
 
 # What to do about an error of the lower packages: its code here, and the next step.

@@ -54,31 +54,31 @@ class PatientFeed:
         key = sha256(message).digest()
         if key in self._answered:
             return self._answered[key]
-        control_id = self._context.new_uuid()[-20:]
-        now = self._context.clock()
+        now, control_id = self._context.clock(), self._context.new_uuid()[-20:]
         stamp = f"{now:%Y%m%d%H%M%S}"
         try:
             change = read(message, authority=self._context.assigning_authority)
+            text = await self._carried_out(change, address, now)
         except MessageRefused as refusal:
             await self._refused(refusal, address, now)
-            return refuse(refusal, now=stamp, control_id=control_id)
-        try:
-            text = await self._apply(change, address, now)
-        except PatientIdentityError as problem:
-            place = _PLACES.get(problem.reason, "PID^1^3^1^1")
-            # The identifier itself stays out of the text: acknowledgements end up in other systems' logs.
-            refusal = MessageRefused("AE", 204, place, str(problem.reason), change.header)
-            await self._refused(refusal, address, now)
-            return refuse(refusal, now=stamp, control_id=control_id)
-        except Exception:  # whatever happens to a message is its acknowledgement
-            incident = self._context.new_uuid()
-            log.exception("patient feed failed", extra={"incident": incident, "address": address})
-            text = f"internal error, incident {incident}; send it again later"
-            refusal = MessageRefused("AR", 207, "MSH", text, change.header)
             return refuse(refusal, now=stamp, control_id=control_id)
         answer = acknowledge(change.header, now=stamp, control_id=control_id, text=text)
         self._remember(key, answer)
         return answer
+
+    async def _carried_out(self, change: PatientIdentityChange, address: str, now: datetime) -> str:
+        """Carry the change out, or say as a refusal why not."""
+        try:
+            return await self._apply(change, address, now)
+        except PatientIdentityError as problem:
+            place = _PLACES.get(problem.reason, "PID^1^3^1^1")
+            # The identifier itself stays out of the text: acknowledgements end up in other systems' logs.
+            raise MessageRefused("AE", 204, place, str(problem.reason), change.header) from None
+        except Exception:  # whatever happens to a message is its acknowledgement
+            incident = self._context.new_uuid()
+            log.exception("patient feed failed", extra={"incident": incident, "address": address})
+            text = f"internal error, incident {incident}; send it again later"
+            raise MessageRefused("AR", 207, "MSH", text, change.header) from None
 
     async def _apply(self, change: PatientIdentityChange, address: str, now: datetime) -> str:
         """Carry the change out; returns what the acknowledgement says beside AA."""
@@ -125,7 +125,8 @@ class PatientFeed:
         sender = f"{refusal.header.sending_facility}|{refusal.header.sending_application}"
         type_ = Coded("ITI-8", "IHE Transactions", "Patient Identity Feed")
         text = f"{refusal.code} {refusal.condition} {refusal.location}"
-        event = self._event(sender, address, now, type_, Action.CREATE, (), outcome=Outcome.SERIOUS, outcome_text=text)
+        ends = self._ends(sender, address)
+        event = self._event(ends, now, type_, Action.CREATE, (), outcome=Outcome.SERIOUS, outcome_text=text)
         try:
             await self._context.sequencer.record([NewRecord(kind=Kind.LOCAL, time=event.time, event=event)])
         except Exception:  # the ledger's own trouble raises its alarm elsewhere

@@ -87,7 +87,7 @@ def test_the_commands_of_the_interface_exist() -> None:
     assert [command.name for command in COMMANDS] == wanted.split()
 
 
-@pytest.mark.parametrize("command", [command.name for command in COMMANDS if command.name != "audit"])
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_help_teaches_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         cli.main([command, "--help"])

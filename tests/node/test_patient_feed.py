@@ -1,0 +1,173 @@
+"""ITI-8 and ITI-30 against a real database and ledger: AA means durable and on record; refusals change nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from node.making import Wanted, make
+from node.mllp import END, START, MllpListener
+from node.patient_feed import FeedContext, PatientFeed
+from node.services import Services, open_services
+from registry.store.patients import PatientDirectory
+
+AUTHORITY = "2.999.10.100"
+
+
+def cx(number: str) -> str:
+    return f"{number}^^^&{AUTHORITY}&ISO"
+
+
+def adt(event: str, pid: str, mrg: str = "", *, control: str = "M1", version: str = "2.3.1") -> bytes:
+    lines = [
+        f"MSH|^~\\&|ADT|ALPHA|PIX|BETA|20260301101500||ADT^{event}|{control}|P|{version}",
+        f"PID|||{pid}||CANARY^NORA",
+        *([f"MRG|{mrg}"] if mrg else []),
+    ]
+    return "".join(line + "\r" for line in lines).encode()
+
+
+@pytest.fixture
+async def services(tmp_path: Path) -> AsyncIterator[Services]:
+    wanted = Wanted(
+        root=tmp_path / "n", name="Klinik", host="localhost", port_base=8000, authority=AUTHORITY, home="", public_url="", ca=None, development=True
+    )  # fmt: skip
+    config = make(wanted, now=datetime.now(UTC), new_uuid=uuid4).config
+    async with open_services(config) as opened:
+        yield opened
+
+
+@pytest.fixture
+def feed(services: Services) -> PatientFeed:
+    return PatientFeed(
+        FeedContext(
+            sequencer=services.sequencer,
+            assigning_authority=AUTHORITY,
+            endpoint="mllp://localhost:2",
+            clock=services.clock,
+            new_uuid=services.new_uuid,
+        )
+    )
+
+
+async def send(feed: PatientFeed, message: bytes) -> tuple[str, str]:
+    """MSA-1 and MSA-3 of the answer."""
+    answer = (await feed.handle(message, "127.0.0.1")).decode()
+    msa = next(segment for segment in answer.split("\r") if segment.startswith("MSA|")).split("|")
+    return msa[1], msa[3] if len(msa) > 3 else ""
+
+
+def records(services: Services) -> list[dict]:
+    rows = services.reader.execute("SELECT body FROM audit_record WHERE kind = 5 ORDER BY seq")
+    return [json.loads(row[0])["event"] for row in rows]
+
+
+def summary(services: Services) -> list[tuple[str, str, str, int]]:
+    """(transaction, action, patient, outcome) of every record about patients."""
+    return [
+        (event["type"][0], event["action"], event["objects"][0]["id"] if event["objects"] else "", event["outcome"])
+        for event in records(services)
+    ]
+
+
+async def test_add_is_durable_on_record_and_idempotent(services: Services, feed: PatientFeed) -> None:
+    assert await send(feed, adt("A04", cx("1"))) == ("AA", "")
+    assert await send(feed, adt("A01", cx("1"), control="M2")) == ("AA", "")
+    assert PatientDirectory(services.reader).known(cx("1"))
+    assert summary(services) == [("ITI-8", "C", cx("1"), 0)] * 2
+    participants = records(services)[0]["participants"]
+    assert participants[0]["user"] == "ALPHA|ADT"
+    assert records(services)[0]["objects"][0]["details"] == [["MSH-10", "M1"]]
+
+
+async def test_merge_deletes_one_and_updates_the_other(services: Services, feed: PatientFeed) -> None:
+    for number in ("1", "2"):
+        await send(feed, adt("A28^ADT_A05", cx(number), control=f"A{number}", version="2.5"))
+    assert await send(feed, adt("A40", cx("1"), cx("2"), version="2.5")) == ("AA", "")
+    assert PatientDirectory(services.reader).resolve(cx("2")) == cx("1")
+    assert summary(services)[2:] == [("ITI-30", "D", cx("2"), 0), ("ITI-30", "U", cx("1"), 0)]
+
+
+async def test_a_message_that_is_sent_again_gets_the_same_answer(services: Services, feed: PatientFeed) -> None:
+    for number in ("1", "2"):
+        await send(feed, adt("A04", cx(number)))
+    message = adt("A40", cx("1"), cx("2"), control="M9")
+    first = await feed.handle(message, "127.0.0.1")
+    assert await feed.handle(message, "127.0.0.1") == first
+    assert len(records(services)) == 4
+
+
+@pytest.mark.parametrize(
+    ("survivor", "subsumed"),
+    [
+        pytest.param("1", "1", id="both the same"),
+        pytest.param("1", "404", id="subsumed one unknown"),
+        pytest.param("404", "1", id="surviving one unknown"),
+        pytest.param("3", "2", id="already subsumed"),
+        pytest.param("2", "3", id="surviving one was subsumed"),
+    ],
+)
+async def test_a_merge_that_is_refused_changes_nothing(services: Services, feed: PatientFeed, survivor: str, subsumed: str) -> None:
+    for number in ("1", "2", "3"):
+        await send(feed, adt("A04", cx(number)))
+    await send(feed, adt("A40", cx("1"), cx("2"), control="M0"))
+    before = services.reader.execute("SELECT * FROM patient").fetchall()
+    code, text = await send(feed, adt("A40", cx(survivor), cx(subsumed), control="M1"))
+    assert code == "AE"
+    assert "^" not in text
+    assert services.reader.execute("SELECT * FROM patient").fetchall() == before
+    assert summary(services)[-1] == ("ITI-8", "C", "", 8)
+
+
+async def test_other_identifiers_are_ignored_and_said(services: Services, feed: PatientFeed) -> None:
+    code, text = await send(feed, adt("A04", "77^^^LOCAL&2.999.5&ISO"))
+    assert (code, text) == ("AA", f"no identifier of {AUTHORITY}; nothing was stored")
+    assert services.reader.execute("SELECT count(*) FROM patient").fetchone() == (0,)
+
+
+async def test_a_revision_is_recorded_and_changes_nothing(services: Services, feed: PatientFeed) -> None:
+    assert (await send(feed, adt("A08", cx("1"))))[0] == "AA"
+    assert not PatientDirectory(services.reader).known(cx("1"))
+    assert summary(services) == [("ITI-8", "U", cx("1"), 0)]
+
+
+async def test_a_message_that_cannot_be_stored_is_refused_for_now(services: Services, feed: PatientFeed, caplog: pytest.LogCaptureFixture) -> None:
+    def gone(*_: object) -> object:
+        raise RuntimeError("CANARY")
+
+    feed._context.sequencer.transact = gone  # type: ignore[method-assign]
+    code, text = await send(feed, adt("A04", cx("1")))
+    assert code == "AR"
+    assert "incident" in text
+    assert "CANARY" not in text
+    assert [record.incident for record in caplog.records if hasattr(record, "incident")]
+
+
+async def test_i23_demographics_are_nowhere(services: Services, feed: PatientFeed, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    for message in (adt("A04", cx("1")), adt("A04", f"{cx('1')}~{cx('2')}"), adt("A99", cx("1")), b"MSH|CANARY"):
+        assert b"CANARY" not in await feed.handle(message, "127.0.0.1")
+    assert "CANARY" not in caplog.text
+    bodies = b"".join(row[0] for row in services.reader.execute("SELECT body FROM audit_record"))
+    assert b"CANARY" not in bodies
+
+
+async def test_over_mllp(services: Services, feed: PatientFeed) -> None:
+    import asyncio
+
+    listener = MllpListener(feed.handle)
+    ((_, port),) = await listener.start("127.0.0.1", 0, None)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for number in range(5):
+        writer.write(START + adt("A04", cx(str(number)), control=f"M{number}") + END)
+    for number in range(5):
+        answer = await reader.readuntil(END)
+        assert f"MSA|AA|M{number}".encode() in answer
+    writer.close()
+    await listener.stop()
+    assert services.reader.execute("SELECT count(*) FROM patient").fetchone() == (5,)
