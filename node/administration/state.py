@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from node import __version__, health
 from node.administration.orders import Order, Result
-from node.commands.console import size
+from node.amounts import duration, size
 from node.health import Level
 from trust.identity.caller import Role
 from trust.ledger import store
@@ -38,7 +38,7 @@ def _facts(order: Order, now: datetime) -> dict[str, object]:
         "institution": config.node.name,
         "homeCommunityId": config.node.home_community_id,
         "version": __version__,
-        "running since": f"{began:%Y-%m-%d %H:%M} UTC ({_duration((now - began).total_seconds())})",
+        "running since": f"{began:%Y-%m-%d %H:%M} UTC ({duration((now - began).total_seconds())})",
         "process": os.getpid(),
         "address": config.base_url,
         "patients": _count(services.reader, "patient"),
@@ -57,9 +57,3 @@ def _count(connection: sqlite3.Connection, table: str) -> int:
 
 def _is_client(binding: Binding) -> bool:
     return binding.role is not Role.PEER and not binding.revoked
-
-
-def _duration(seconds: float) -> str:
-    minutes = int(seconds // 60)
-    days, minutes = divmod(minutes, 1440)
-    return f"{days} d {minutes // 60} h" if days else f"{minutes // 60} h {minutes % 60} min"

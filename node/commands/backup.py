@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from node import backups
+from node.amounts import size
 from node.backup_archive import files
 from node.commands import console, passphrase
 from node.commands.environment import now
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
             config, args.file, now=f"{now():%Y-%m-%dT%H:%M:%SZ}", passphrase=secret, advance=progress.advance
         )
     console.out(str(args.file))
-    console.note(f"{saved.documents} documents ({console.size(saved.octets)}), database and audit log of {saved.node}")
+    console.note(f"{saved.documents} documents ({size(saved.octets)}), database and audit log of {saved.node}")
     if not saved.keys:
         console.note(f"the keys are not in it: keep a copy of {config.folder.keys} in another safe place")
     return Exit.DONE

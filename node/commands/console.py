@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
+from node.amounts import size
 from node.faults import Faults
 
 _HIDDEN = "\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f"
@@ -109,13 +110,3 @@ def _amount(number: int, unit: str) -> str:
     if unit != "bytes":
         return f"{number} {unit}".strip()
     return size(number)
-
-
-def size(octets: int) -> str:
-    """A number of bytes for people."""
-    amount = float(octets)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from node import backups
+from node.amounts import size
 from node.commands import console, passphrase
 from node.commands.options import add_dir, root
 from node.config import load
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         )
     config = load(place)
     console.out(str(place))
-    console.note(f"{saved.node} as of {saved.made}: {saved.documents} documents ({console.size(saved.octets)}),")
+    console.note(f"{saved.node} as of {saved.made}: {saved.documents} documents ({size(saved.octets)}),")
     console.note(f"database (schema {saved.schema}) and audit log; every file is what was saved")
     console.note("next:")
     if not saved.keys:

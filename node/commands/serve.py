@@ -7,6 +7,7 @@ log goes to the error output, one JSON object a line; [log] in node.toml changes
 from __future__ import annotations
 
 import argparse
+import asyncio
 
 from node import logs
 from node.commands.options import add_dir, root
@@ -28,6 +29,6 @@ def run(args: argparse.Namespace) -> int:
     """Serve; returns when the node has stopped."""
     config = load(root(args))
     logs.configure(config.node.name, config.log.level, config.root / config.log.file if config.log.file else None)
-    from node.services import serve  # noqa: PLC0415  the configuration is judged before the whole node is imported
+    from node.serving import run as serve  # noqa: PLC0415  the configuration is judged before the whole node is imported
 
-    return int(serve(config) or 0)
+    return asyncio.run(serve(config))
