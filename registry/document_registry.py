@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from registry import lifecycle
+from registry.conflicts import conflicts
 from registry.ebrim.messages import AdhocQuery
 from registry.errors import RegistryError, Severity, UnknownPatientId, XdsErrors
 from registry.lifecycle import Referred
@@ -74,25 +75,24 @@ class Registered:
 class DocumentRegistry:
     """The registry over one connection. `on` gives the same registry over another, sharing what is remembered."""
 
-    def __init__(self, connection: sqlite3.Connection, domain: AffinityDomain, settings: RegistrySettings) -> None:
-        self._book = CodeBook(connection)
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        domain: AffinityDomain,
+        settings: RegistrySettings,
+        *,
+        codes: CodeBook | None = None,
+    ) -> None:
+        self._connection = connection
         self._domain = domain
         self._settings = settings
-        self._connect(connection)
-
-    def _connect(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self._codes = codes or CodeBook(connection)
+        self._search = Search(connection, self._codes, home=settings.home_community_id, limit=settings.max_results)
         prepare(connection)
-        self._search = Search(
-            connection, self._book, home=self._settings.home_community_id, limit=self._settings.max_results
-        )
 
     def on(self, connection: sqlite3.Connection) -> DocumentRegistry:
         """This registry over another connection to the same database, for instance the one that writes."""
-        other = object.__new__(DocumentRegistry)
-        other._book, other._domain, other._settings = self._book, self._domain, self._settings
-        other._connect(connection)
-        return other
+        return DocumentRegistry(connection, self._domain, self._settings, codes=self._codes)
 
     def register(
         self,
@@ -122,7 +122,7 @@ class DocumentRegistry:
         found = [
             *faults,
             *violations(submission, self._domain, transaction=transaction),
-            *lifecycle.faults(submission, referred),
+            *conflicts(submission, referred),
         ]
         if any(fault.severity is Severity.ERROR for fault in found):
             raise XdsErrors(found)
@@ -130,7 +130,7 @@ class DocumentRegistry:
         assigned, entry_uuids = assign_ids(submission, new_uuid)
         changes = lifecycle.changes(assigned, referred, now=now, new_uuid=new_uuid)
         number = referred.known_patients[patient] or self._made_known(patient, now)
-        write(self._connection, self._book, changes, referred, patient=number)
+        write(self._connection, self._codes, changes, referred, patient=number)
         return Registered(
             warnings=tuple(found),
             patient_id=patient,
@@ -173,11 +173,11 @@ class DocumentRegistry:
 
     def documents(self, unique_ids: Sequence[str]) -> dict[str, list[RegisteredDocument]]:
         """Every entry of each documentUniqueId that is registered; those in quarantine are marked, not left out."""
-        return stored_documents.documents(self._connection, self._book, unique_ids)
+        return stored_documents.documents(self._connection, self._codes, unique_ids)
 
     def confidentiality(self, entry_uuids: Collection[str]) -> dict[str, tuple[tuple[str, str], ...]]:
         """(code, scheme) pairs of confidentialityCode of each of these entryUUIDs that is a DocumentEntry."""
-        return stored_documents.confidentiality(self._connection, self._book, entry_uuids)
+        return stored_documents.confidentiality(self._connection, self._codes, entry_uuids)
 
     def deprecate(self, unique_id: str) -> None:
         """Deprecate a document, every entry of it. The connection is in a writing transaction.

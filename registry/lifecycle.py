@@ -1,35 +1,25 @@
-"""What registering a submission does to what it refers to, and why it may not (ITI TF-3: 4.2.2; ITI TF-2: 3.42.4.1.3).
+"""What registering a submission does to what it refers to (ITI TF-3: 4.2.2; ITI TF-2: 3.42.4.1.3).
 
-Pure: the submission and what is stored of the objects it refers to go in; faults, or changes, come out. Checks that
-need nothing stored are those of `metadata.rules`.
+Pure: the submission and what is stored of the objects it refers to go in, changes come out. Why a submission may not
+be registered is said by `metadata.rules` and `conflicts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from registry.errors import ErrorCode, RegistryError
 from registry.metadata.objects import (
-    APND,
     HAS_MEMBER,
-    IS_SNAPSHOT_OF,
-    ON_DEMAND_DOCUMENT,
-    ORIGINAL,
-    REFERENCE,
     RPLC,
-    XFRM,
     XFRM_RPLC,
     Association,
     DocumentEntry,
     Folder,
-    RegistryObject,
     SubmissionSet,
 )
 from registry.metadata.submission import Submission
-from registry.metadata.submission_rules import same_id
-from registry.metadata.values import is_symbolic
 
 REPLACEMENTS: Final = frozenset({RPLC, XFRM_RPLC})
 
@@ -89,230 +79,25 @@ def identified(submission: Submission) -> tuple[Identified, ...]:
     return (*submission.submission_sets, *submission.documents, *submission.folders)
 
 
-# --- faults ---------------------------------------------------------------------------------------------------------
-
-
-def faults(submission: Submission, referred: Referred) -> list[RegistryError]:
-    """Every reason in the database not to register `submission`."""
-    message = {same_id(item.entry_uuid): item for item in submission.objects()}
-    checks = (_entry_uuids, _unique_ids, _patients, _made_from_replaced)
-    found = [fault for check in checks for fault in check(submission, referred)]
-    for association in submission.associations:
-        check = _memberships if association.association_type == HAS_MEMBER else _relationships
-        found += check(association, message, referred)
-    return found
-
-
-def _fault(code: ErrorCode, context: str, item: RegistryObject) -> RegistryError:
-    return RegistryError(code, context, item.entry_uuid)
-
-
-def _entry_uuids(submission: Submission, referred: Referred) -> Iterator[RegistryError]:
-    """V51: an entryUUID is given out once, also to an object in quarantine."""
-    for item in submission.objects():
-        if not is_symbolic(item.entry_uuid) and item.entry_uuid.lower() in referred.objects:
-            yield _fault(ErrorCode.REGISTRY_METADATA, f"entryUUID {item.entry_uuid} is already registered", item)
-
-
-def _unique_ids(submission: Submission, referred: Referred) -> Iterator[RegistryError]:
-    """V45 to V50. Source: ITI TF-2: 3.42.4.1.3.3.1."""
-    for item in identified(submission):
-        if isinstance(item, DocumentEntry):
-            continue
-        for stored in referred.unique_ids.get(item.unique_id or "", ()):
-            what = "SubmissionSet" if isinstance(item, SubmissionSet) else "Folder"
-            yield _fault(
-                ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY,
-                f"uniqueId {item.unique_id} of the {what} already belongs to a registered {stored.kind}",
-                item,
-            )
-            break
-    for document in submission.documents:
-        for stored in referred.unique_ids.get(document.unique_id or "", ()):
-            conflicts = list(_conflicts(document, stored))
-            yield from conflicts
-            if conflicts:
-                break
-
-
-def _conflicts(document: DocumentEntry, stored: Stored) -> Iterator[RegistryError]:
-    """A uniqueId names certain bytes: the same bytes again are welcome (V49), others are not (V47, V48, V50)."""
-    unique_id = document.unique_id
-    if stored.kind != "document":
-        yield _fault(
-            ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY,
-            f"uniqueId {unique_id} of the DocumentEntry already belongs to a registered {stored.kind}",
-            document,
-        )
-    elif stored.on_demand != (document.object_type == ON_DEMAND_DOCUMENT):
-        kind = "an on-demand" if stored.on_demand else "a stable"
-        yield _fault(
-            ErrorCode.REGISTRY_METADATA, f"uniqueId {unique_id} already belongs to {kind} DocumentEntry", document
-        )
-    elif not stored.on_demand:
-        if document.size and document.size[0].isdecimal() and int(document.size[0]) != stored.size:
-            yield _fault(
-                ErrorCode.NON_IDENTICAL_SIZE,
-                f"document {unique_id} is registered with size {stored.size}, not {document.size[0]}",
-                document,
-            )
-        if document.hash and document.hash[0].lower() != stored.hash.lower():
-            yield _fault(
-                ErrorCode.NON_IDENTICAL_HASH,
-                f"document {unique_id} is registered with hash {stored.hash}, not {document.hash[0]}",
-                document,
-            )
-
-
-def _patients(submission: Submission, referred: Referred) -> Iterator[RegistryError]:
-    """V52: each patient is known through the identity feed and has not been subsumed."""
-    named = {item.patient_id: item for item in reversed(identified(submission)) if item.patient_id}
-    for patient, item in named.items():
-        if patient not in referred.known_patients:
-            yield _fault(ErrorCode.UNKNOWN_PATIENT_ID, f"patient {patient} is not known here", item)
-
-
-def _made_from_replaced(submission: Submission, referred: Referred) -> Iterator[RegistryError]:
-    """Nothing is made from a document that this submission deprecates: what comes of it would depend on the order."""
-    doomed: set[str] = set()
-    for association in submission.associations:
-        if association.association_type in REPLACEMENTS and (replaced := referred.object(association.target)):
-            doomed |= {stored.entry_uuid.lower() for stored in (replaced, *referred.descendants.get(replaced.key, ()))}
-    for association in submission.associations:
-        if association.association_type in {XFRM, APND} and association.target.lower() in doomed:
-            yield _fault(
-                ErrorCode.REGISTRY_METADATA,
-                f"{association.target} is deprecated by this submission; nothing else is made from it",
-                association,
-            )
-
-
-_Message = Mapping[str, RegistryObject]
-
-
-def _memberships(association: Association, message: _Message, referred: Referred) -> Iterator[RegistryError]:
-    """V11, V14, V54 to V57: what a HasMember may join."""
-    source = message.get(same_id(association.source))
-    target = message.get(same_id(association.target))
-    if isinstance(source, SubmissionSet):
-        if target is None and not is_symbolic(association.target):
-            yield from _reference(association, referred)
-    elif source is None or isinstance(source, Folder):
-        yield from _in_folder(association, source, target, referred)
-
-
-def _reference(association: Association, referred: Referred) -> Iterator[RegistryError]:
-    """The submission set takes up what is already registered: only an Approved document can be (V11, V57)."""
-    if association.submission_set_status == (ORIGINAL,):
-        return  # wrong whatever is registered
-    stored = referred.object(association.target)
-    if stored is None:
-        yield _unresolved(association, association.target)
-    elif stored.kind != "document":
-        yield _fault(
-            ErrorCode.REGISTRY_METADATA,
-            f"{association.target} is a registered {stored.kind}; a submission set takes up registered documents only",
-            association,
-        )
-    elif association.submission_set_status != (REFERENCE,):
-        yield _fault(
-            ErrorCode.REGISTRY_METADATA,
-            f"the SubmissionSetStatus of {association.target} is not Reference",
-            association,
-        )
-    elif not stored.approved:
-        yield _deprecated(association, association.target)
-
-
-def _in_folder(
-    association: Association, source: RegistryObject | None, target: RegistryObject | None, referred: Referred
-) -> Iterator[RegistryError]:
-    """A document is put in a folder; each of the two may be new or registered (V54 to V56)."""
-    patients = []
-    for end, new, kind in ((association.source, source, "folder"), (association.target, target, "document")):
-        if new is not None:
-            patients.append(getattr(new, "patient_id", None))
-            continue
-        if is_symbolic(end):
-            continue  # a symbolic id that names nothing is found without the database
-        stored = referred.object(end)
-        if stored is None:
-            yield _unresolved(association, end)
-        elif stored.kind != kind:
-            yield _fault(ErrorCode.REGISTRY_METADATA, f"{end} is a registered {stored.kind}, not a {kind}", association)
-        elif not stored.approved and kind == "document":
-            yield _deprecated(association, end)
-        elif not stored.approved:
-            yield _fault(ErrorCode.REGISTRY_METADATA, f"folder {end} is not Approved", association)
-        else:
-            patients.append(stored.patient)
-    if len(patients) == 2 and patients[0] != patients[1]:
-        yield _fault(
-            ErrorCode.PATIENT_ID_DOES_NOT_MATCH,
-            f"the folder is of patient {patients[0]}, the document of {patients[1]}",
-            association,
-        )
-
-
-def _relationships(association: Association, message: _Message, referred: Referred) -> Iterator[RegistryError]:
-    """V59 to V65: what RPLC, XFRM, APND, XFRM_RPLC, signs and IsSnapshotOf may join."""
-    source = message.get(same_id(association.source))
-    target = message.get(same_id(association.target))
-    if target is not None or is_symbolic(association.target):
-        return  # needs nothing stored
-    stored = referred.object(association.target)
-    if stored is None or stored.kind != "document":
-        yield _unresolved(association, association.target)
-        return
-    if not stored.approved:
-        yield _deprecated(association, association.target)
-    if isinstance(source, DocumentEntry) and source.patient_id:
-        others = {stored.patient}
-        if association.association_type in REPLACEMENTS:
-            others |= {folder.patient for folder in referred.folders.get(stored.key, ())}
-        for patient in sorted(others - {source.patient_id}):
-            yield _fault(
-                ErrorCode.PATIENT_ID_DOES_NOT_MATCH,
-                f"the document is of patient {source.patient_id}, what it refers to of {patient}",
-                association,
-            )
-    if association.association_type == IS_SNAPSHOT_OF and not stored.on_demand:
-        yield _fault(ErrorCode.REGISTRY_METADATA, f"{association.target} is not an on-demand document", association)
-    if association.association_type == APND and stored.transformed:
-        yield _fault(
-            ErrorCode.REGISTRY_METADATA,
-            f"{association.target} is a transformation; nothing can be appended to it",
-            association,
-        )
-
-
-def _unresolved(association: Association, end: str) -> RegistryError:
-    return _fault(ErrorCode.UNRESOLVED_REFERENCE, f"{end} names nothing that an association could lead to", association)
-
-
-def _deprecated(association: Association, end: str) -> RegistryError:
-    return _fault(ErrorCode.REGISTRY_DEPRECATED_DOCUMENT, f"document {end} is deprecated", association)
-
-
-# --- changes --------------------------------------------------------------------------------------------------------
-
-
 def changes(submission: Submission, referred: Referred, *, now: str, new_uuid: Callable[[], str]) -> Changes:
     """What registering a submission without faults changes. Its ids are assigned; `now` is 14 digits, UTC.
 
     A replaced document is deprecated with all that was made from it or appended to it, and its replacement takes its
     place in folders (ITI TF-3: 4.2.2.2.1, 4.2.2.2.3). A folder that gains a document is updated (4.2.3.4.6).
     """
+    submission = _with_registered_spelling(submission, referred)
     deprecated: dict[int, Stored] = {}
     links: list[Association] = []
     members = {(item.source.lower(), item.target.lower()) for item in submission.associations}
+    holding = _holding(submission)
     for association in submission.associations:
         replaced = referred.object(association.target) if association.association_type in REPLACEMENTS else None
         if replaced is None:
             continue
         for stored in (replaced, *referred.descendants.get(replaced.key, ())):
             deprecated[stored.key] = stored
-        for folder in _holding(submission, referred, replaced):
+        registered = [folder.entry_uuid for folder in referred.folders.get(replaced.key, ())]
+        for folder in registered + holding.get(replaced.entry_uuid.lower(), []):
             member = (folder.lower(), association.source.lower())
             if member not in members:
                 members.add(member)
@@ -333,18 +118,25 @@ def changes(submission: Submission, referred: Referred, *, now: str, new_uuid: C
     )
 
 
-def _holding(submission: Submission, referred: Referred, document: Stored) -> list[str]:
-    """Folders that a registered document is in, also those that this submission puts it in."""
-    return [
-        *(folder.entry_uuid for folder in referred.folders.get(document.key, ())),
-        *(
-            item.source
-            for item in submission.associations
-            if item.association_type == HAS_MEMBER
-            and item.target.lower() == document.entry_uuid.lower()
-            and item.source != submission.submission_set.entry_uuid
-        ),
-    ]
+def _with_registered_spelling(submission: Submission, referred: Referred) -> Submission:
+    """Associations that spell every entryUUID as its object does: consumers compare them as text."""
+    spelled = {key: stored.entry_uuid for key, stored in referred.objects.items()}
+    spelled |= {item.entry_uuid.lower(): item.entry_uuid for item in submission.objects()}
+
+    def respelled(item: Association) -> Association:
+        source, target = spelled[item.source.lower()], spelled[item.target.lower()]
+        return item if (source, target) == (item.source, item.target) else replace(item, source=source, target=target)
+
+    return replace(submission, associations=tuple(respelled(item) for item in submission.associations))
+
+
+def _holding(submission: Submission) -> dict[str, list[str]]:
+    """Folders that this submission puts documents in, by document."""
+    holding: dict[str, list[str]] = {}
+    for item in submission.associations:
+        if item.association_type == HAS_MEMBER and item.source != submission.submission_set.entry_uuid:
+            holding.setdefault(item.target.lower(), []).append(item.source)
+    return holding
 
 
 def _links(

@@ -13,7 +13,8 @@ from registry.metadata.objects import APND, HAS_MEMBER, XFRM
 from registry.metadata.submission import Submission
 from registry.metadata.values import is_symbolic
 from registry.patients.identity import identifier_refusal
-from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, kind_of_id, patient_of_id, uuid_key
+from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, kind_of_id, patient_of_id
+from registry.store.objects import ids_by_uuid
 from registry.store.patients import PatientDirectory
 
 _KIND: Final[dict[int, Literal["document", "submission_set", "folder", "association"]]] = {
@@ -78,13 +79,7 @@ class References:
         return [stored for stored in found if stored is not None and stored.kind == "document"]
 
     def _by_uuid(self, entry_uuids: Iterable[str]) -> dict[str, Stored]:
-        keys = list({uuid_key(entry_uuid) for entry_uuid in entry_uuids})
-        ids: list[int] = []
-        for start in range(0, len(keys), _AT_ONCE):
-            some = keys[start : start + _AT_ONCE]
-            marks = ", ".join("?" * len(some))
-            query = f"SELECT id FROM registry_object WHERE key IN ({marks})"  # noqa: S608
-            ids += [id_ for (id_,) in self._connection.execute(query, some)]
+        ids = ids_by_uuid(self._connection, entry_uuids).values()
         return {stored.entry_uuid.lower(): stored for stored in self._by_id(ids)}
 
     def _by_id(self, ids: Iterable[int]) -> list[Stored]:

@@ -13,7 +13,8 @@ from typing import Any, Final
 from registry.errors import TooManyResults
 from registry.metadata.objects import HAS_MEMBER
 from registry.store.conditions import ALWAYS, Clause, one_of
-from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, id_range, kind_of_id, uuid_key
+from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, id_range, kind_of_id
+from registry.store.objects import ids_by_uuid
 
 Row = tuple[Any, ...]
 
@@ -32,7 +33,6 @@ _COLUMNS: Final = {
 }
 _VISIBLE: Final = {ObjectKind.DOCUMENT: " AND hidden = 0", ObjectKind.ASSOCIATION: " AND hidden = 0"}
 _MEMBER: Final = ASSOCIATION_NUMBER[HAS_MEMBER]
-_KEYS_AT_ONCE: Final = 500  # SQLite limits the number of parameters
 SOURCE, TARGET = 3, 4  # positions in the row of an association
 
 
@@ -100,13 +100,7 @@ class Selection:
 
     def ids_of(self, entry_uuids: Iterable[str]) -> list[int]:
         """Ids of registered objects by entryUUID; what is not registered is passed over."""
-        keys = list({uuid_key(entry_uuid) for entry_uuid in entry_uuids})
-        ids: list[int] = []
-        for start in range(0, len(keys), _KEYS_AT_ONCE):
-            some = keys[start : start + _KEYS_AT_ONCE]
-            text = f"SELECT id FROM registry_object WHERE key IN ({', '.join('?' * len(some))})"  # noqa: S608
-            ids += [id_ for (id_,) in self._connection.execute(text, some)]
-        return ids
+        return list(ids_by_uuid(self._connection, entry_uuids).values())
 
     def associations(
         self, end: str, ids: Iterable[int], types: Sequence[int] = (), kinds: Sequence[ObjectKind] = ()

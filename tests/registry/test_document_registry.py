@@ -12,7 +12,7 @@ from registry.document_registry import DocumentRegistry
 from registry.ebrim.messages import AdhocQuery
 from registry.errors import XdsErrors
 from registry.metadata.affinity_domain import ANY
-from registry.metadata.objects import APND, RPLC, Slot
+from registry.metadata.objects import APND, RPLC, SIGNS, Slot
 from registry.metadata.values import Cx
 from registry.queries.catalogue import STORED_QUERIES
 from tests.registry.registry_bench import (
@@ -210,6 +210,30 @@ def test_the_case_of_a_uuid_does_not_matter(bench: Bench):
     )
     found = bench.find("GetRelatedDocuments", XDSDocumentEntryEntryUUID=upper, AssociationTypes=(APND,))
     assert len(kinds(found)["document"]) == 2
+    (link,) = (item for item in found.objects if item.kind == "association")
+    assert link.target == upper  # spelled as the document itself is
+    assert upper.encode() in link.leaf()
+
+
+def test_confidentiality_by_entry_uuid(bench: Bench):
+    private = code("V", "2.16.840.1.113883.5.25")
+    bench.register(submission(entry(uuid(1), confidentiality_codes=(private,)), folders=[folder(uuid(11))]))
+    asked = {uuid(1), uuid(11), uuid(99), "no id"}
+    assert bench.registry.confidentiality(asked) == {uuid(1): (("V", "2.16.840.1.113883.5.25"),)}
+    assert bench.registry.confidentiality(()) == {}
+
+
+def test_a_hundred_faults_are_enough(bench: Bench):
+    documents = [entry(f"Document{n}", unique_id=f"2.999.4.1.{n}") for n in range(150)]
+    links = [relation(SIGNS, document.entry_uuid, uuid(9000 + n)) for n, document in enumerate(documents)]
+    refused = bench.refusal(submission(*documents, also=links))
+    assert len(refused) == 100
+    assert {error for error, _ in refused} == {"UnresolvedReferenceException"}
+
+
+def test_a_size_that_no_document_has_is_refused(bench: Bench):
+    made = submission(entry(uuid(1), size=("9999999999999999999",)))
+    assert bench.refusal(made) == [("XDSRegistryMetadataError", uuid(1))]
 
 
 @pytest.mark.parametrize("text", ["", "Document01", "urn:uuid:", "urn:uuid:zz", uuid(1)[9:], "urn:oid:1.2", "\x00"])
@@ -278,6 +302,7 @@ def test_no_statement_reads_a_whole_table(furnished: Bench):
                         given[name] = ("NOTE^^2.999.8.1",)
                 furnished.registry.find(stored_query(query.id, **given))
     furnished.registry.documents(["2.999.4.1.1"])
+    furnished.registry.confidentiality({uuid(1)})
     furnished.register(
         submission(
             entry(uuid(2), unique_id="2.999.4.1.2"),
