@@ -105,7 +105,7 @@ def test_more_repetitions_than_anyone_means(bench: Bench):
         bench.find_documents(XDSDocumentEntryEventCodeList=[(f"E{number}^^2.999",) for number in range(2000)])
 
 
-def test_c8_sql_in_values_is_text(bench: Bench):
+def test_sql_in_values_is_text(bench: Bench):
     hostile = "x') OR 1=1 --"
     bench.register(submission(entry(uuid(1), class_codes=(code(hostile),))))
     assert bench.find_documents(XDSDocumentEntryClassCode=(f"{hostile}^^2.999.8.1",)) == [uuid(1)]
@@ -322,6 +322,18 @@ def test_no_statement_reads_a_whole_table(furnished: Bench):
             step for step in plan if step.startswith("SCAN") and not re.match(r"SCAN (chain|json_each|\d+ CON)", step)
         ]
         assert not scans, (text, plan)
+
+
+def test_c8_no_query_by_patient_walks_to_another(bench: Bench):
+    """A submission set of one patient refers to a document of another (mother and child): it is not found by that."""
+    _many(bench, 1, P2)
+    own = submission_set(uuid(21), unique_id="2.999.4.2.21")
+    bench.register(submission(entry(uuid(2), unique_id="2.999.4.1.2"), set_=own, references=[uuid(1)]))
+    asked = dict.fromkeys(("XDSDocumentEntryStatus", "XDSSubmissionSetStatus", "XDSFolderStatus"), BOTH_STATUSES)
+    for patient, found in ((P1, [uuid(2)]), (P2, [uuid(1)])):
+        objects = bench.find("GetAll", patientId=patient, **asked).objects
+        assert [item.entry_uuid for item in objects if item.kind == "document"] == found
+        assert {item.patient_id for item in objects if item.kind != "association"} == {patient}
 
 
 def test_identifiers_are_compared_as_a_whole(bench: Bench):

@@ -194,7 +194,7 @@ def test_unmerging_gives_each_its_own_again(bench: Bench):
     assert bench.find_documents(P2) == [uuid(2)]
 
 
-@pytest.mark.parametrize("known", [False, True], ids=["unknown", "subsumed"])
+@pytest.mark.parametrize("known", [False, True], ids=["unknown", "C9 subsumed"])
 def test_a_query_for_a_patient_that_is_not_here(tmp_path, known):
     for strict in (False, True):
         bench = Bench(tmp_path / f"{strict}.db", unknown_patient_is_error=strict)
