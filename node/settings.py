@@ -80,12 +80,8 @@ class LimitsSection:
     """[limits]: what one request may cost."""
 
     document_bytes: int = key(partial(readers.number, least=1), "largest document", 4 << 30)
-    request_bytes: int = key(partial(readers.number, least=1 << 16), "largest SOAP part of a request", 4_000_000)
     inline_bytes: int = key(partial(readers.number, least=1 << 10), "largest document inside the SOAP part", 64_000_000)
-    answer_bytes: int = key(partial(readers.number, least=1 << 16), "largest SOAP part of a peer's answer", 64_000_000)
     mllp_bytes: int = key(partial(readers.number, least=1 << 10), "largest HL7 v2 message", 1_000_000)
-    connections: int = key(partial(readers.number, least=10), "open connections", 2_000)
-    connections_per_address: int = key(partial(readers.number, least=1), "open connections from one address", 500)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

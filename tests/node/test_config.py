@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,12 @@ def test_any_text_written_as_toml_is_read_back(value: str) -> None:
     except readers.Unusable:
         return
     assert parse(NODE.replace('"Klinik Nord"', readers.as_toml(value)), ROOT).node.name == value
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_key_is_read_somewhere(section: str) -> None:
+    """A key without effect would be a promise that nobody keeps."""
+    node = Path(__file__).parents[2] / "node"
+    code = "".join(path.read_text() for path in node.rglob("*.py") if path.name != "settings.py")
+    for item in fields(SECTIONS[section]):
+        assert re.search(rf"\.{item.name}\b", code), f"[{section}] {item.name}"
