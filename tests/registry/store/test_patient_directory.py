@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -124,7 +125,7 @@ def test_a_long_chain(bench: Bench):
     with bench.transaction():
         for patient in patients:
             bench.patients.add(patient, NOW)
-        for subsumed, survivor in zip(patients, patients[1:], strict=False):
+        for subsumed, survivor in pairwise(patients):
             bench.patients.merge(survivor, subsumed, NOW)
     assert bench.patients.resolve(patients[0]) == patients[-1]
     assert len(bench.patients.chain(patients[-1])) == 2000
