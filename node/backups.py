@@ -57,6 +57,35 @@ def create(
     Raises:
         Faults: the target exists or cannot be written, or there is no database.
     """
+    folder, schema = config.folder, _schema_to_save(config, target)
+    about: dict[str, object] = {
+        "format": FORMAT,
+        "made": now,
+        "node": config.node.name,
+        "home": config.node.home_community_id,
+    }
+    about |= {"schema": schema, "keys": passphrase is not None}
+    try:
+        with ArchiveWriter(target, advance) as archive:
+            archive.add_bytes(ABOUT, json.dumps(about).encode())
+            sizes = list(_add_everything(archive, folder, target))
+            _add_keys(archive, folder, passphrase)
+    except OSError as problem:
+        cause = problem.strerror or type(problem).__name__
+        raise refused(
+            "backup.write", str(target), cause, "choose a place with enough space that you may write"
+        ) from None
+    return Saved(
+        documents=len(sizes),
+        octets=sum(sizes),
+        keys=passphrase is not None,
+        schema=schema,
+        made=now,
+        node=config.node.name,
+    )
+
+
+def _schema_to_save(config: Config, target: Path) -> str:
     folder = config.folder
     if target.exists():
         raise refused(
@@ -67,32 +96,23 @@ def create(
         raise refused(
             "backup.empty", str(folder.database), "this node has no database yet", "start it once: xdsnode serve"
         )
-    about = {"format": FORMAT, "made": now, "node": config.node.name, "home": config.node.home_community_id}
-    documents = octets = 0
-    try:
-        with ArchiveWriter(target, advance) as archive:
-            archive.add_bytes(ABOUT, json.dumps({**about, "schema": schema, "keys": passphrase is not None}).encode())
-            if folder.head.exists():
-                with _snapshot(folder.head, target) as copy:
-                    archive.add_file("head.db", copy)
-            for name, path in files(folder.audit):
-                archive.add_file(f"audit/{name}", path)
-            with _snapshot(folder.database, target) as copy:
-                archive.add_file("database.db", copy)
-            for name, path in documents_in(folder.blobs):
-                with contextlib.suppress(FileNotFoundError):  # a stage that was given up meanwhile
-                    archive.add_file(f"blobs/{name}", path)
-                    documents, octets = documents + 1, octets + path.stat().st_size
-            archive.add_file("node.toml", folder.config)
-            _add_keys(archive, folder, passphrase)
-    except OSError as problem:
-        cause = problem.strerror or type(problem).__name__
-        raise refused(
-            "backup.write", str(target), cause, "choose a place with enough space that you may write"
-        ) from None
-    return Saved(
-        documents=documents, octets=octets, keys=passphrase is not None, schema=schema, made=now, node=config.node.name
-    )
+    return schema
+
+
+def _add_everything(archive: ArchiveWriter, folder: Folder, target: Path) -> Iterator[int]:
+    """Head, tiles, database, documents, configuration, in the order that keeps them consistent; sizes of documents."""
+    if folder.head.exists():
+        with _snapshot(folder.head, target) as copy:
+            archive.add_file("head.db", copy)
+    for name, path in files(folder.audit):
+        archive.add_file(f"audit/{name}", path)
+    with _snapshot(folder.database, target) as copy:
+        archive.add_file("database.db", copy)
+    for name, path in documents_in(folder.blobs):
+        with contextlib.suppress(FileNotFoundError):  # a document whose registration failed, swept meanwhile
+            archive.add_file(f"blobs/{name}", path)
+            yield path.stat().st_size
+    archive.add_file("node.toml", folder.config)
 
 
 def restore(source: Path, root: Path, *, passphrase: Passphrase, advance: Advance = lambda _: None) -> Saved:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -119,21 +120,8 @@ class NodeSession:
             _ACTIONS[transaction], body, message_id=message_id.urn, to=self._config.base_url, reply_to=True
         )
         package = _Package(envelope, attachments, message_id.hex) if transaction != "iti-18" else None
-        headers = {"Host": f"{self._config.node.host}:{self._config.port('https')}"}
-        if package:
-            headers |= {"Content-Type": package.content_type, "Content-Length": str(package.size)}
-        else:
-            headers["Content-Type"] = "application/soap+xml; charset=UTF-8"
-        assert self._session is not None  # noqa: S101  used as a context manager
         try:
-            async with self._session.post(
-                url,
-                data=package.chunks() if package else envelope,
-                headers=headers,
-                ssl=self._context,
-                server_hostname=self._config.node.host,
-                allow_redirects=False,
-            ) as response:
+            async with self._post(url, envelope, package) as response:
                 return await _read(url, response, folder)
         except aiohttp.ClientSSLError as problem:
             raise _unreachable(
@@ -144,6 +132,24 @@ class NodeSession:
             raise _unreachable(url, "the connection", problem, step) from None
         except SoapFault as problem:
             raise refused("answer.unreadable", url, str(problem)[:300], "look at the node's log") from None
+
+    def _post(
+        self, url: str, envelope: bytes, package: _Package | None
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        headers = {"Host": f"{self._config.node.host}:{self._config.port('https')}"}
+        if package:
+            headers |= {"Content-Type": package.content_type, "Content-Length": str(package.size)}
+        else:
+            headers["Content-Type"] = "application/soap+xml; charset=UTF-8"
+        assert self._session is not None  # noqa: S101  used as a context manager
+        return self._session.post(
+            url,
+            data=package.chunks() if package else envelope,
+            headers=headers,
+            ssl=self._context,
+            server_hostname=self._config.node.host,
+            allow_redirects=False,
+        )
 
 
 class _Package:
