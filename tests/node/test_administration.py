@@ -111,7 +111,10 @@ async def test_clients(services: Services) -> None:
     assert added["role"] == "application"
     assert await refused(services, "client add", name="ward 7", certificate=pem) == "client.exists"
     assert await refused(services, "client add", name="other", certificate=pem) == "trust"
-    assert await refused(services, "client add", name="ca", certificate=services.config.folder.trust.read_text()) == "certificate"
+    assert (
+        await refused(services, "client add", name="ca", certificate=services.config.folder.trust.read_text())
+        == "certificate"
+    )
     assert await refused(services, "client add", name="x", certificate="x") == "certificate"
     assert await refused(services, "client add", name="x", certificate=pem, role="peer") == "client.role"
     assert await refused(services, "client revoke", name="nobody") == "client.unknown"
@@ -174,12 +177,19 @@ async def test_status_of_services(services: Services, other: tuple[str, str]) ->
 
 
 def test_every_family_of_commands_has_its_operations() -> None:
-    wanted = {"patient": "add list show merge unmerge", "document": "deprecate quarantine", "client": "add list revoke", "peer": "add list show remove"}
+    wanted = {
+        "patient": "add list show merge unmerge",
+        "document": "deprecate quarantine",
+        "client": "add list revoke",
+        "peer": "add list show remove",
+    }
     assert {f"{family} {verb}" for family, verbs in wanted.items() for verb in verbs.split()} <= set(OPERATIONS)
 
 
 def test_an_export_is_of_the_leaf(made_node: Callable[..., Config]) -> None:
     config = made_node()
-    exported = json.loads(own_export(config, {"iti-38": "https://localhost/a", "iti-39": "https://localhost/b", "iti-41": "x"}))
+    exported = json.loads(
+        own_export(config, {"iti-38": "https://localhost/a", "iti-39": "https://localhost/b", "iti-41": "x"})
+    )
     assert set(exported["endpoints"]) == {"iti-38", "iti-39"}
     assert from_pem(exported["certificates"])

@@ -223,7 +223,9 @@ async def test_a_document_that_the_database_names_must_be_there(tmp_path: Path) 
     config = await node(tmp_path / "a")
     writer = sqlite3.connect(config.folder.database)
     row = ("9.9", "text/plain", 1, "0" * 40, bytes(32), bytes(32))
-    writer.execute("INSERT INTO stored_document (unique_id, mime_type, size, sha1, sha256, blob) VALUES (?,?,?,?,?,?)", row)
+    writer.execute(
+        "INSERT INTO stored_document (unique_id, mime_type, size, sha1, sha256, blob) VALUES (?,?,?,?,?,?)", row
+    )
     writer.commit()
     writer.close()
     backups.create(config, tmp_path / "set.tar", now="x")
@@ -242,6 +244,11 @@ def test_wrapped_keys_open_with_their_passphrase_only() -> None:
     wrapped = key_wrap.wrap(files, PASSPHRASE)
     assert key_wrap.unwrap(wrapped, PASSPHRASE) == files
     assert b"secret" not in wrapped
-    for changed, phrase in ((wrapped, "x"), (flipped(wrapped), PASSPHRASE), (b"{}", PASSPHRASE), (wrapped.replace(b'"r": 8', b'"r": 1'), PASSPHRASE)):
+    for changed, phrase in (
+        (wrapped, "x"),
+        (flipped(wrapped), PASSPHRASE),
+        (b"{}", PASSPHRASE),
+        (wrapped.replace(b'"r": 8', b'"r": 1'), PASSPHRASE),
+    ):
         with pytest.raises(key_wrap.WrongPassphrase):
             key_wrap.unwrap(changed, phrase)

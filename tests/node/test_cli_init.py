@@ -25,7 +25,18 @@ def xdsnode(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A development node that was made and never started."""
     root = tmp_path_factory.mktemp("made")
-    done = xdsnode("init", "--dir", str(root / "node"), "--name", "Klinik Süd", "--dev", "--port-base", "23450", "--ca", str(root / "ca"))
+    done = xdsnode(
+        "init",
+        "--dir",
+        str(root / "node"),
+        "--name",
+        "Klinik Süd",
+        "--dev",
+        "--port-base",
+        "23450",
+        "--ca",
+        str(root / "ca"),
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     return root / "node"
@@ -109,7 +120,9 @@ def test_patients_and_clients_without_a_running_node(made: Path, tmp_path: Path)
     foreign = xdsnode("patient", "add", "1^^^&2.999.9&ISO", "--dir", str(made))
     assert (foreign.returncode, "error patient.other-authority" in foreign.stderr) == (1, True)
 
-    client = json.loads(xdsnode("client", "add", "ward 7", "--json", "--dir", str(made), "--output", str(tmp_path / "c")).stdout)
+    client = json.loads(
+        xdsnode("client", "add", "ward 7", "--json", "--dir", str(made), "--output", str(tmp_path / "c")).stdout
+    )
     assert Path(client["client_key"]).read_text().startswith("-----BEGIN PRIVATE KEY-----")
     assert stat.S_IMODE(os.stat(client["client_key"]).st_mode) == 0o400
     assert "ward 7" in xdsnode("client", "list", "--dir", str(made)).stdout
@@ -121,7 +134,9 @@ def test_patients_and_clients_without_a_running_node(made: Path, tmp_path: Path)
 
 
 def test_without_dev_there_is_a_request_and_check_says_what_is_missing(tmp_path: Path) -> None:
-    done = xdsnode("init", "--dir", str(tmp_path / "n"), "--name", "St. Mary", "--host", "node.stmary.example", "--home", "2.999.4")
+    done = xdsnode(
+        "init", "--dir", str(tmp_path / "n"), "--name", "St. Mary", "--host", "node.stmary.example", "--home", "2.999.4"
+    )
     assert done.returncode == 0, done.stderr
     keys = tmp_path / "n" / "keys"
     request = x509.load_pem_x509_csr((keys / "tls.csr").read_bytes())

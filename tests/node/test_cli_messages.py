@@ -38,7 +38,9 @@ NODE = '[node]\nname = "K"\nhome_community_id = "urn:oid:2.999.1"\nrepository_un
         pytest.param(["restore", "nothing.tar"], 2, "restore.no-file", id="no backup"),
     ],
 )
-def test_refusals_without_a_node(words: list[str], status: int, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refusals_without_a_node(
+    words: list[str], status: int, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main([*words, "--dir", str(tmp_path)]) == status
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -60,7 +62,14 @@ def test_refusals_without_a_node(words: list[str], status: int, code: str, tmp_p
         pytest.param(["backup", "b.tar", "--with-keys", "--passphrase-file", "nothing"], 2, "passphrase.unreadable", id="no passphrase"),
     ],
 )  # fmt: skip
-def test_refusals_of_a_node(words: list[str], status: int, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusals_of_a_node(
+    words: list[str],
+    status: int,
+    code: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "node.toml").write_text(NODE)
     assert cli.main([*words, "--dir", str(tmp_path)]) == status
@@ -75,7 +84,9 @@ def test_all_faults_of_a_configuration_are_printed(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().err.count("error config.") == 3
 
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["patient"], ["find"], ["submit", "--patient", "1"], ["document", "x"]])
+@pytest.mark.parametrize(
+    "words", [[], ["nonsense"], ["patient"], ["find"], ["submit", "--patient", "1"], ["document", "x"]]
+)
 def test_wrong_usage_is_status_2(words: list[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         cli.main(words)
@@ -98,7 +109,9 @@ def test_help_teaches_with_examples(command: str, capsys: pytest.CaptureFixture[
     assert "--dir DIR" in text or "{" in text or "add|list" in text or "|" in text
 
 
-def test_an_unexpected_failure_shows_no_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unexpected_failure_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from node.commands import check
 
     def broken(_args: object) -> int:

@@ -95,14 +95,25 @@ def test_share_find_fetch(node: Node, files: list[Path], tmp_path: Path) -> None
         assert found[unique_id]["hash"] == sha1(path.read_bytes()).hexdigest()
         assert found[unique_id]["institution"] == "Klinik"
     cda = found[shared[1][0]]
-    assert (cda["title"], cda["type"], cda["creation_time"]) == ("Entlassung Süd", "Discharge summary", "20260301091500")
+    assert (cda["title"], cda["type"], cda["creation_time"]) == (
+        "Entlassung Süd",
+        "Discharge summary",
+        "20260301091500",
+    )
     node.run("fetch", "--patient", "1", "--output", str(tmp_path / "out"))
     fetched = {path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert {path.read_bytes() for path in files} <= fetched
     again = node.run("fetch", "--patient", "1", "--output", str(tmp_path / "out"))
     assert again.stdout.count("(was there)") == len(list((tmp_path / "out").iterdir()))
     one = tmp_path / "one.xml"
-    wanted = ("--home", cda["home_community_id"], "--repository", cda["repository_unique_id"], "--unique-id", cda["unique_id"])
+    wanted = (
+        "--home",
+        cda["home_community_id"],
+        "--repository",
+        cda["repository_unique_id"],
+        "--unique-id",
+        cda["unique_id"],
+    )
     node.run("fetch", *wanted, "--output", str(one))
     assert one.read_bytes() == files[1].read_bytes()
     assert "error output.exists" in node.run("fetch", *wanted, "--output", str(one), status=2).stderr
@@ -114,9 +125,13 @@ def test_share_find_fetch(node: Node, files: list[Path], tmp_path: Path) -> None
 
 def test_the_same_document_twice_gets_two_ids_and_the_cda_id_can_be_asked_for(node: Node, files: list[Path]) -> None:
     node.run("patient", "add", "2")
-    first, second = (node.json("submit", "--patient", "2", str(files[1]))["documents"][0]["unique_id"] for _ in range(2))
+    first, second = (
+        node.json("submit", "--patient", "2", str(files[1]))["documents"][0]["unique_id"] for _ in range(2)
+    )
     third = node.json("submit", "--patient", "2", "--unique-id-from-cda", str(files[1]))["documents"][0]["unique_id"]
-    fourth = node.json("submit", "--patient", "2", "--unique-id", "2.999.7.4", str(files[0]))["documents"][0]["unique_id"]
+    fourth = node.json("submit", "--patient", "2", "--unique-id", "2.999.7.4", str(files[0]))["documents"][0][
+        "unique_id"
+    ]
     assert len({first, second}) == 2
     assert (third, fourth) == ("1.2.3^7", "2.999.7.4")
     other = node.json("submit", "--patient", "2", "--unique-id", "2.999.7.4", str(files[1]), status=1)["documents"][0]
@@ -131,7 +146,10 @@ def test_a_replacement_takes_the_place_of_the_old(node: Node, files: list[Path])
     everything = by_unique_id(node, "3", "--all")
     assert everything[old]["status"] == "Deprecated"
     assert everything[new["unique_id"]]["title"] == "Neu"
-    assert "error replace.unknown" in node.run("submit", "--patient", "3", "--replace", "1.404", str(files[0]), status=1).stderr
+    assert (
+        "error replace.unknown"
+        in node.run("submit", "--patient", "3", "--replace", "1.404", str(files[0]), status=1).stderr
+    )
 
 
 def test_a_report_continues_and_a_folder_is_made_once(node: Node, files: list[Path], tmp_path: Path) -> None:
@@ -167,7 +185,14 @@ def test_quarantine_takes_a_document_out_at_once_and_back(node: Node, files: lis
     node.run("patient", "add", "6")
     unique_id = node.json("submit", "--patient", "6", str(files[0]))["documents"][0]["unique_id"]
     described = node.json("endpoints")
-    wanted = ("--home", described["home_community_id"], "--repository", described["repository_unique_id"], "--unique-id", unique_id)
+    wanted = (
+        "--home",
+        described["home_community_id"],
+        "--repository",
+        described["repository_unique_id"],
+        "--unique-id",
+        unique_id,
+    )
     node.run("document", "quarantine", unique_id)
     assert by_unique_id(node, "6", "--all") == {}
     node.run("fetch", *wanted, "--output", str(tmp_path / "x"), status=1)

@@ -32,7 +32,9 @@ def faults(text: str) -> list[tuple[str, str]]:
     for fault in raised.value.faults:
         assert fault.cause
         assert fault.next_step
-    return [(fault.code, fault.place.removeprefix(f"{ROOT}/node.toml").removeprefix(", ")) for fault in raised.value.faults]
+    return [
+        (fault.code, fault.place.removeprefix(f"{ROOT}/node.toml").removeprefix(", ")) for fault in raised.value.faults
+    ]
 
 
 def test_defaults_of_a_minimal_file() -> None:
@@ -92,7 +94,12 @@ def test_folder_without_configuration(tmp_path: Path) -> None:
 
 
 def test_the_written_template_is_read_back() -> None:
-    node = {"name": 'Klinik "Süd" \\', "home_community_id": "urn:oid:2.999.1", "repository_unique_id": "2.999.2", "assigning_authority": "2.999.3"}
+    node = {
+        "name": 'Klinik "Süd" \\',
+        "home_community_id": "urn:oid:2.999.1",
+        "repository_unique_id": "2.999.2",
+        "assigning_authority": "2.999.3",
+    }
     text = template(node, {"mllp": {"listener": "plain"}})
     config = parse(text, ROOT)
     assert (config.node.name, config.mllp.listener) == (node["name"], "plain")

@@ -144,4 +144,6 @@ def test_a_check_that_cannot_look_is_a_finding(config: Config) -> None:
 def test_connected_institutions_without_a_database(config: Config) -> None:
     config.folder.database.unlink()
     assert health.examine(config, NOW, (health.connected,)) == []
-    assert isinstance(health.lifetime("x", Authority.create("x", now=NOW, development=True).certificate, NOW, "y"), Finding)
+    assert isinstance(
+        health.lifetime("x", Authority.create("x", now=NOW, development=True).certificate, NOW, "y"), Finding
+    )

@@ -66,7 +66,9 @@ def test_messages_survive_any_chunking(messages: list[bytes], sizes: list[int]) 
 
 
 @asynccontextmanager
-async def listening(handle: Callable, tls: ssl.SSLContext | None = None, **options) -> AsyncIterator[tuple[MllpListener, int]]:
+async def listening(
+    handle: Callable, tls: ssl.SSLContext | None = None, **options
+) -> AsyncIterator[tuple[MllpListener, int]]:
     listener = MllpListener(handle, **options)
     addresses = await listener.start("127.0.0.1", 0, tls)
     try:

@@ -112,7 +112,9 @@ async def test_a_message_that_is_sent_again_gets_the_same_answer(services: Servi
         pytest.param("2", "3", id="surviving one was subsumed"),
     ],
 )
-async def test_a_merge_that_is_refused_changes_nothing(services: Services, feed: PatientFeed, survivor: str, subsumed: str) -> None:
+async def test_a_merge_that_is_refused_changes_nothing(
+    services: Services, feed: PatientFeed, survivor: str, subsumed: str
+) -> None:
     for number in ("1", "2", "3"):
         await send(feed, adt("A04", cx(number)))
     await send(feed, adt("A40", cx("1"), cx("2"), control="M0"))
@@ -136,7 +138,9 @@ async def test_a_revision_is_recorded_and_changes_nothing(services: Services, fe
     assert summary(services) == [("ITI-8", "U", cx("1"), 0)]
 
 
-async def test_a_message_that_cannot_be_stored_is_refused_for_now(services: Services, feed: PatientFeed, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_message_that_cannot_be_stored_is_refused_for_now(
+    services: Services, feed: PatientFeed, caplog: pytest.LogCaptureFixture
+) -> None:
     def gone(*_: object) -> object:
         raise RuntimeError("CANARY")
 
@@ -148,7 +152,9 @@ async def test_a_message_that_cannot_be_stored_is_refused_for_now(services: Serv
     assert [record.incident for record in caplog.records if hasattr(record, "incident")]
 
 
-async def test_i23_demographics_are_nowhere(services: Services, feed: PatientFeed, caplog: pytest.LogCaptureFixture) -> None:
+async def test_i23_demographics_are_nowhere(
+    services: Services, feed: PatientFeed, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("DEBUG")
     for message in (adt("A04", cx("1")), adt("A04", f"{cx('1')}~{cx('2')}"), adt("A99", cx("1")), b"MSH|CANARY"):
         assert b"CANARY" not in await feed.handle(message, "127.0.0.1")

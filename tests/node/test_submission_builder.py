@@ -27,7 +27,9 @@ def source(accepts=lambda *_: True, **defaults) -> Source:
 
 def made(facts: FileFacts = FACTS, wishes: Wishes | None = None, by: Source | None = None) -> Submission:
     numbers = count(100)
-    return build(facts, wishes or Wishes(patient=PATIENT), by or source(), now="20260301101500", new_uuid=lambda: next(numbers))
+    return build(
+        facts, wishes or Wishes(patient=PATIENT), by or source(), now="20260301101500", new_uuid=lambda: next(numbers)
+    )
 
 
 def test_a_plain_file_has_every_required_attribute() -> None:
@@ -40,7 +42,13 @@ def test_a_plain_file_has_every_required_attribute() -> None:
     assert entry.source_patient_id == (PATIENT,)
     assert entry.format_codes[0].code == "urn:ihe:iti:xds:2017:mimeTypeSufficient"
     assert entry.authors == (Author(institutions=("St. Mary \\T\\ Co",)),)
-    for codes in (entry.class_codes, entry.type_codes, entry.practice_setting_codes, entry.healthcare_facility_type_codes, entry.confidentiality_codes):
+    for codes in (
+        entry.class_codes,
+        entry.type_codes,
+        entry.practice_setting_codes,
+        entry.healthcare_facility_type_codes,
+        entry.confidentiality_codes,
+    ):
         assert len(codes) == 1
         assert codes[0].scheme
         assert codes[0].display[0].value
@@ -49,7 +57,11 @@ def test_a_plain_file_has_every_required_attribute() -> None:
     assert submission_set.submission_time == ("20260301101500",)
     assert submission_set.unique_id != entry.unique_id
     (member,) = submission.associations
-    assert (member.association_type, member.source, member.target) == (HAS_MEMBER, submission_set.entry_uuid, entry.entry_uuid)
+    assert (member.association_type, member.source, member.target) == (
+        HAS_MEMBER,
+        submission_set.entry_uuid,
+        entry.entry_uuid,
+    )
     assert member.submission_set_status == ("Original",)
 
 
@@ -79,7 +91,9 @@ def test_a_national_id_never_becomes_the_source_patient_id() -> None:
 
 
 def test_codes_that_the_domain_does_not_accept_fall_back() -> None:
-    header = CdaHeader(type_code=Coded("X", "9.9", "local"), format_code="urn:x", confidentiality_code=Coded("Q", "9.9", "q"))
+    header = CdaHeader(
+        type_code=Coded("X", "9.9", "local"), format_code="urn:x", confidentiality_code=Coded("Q", "9.9", "q")
+    )
     (entry,) = made(replace(FACTS, header=header), by=source(accepts=lambda *_: False)).documents
     assert (entry.type_codes[0].code, entry.confidentiality_codes[0].code) == ("11506-3", "N")
     assert entry.format_codes[0].code == "urn:ihe:iti:xds:2017:mimeTypeSufficient"

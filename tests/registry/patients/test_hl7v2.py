@@ -118,9 +118,7 @@ def test_what_is_refused(data: bytes, code: str, condition: int) -> None:
 def test_acknowledgement_of_2_3_1() -> None:
     change = read(message())
     ack = hl7v2.acknowledge(change.header, now="20260301101501", control_id="K0001")
-    assert ack == (
-        b"MSH|^~\\&|PIXMGR|ALPHA|ADT|ALPHA_HOSP|20260301101501||ACK^A04|K0001|P|2.3.1\rMSA|AA|M0001\r"
-    )
+    assert ack == (b"MSH|^~\\&|PIXMGR|ALPHA|ADT|ALPHA_HOSP|20260301101501||ACK^A04|K0001|P|2.3.1\rMSA|AA|M0001\r")
 
 
 def test_refusal_of_2_5_names_place_and_condition() -> None:
