@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from node.commands.execution import execute
-from node.commands.options import add_dir
+from node.commands.options import add_dir, root
 from node.config import FILE, load
 from trust.ledger import hdn_verify
 
@@ -39,16 +39,17 @@ _SHOWING = ("list", "open")  # commands that print records
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Everything after the verb belongs to the verifier, but for `--dir`."""
+    add_dir(parser)
     parser.add_argument("verb", metavar="COMMAND", choices=_VERBS, help="one of the commands below")
     parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="its arguments, and --dir DIR")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the verifier on this node's log."""
-    own = argparse.ArgumentParser(add_help=False)
-    add_dir(own)
-    found, rest = own.parse_known_args(args.rest)
-    folder = found.dir.expanduser().resolve()
+    own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    add_dir(own, of_verb=True)
+    _, rest = own.parse_known_args(args.rest, args)
+    folder = root(args)
     if "--help" in rest or "-h" in rest:
         return hdn_verify.main([args.verb, "--help"])
     if args.verb in _SHOWING and (folder / FILE).exists():

@@ -32,6 +32,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`client add | list | revoke`."""
+    add_dir(parser)
     verbs = parser.add_subparsers(metavar="add|list|revoke", dest="verb", required=True)
     adding = verbs.add_parser("add", help="let an application in", description="Let an application in.")
     adding.add_argument("name", metavar="NAME", help="its name, as it appears in the audit log")
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     revoking = verbs.add_parser("revoke", help="withdraw a client", description="Withdraw a client, at once.")
     revoking.add_argument("name", metavar="NAME", help="its name or the fingerprint of its certificate")
     for child in (adding, listing, revoking):
-        add_dir(child)
+        add_dir(child, of_verb=True)
         add_json(child, "the result")
 
 

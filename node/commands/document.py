@@ -26,6 +26,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`document deprecate | quarantine U`."""
+    add_dir(parser)
     verbs = parser.add_subparsers(metavar="deprecate|quarantine", dest="verb", required=True)
     for verb, summary in (
         ("deprecate", "mark a document as no longer current"),
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         child.add_argument("unique_id", metavar="U", help="uniqueId of a document that this node holds")
         if verb == "quarantine":
             child.add_argument("--off", action="store_true", help="put it back")
-        add_dir(child)
+        add_dir(child, of_verb=True)
         add_json(child, "the result")
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from node import control
+from node import control_call
 from node.config import Config
 from node.faults import unreachable
 from node.lock import Locked, exclusive
@@ -28,7 +28,7 @@ def execute(config: Config, command: str, arguments: Mapping[str, Any]) -> dict[
     deadline = time.monotonic() + _WAIT_SECONDS
     while True:
         try:
-            return control.call(config.folder.socket, command, arguments)
+            return control_call.call(config.folder.socket, command, arguments)
         except (ConnectionError, FileNotFoundError):
             pass
         try:
@@ -51,4 +51,4 @@ async def _alone(config: Config, command: str, arguments: Mapping[str, Any]) -> 
     from node.services import open_services  # noqa: PLC0415
 
     async with open_services(config) as services:
-        return await operate(services, command, arguments, control.operator_name(os.geteuid()))
+        return await operate(services, command, arguments, control_call.operator_name(os.geteuid()))

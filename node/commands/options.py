@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 
 
-def add_dir(parser: argparse.ArgumentParser) -> None:
-    """`--dir DIR`, which every command has."""
+def add_dir(parser: argparse.ArgumentParser, *, of_verb: bool = False) -> None:
+    """`--dir DIR`, which every command has; where a command has verbs, before or after the verb (`of_verb`)."""
+    default = argparse.SUPPRESS if of_verb else Path()
     parser.add_argument(
-        "--dir", type=Path, default=Path(), metavar="DIR", help="folder of the node; default: the current folder"
+        "--dir", type=Path, default=default, metavar="DIR", help="folder of the node; default: the current folder"
     )
 
 

@@ -28,6 +28,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`patient add | list | show | merge | unmerge`."""
+    add_dir(parser)
     verbs = parser.add_subparsers(metavar="add|list|show|merge|unmerge", dest="verb", required=True)
     for verb, summary, names in (
         ("add", "make a patient known", ("patient",)),
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         child = verbs.add_parser(verb, help=summary, description=summary + ".")
         for name in names:
             child.add_argument(name, metavar="ID", help=_MEANINGS[name])
-        add_dir(child)
+        add_dir(child, of_verb=True)
         add_json(child, "the result")
 
 

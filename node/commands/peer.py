@@ -36,6 +36,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`peer add | list | show | test | remove`."""
+    add_dir(parser)
     verbs = parser.add_subparsers(metavar="add|list|show|test|remove", dest="verb", required=True)
     adding = verbs.add_parser("add", help="connect an institution", description="Connect an institution.")
     adding.add_argument("file", type=Path, metavar="FILE", help="what its `endpoints --export` wrote")
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         child.add_argument("peer", metavar="PEER", help="its homeCommunityId or its name")
         children.append(child)
     for child in children:
-        add_dir(child)
+        add_dir(child, of_verb=True)
         add_json(child, "the result")
 
 

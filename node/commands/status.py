@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from node import control
+from node import control_call
 from node.commands import console
 from node.commands.options import add_dir, add_json, root
 from node.config import load
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Ask the node and print what it says."""
     config = load(root(args))
     try:
-        state = control.call(config.folder.socket, "status", {}, seconds=15)
+        state = control_call.call(config.folder.socket, "status", {}, seconds=15)
     except (ConnectionError, FileNotFoundError):
         raise unreachable(
             "node.not-running",

@@ -1,4 +1,8 @@
-"""Alembic scripts of the node's one database, newest last."""
+"""Alembic scripts of the node's one database, newest last.
+
+To change the schema: change the tables (`*/store/tables.py`, `trust/*/tables.py`), add a module `versions/rNNNN_….py`
+whose `upgrade` does the same to an older database, and its revision below. A test compares the outcome of both.
+"""
 
 from __future__ import annotations
 

@@ -78,6 +78,24 @@ def test_refusals_of_a_node(
     assert f"error {code}\n" in captured.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["patient", "list", "--dir", "{}"], id="after the verb"),
+        pytest.param(["patient", "--dir", "{}", "list"], id="before the verb"),
+        pytest.param(["audit", "--dir", "{}", "list"], id="audit before"),
+        pytest.param(["audit", "list", "--dir", "{}", "--limit", "1"], id="audit after"),
+        pytest.param(["check", "--dir", "{}"], id="without a verb"),
+    ],
+)
+def test_the_folder_may_stand_before_or_after_the_verb(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "node.toml").write_text("[x]\n")
+    assert cli.main([word.format(tmp_path) for word in words]) == 2
+    assert f"{tmp_path}/node.toml, [x]" in capsys.readouterr().err
+
+
 def test_all_faults_of_a_configuration_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "node.toml").write_text(NODE.replace("name =", "nome =") + "port_base = 1\n")
     assert cli.main(["check", "--dir", str(tmp_path)]) == 2

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from node import control
+from node import control_call
 from node.control import ControlServer
 from node.faults import Exit, Faults, refused
 from node.folder import Folder
@@ -41,7 +41,7 @@ async def serving(path: Path) -> AsyncIterator[None]:
 
 
 async def call(path: Path, command: str, arguments: dict | None = None) -> dict:
-    return await asyncio.to_thread(control.call, path, command, arguments or {}, 10)
+    return await asyncio.to_thread(control_call.call, path, command, arguments or {}, 10)
 
 
 async def test_a_command_and_its_result(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ async def test_a_command_and_its_result(tmp_path: Path) -> None:
         result = await call(path, "patient add", {"patient": "信^^^&1.2&ISO"})
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert result["arguments"] == {"patient": "信^^^&1.2&ISO"}
-    assert result["operator"] == control.operator_name(os.geteuid())
+    assert result["operator"] == control_call.operator_name(os.geteuid())
     assert not path.exists()
 
 
@@ -86,7 +86,7 @@ async def test_a_socket_left_by_a_dead_process_is_replaced(tmp_path: Path) -> No
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
     with pytest.raises(ConnectionRefusedError):
-        control.call(path, "a", {})
+        control_call.call(path, "a", {})
     async with serving(path):
         assert await call(path, "a")
 
@@ -94,7 +94,7 @@ async def test_a_socket_left_by_a_dead_process_is_replaced(tmp_path: Path) -> No
 def test_no_node(tmp_path: Path) -> None:
     for path in (tmp_path / "control.sock", tmp_path / "missing" / "control.sock"):
         with pytest.raises(FileNotFoundError):
-            control.call(path, "a", {})
+            control_call.call(path, "a", {})
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'"x"', b'{"command": 1}', b'{"command": "a", "arguments": 3}', b"\xff"])
