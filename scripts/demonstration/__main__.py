@@ -14,7 +14,7 @@ from types import FrameType
 
 from scripts.demo_content.story import INSTITUTIONS
 from scripts.demonstration import story
-from scripts.demonstration.federation import Federation, PortTaken, WrongState
+from scripts.demonstration.federation import HTTPS, Federation, PortTaken, WrongState
 from scripts.demonstration.processes import CommandFailed
 
 DEFAULT_BASE = 18000
@@ -50,10 +50,8 @@ def _show(federation: Federation) -> None:
     print(f"  originals:     {federation.kept / 'documents'}")
     print("\nInstitutions:")
     for node in federation.nodes:
-        described = node.describe()
         print(f"  {node.name}")
-        print(f"    folder {node.folder}   community {described['home_community_id']}")
-        print(f"    ITI-18 {described['endpoints']['iti-18']}   state http://127.0.0.1:{node.base + 9}/ready")
+        print(f"    folder {node.folder}   https://localhost:{node.base + HTTPS}/   state {node.state_url}")
     folder = first.folder
     print(f"""
 What to try next, in another terminal:

@@ -50,10 +50,15 @@ class Node:
             self.described = json.loads(xdsnode("endpoints", "--json", "--dir", str(self.folder)).out)
         return self.described
 
+    @property
+    def state_url(self) -> str:
+        """Where it says whether it is ready."""
+        return f"http://127.0.0.1:{self.base + MANAGEMENT}/ready"
+
     def answers(self) -> bool:
         """Whether it is ready for requests."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.base + MANAGEMENT}/ready", timeout=1) as answer:
+            with urllib.request.urlopen(self.state_url, timeout=1) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False

@@ -37,10 +37,14 @@ def submit(federation: Federation) -> None:
 
 def find(node: Node) -> int:
     """Ask one institution for everything that any of them has; prints it and returns how many documents."""
-    said = xdsnode("find", "--dir", str(node.folder), "--patient", PATIENT)
+    said = json.loads(xdsnode("find", "--json", "--dir", str(node.folder), "--patient", PATIENT, partly=True).out)
     print(f"\nEverything that is known of the patient, asked at {node.name}:")
-    print(_indented(said.out))
-    return len(json.loads(xdsnode("find", "--dir", str(node.folder), "--patient", PATIENT, "--json").out)["documents"])
+    for one in sorted(said["documents"], key=lambda one: str(one["creation_time"])):
+        made = one["creation_time"]
+        print(f"  {made[:4]}-{made[4:6]}-{made[6:8]}  {one['title']}  ({one['institution']})")
+    for error in said["errors"]:
+        print(f"  {error['code']}: {error['context']}")
+    return len(said["documents"])
 
 
 def fetch(node: Node, federation: Federation) -> tuple[int, Path]:
@@ -51,7 +55,7 @@ def fetch(node: Node, federation: Federation) -> tuple[int, Path]:
     """
     output = federation.kept / "fetched"
     shutil.rmtree(output, ignore_errors=True)
-    xdsnode("fetch", "--dir", str(node.folder), "--patient", PATIENT, "--output", str(output))
+    xdsnode("fetch", "--dir", str(node.folder), "--patient", PATIENT, "--output", str(output), partly=True)
     shared = _digests(federation.kept / "documents")
     missing = shared - _digests(output)
     if missing:
