@@ -7,7 +7,6 @@ passes `escape`. A registry stores the `template` of an object once and fills in
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from operator import attrgetter
@@ -44,6 +43,8 @@ _SPECIAL: Final = re.compile('[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]')
 # White space as references: attribute normalisation would make blanks of it, line end handling \n of \r.
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 
+_UUID: Final = re.compile("urn:uuid:([0-9A-Fa-f]{8})(.{28})")
+
 _ATTRIBUTES_MARK: Final = "\x01"
 _PATIENT_MARK: Final = "\x02"
 _UPDATE_MARK: Final = "\x03"
@@ -75,7 +76,7 @@ def render(obj: RegistryObject) -> bytes:
     """The whole element with prefix `rim` and no namespace declaration, to be spliced into a list that has it.
 
     Attributes that the object does not have are left out: a submission carries no status, lid or version.
-    An id that a Classification or ExternalIdentifier lacks is derived from the object's.
+    An id that a Classification or ExternalIdentifier lacks is derived from the object's, always the same.
     """
     home = None if isinstance(obj, Association) else obj.home_community_id
     patient_id = None if isinstance(obj, Association) else obj.patient_id
@@ -287,13 +288,18 @@ class _Writing:
         return parts
 
     def _id(self, given: str) -> str:
-        """A part's id, or one derived from the object's: rim.xsd demands an id everywhere."""
+        """A part's id, or one derived from the object's: rim.xsd demands an id everywhere.
+
+        A derived UUID differs from the object's in its first digits only: as unique as that one, since nothing refers
+        to it, and next to nothing to store.
+        """
         if given:
             return escape(given)
         self.nameless += 1
-        if self.entry_uuid.startswith("urn:uuid:"):
-            return uuid.uuid5(uuid.NAMESPACE_URL, f"{self.entry_uuid}.{self.nameless}").urn
-        return f"{self.entry_uuid}.{self.nameless}"
+        owner = _UUID.fullmatch(self.entry_uuid)
+        if owner is None:
+            return f"{self.entry_uuid}.{self.nameless}"
+        return f"urn:uuid:{int(owner[1], 16) ^ self.nameless:08x}{owner[2]}"
 
 
 def _extra(slots: tuple[Slot, ...]) -> str:

@@ -17,7 +17,8 @@ def assign_ids(submission: Submission, new_uuid: Callable[[], str]) -> tuple[Sub
     """The submission as it is stored, and the UUID that each symbolic name became.
 
     One name becomes one UUID wherever it stands; a submitted UUID stays as it is. `new_uuid` gives `urn:uuid:…`.
-    A Classification or ExternalIdentifier without an id stays without: the writer derives one from its object's.
+    Symbolic ids of Classifications and ExternalIdentifiers, to which nothing refers, are dropped: the writer derives a
+    UUID from that of their object.
     """
     assignment = _Assignment(new_uuid)
     assigned = Submission(
@@ -44,20 +45,6 @@ class _Assignment:
             known = self.names[given] = self._new_uuid()
         return known
 
-    def codes(self, codes: tuple[Code, ...]) -> tuple[Code, ...]:
-        return tuple(
-            [
-                Code(code=code.code, scheme=code.scheme, display=code.display, id=self.id(code.id), extra=code.extra)
-                for code in codes
-            ]
-        )
-
-    def authors(self, authors: tuple[Author, ...]) -> tuple[Author, ...]:
-        return tuple([replace(author, id=self.id(author.id)) for author in authors])
-
-    def part_ids(self, part_ids: PartIds) -> PartIds:
-        return tuple([(scheme, self.id(part_id)) for scheme, part_id in part_ids])
-
     def document(self, entry: DocumentEntry) -> DocumentEntry:
         entry_uuid = self.id(entry.entry_uuid)
         return replace(
@@ -66,15 +53,15 @@ class _Assignment:
             logical_id=entry_uuid,
             version="1",
             availability_status=APPROVED,
-            part_ids=self.part_ids(entry.part_ids),
-            authors=self.authors(entry.authors),
-            class_codes=self.codes(entry.class_codes),
-            type_codes=self.codes(entry.type_codes),
-            format_codes=self.codes(entry.format_codes),
-            healthcare_facility_type_codes=self.codes(entry.healthcare_facility_type_codes),
-            practice_setting_codes=self.codes(entry.practice_setting_codes),
-            confidentiality_codes=self.codes(entry.confidentiality_codes),
-            event_codes=self.codes(entry.event_codes),
+            part_ids=_part_ids(entry.part_ids),
+            authors=_authors(entry.authors),
+            class_codes=_codes(entry.class_codes),
+            type_codes=_codes(entry.type_codes),
+            format_codes=_codes(entry.format_codes),
+            healthcare_facility_type_codes=_codes(entry.healthcare_facility_type_codes),
+            practice_setting_codes=_codes(entry.practice_setting_codes),
+            confidentiality_codes=_codes(entry.confidentiality_codes),
+            event_codes=_codes(entry.event_codes),
         )
 
     def submission_set(self, submission_set: SubmissionSet) -> SubmissionSet:
@@ -85,9 +72,9 @@ class _Assignment:
             logical_id=entry_uuid,
             version="1",
             availability_status=APPROVED,
-            part_ids=self.part_ids(submission_set.part_ids),
-            authors=self.authors(submission_set.authors),
-            content_type_codes=self.codes(submission_set.content_type_codes),
+            part_ids=_part_ids(submission_set.part_ids),
+            authors=_authors(submission_set.authors),
+            content_type_codes=_codes(submission_set.content_type_codes),
         )
 
     def folder(self, folder: Folder) -> Folder:
@@ -98,8 +85,8 @@ class _Assignment:
             logical_id=entry_uuid,
             version="1",
             availability_status=APPROVED,
-            part_ids=self.part_ids(folder.part_ids),
-            codes=self.codes(folder.codes),
+            part_ids=_part_ids(folder.part_ids),
+            codes=_codes(folder.codes),
         )
 
     def association(self, association: Association) -> Association:
@@ -112,5 +99,26 @@ class _Assignment:
             availability_status=APPROVED,
             source=self.id(association.source),
             target=self.id(association.target),
-            documentation=self.codes(association.documentation),
+            documentation=_codes(association.documentation),
         )
+
+
+def _part_id(given: str) -> str:
+    return "" if is_symbolic(given) else given
+
+
+def _codes(codes: tuple[Code, ...]) -> tuple[Code, ...]:
+    return tuple(
+        [
+            Code(code=code.code, scheme=code.scheme, display=code.display, id=_part_id(code.id), extra=code.extra)
+            for code in codes
+        ]
+    )
+
+
+def _authors(authors: tuple[Author, ...]) -> tuple[Author, ...]:
+    return tuple([replace(author, id=_part_id(author.id)) for author in authors])
+
+
+def _part_ids(part_ids: PartIds) -> PartIds:
+    return tuple([(scheme, given) for scheme, given in part_ids if not is_symbolic(given)])

@@ -6,6 +6,7 @@ from itertools import count
 
 import pytest
 
+from registry.ebrim.vocabulary import DOCUMENT_ENTRY
 from registry.metadata.identifiers import assign_ids
 from registry.metadata.objects import APPROVED, Author
 from tests.registry.samples import REGISTERED, association, code, entry, original, related, submission, with_folder
@@ -37,20 +38,20 @@ def test_a_submitted_uuid_stays():
     assert set(names) == {"SubmissionSet01"}
 
 
-def test_parts_get_ids_too():
+def test_only_uuids_of_parts_are_kept():
+    patient_scheme, unique_scheme = (row.scheme for row in DOCUMENT_ENTRY.identifiers)
     made = entry(
         class_codes=(code(id="class"),),
         type_codes=(code(id=REGISTERED),),
         authors=(Author(persons=("^Lin",), id="author"),),
-        part_ids=(("urn:uuid:58a6f841-87b3-4a3e-92fd-a8ffeff98427", "patient"),),
+        part_ids=((patient_scheme, "patient"), (unique_scheme, REGISTERED)),
     )
     assigned, names = assign_ids(submission(documents=(made,)), uuids())
     document = assigned.documents[0]
-    assert document.class_codes[0].id == names["class"]
-    assert document.authors[0].id == names["author"]
-    assert document.part_ids == (("urn:uuid:58a6f841-87b3-4a3e-92fd-a8ffeff98427", names["patient"]),)
+    assert document.class_codes[0].id == document.authors[0].id == document.format_codes[0].id == ""
     assert document.type_codes[0].id == REGISTERED
-    assert document.format_codes[0].id == ""
+    assert document.part_ids == ((unique_scheme, REGISTERED),)
+    assert set(names) == {"Document01", "SubmissionSet01", "has-Document01"}
 
 
 def test_submitted_status_lid_and_version_do_not_count():
