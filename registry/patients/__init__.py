@@ -1,0 +1,1 @@
+"""Patient identities: the messages that feed them, the rules of merging them."""

@@ -10,8 +10,13 @@ from typing import Final
 
 from registry.metadata.objects import APND, HAS_MEMBER, IS_SNAPSHOT_OF, RPLC, SIGNS, XFRM, XFRM_RPLC
 
-_PATIENT_SHIFT: Final = 35  # id = patient (28 bits), sequence (33 bits), kind (2 bits): below 2^63
+# id = patient (27 bits), cluster (10), number (24), kind (2): below 2^63
+_PATIENT_SHIFT: Final = 36
+_CLUSTER_SHIFT: Final = 26
+_CLUSTERS: Final = 1 << 10
 _KIND_BITS: Final = 2
+MOST_PATIENTS: Final = (1 << 27) - 1
+MOST_OBJECTS: Final = (1 << 24) - 1
 _UUID_URN: Final = re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SEPARATOR: Final = "\x1f"  # cannot occur in XML, so in no value
 
@@ -30,9 +35,21 @@ ASSOCIATION_TYPES: Final = (HAS_MEMBER, RPLC, XFRM, APND, XFRM_RPLC, SIGNS, IS_S
 ASSOCIATION_NUMBER: Final = {name: number for number, name in enumerate(ASSOCIATION_TYPES)}
 
 
-def object_id(patient: int, sequence: int, kind: ObjectKind) -> int:
-    """The id of a new object: sorts by patient, then by time of registration."""
-    return patient << _PATIENT_SHIFT | sequence << _KIND_BITS | kind
+def object_id(patient: int, cluster: int, number: int, kind: ObjectKind) -> int:
+    """The id of a new object: sorts by patient, then by cluster, then by time of registration.
+
+    Args:
+        patient: number of the patient, at most `MOST_PATIENTS`.
+        cluster: what lies together among a patient's objects: `class_cluster` of a document, 0 of anything else.
+        number: of the object among those of its patient, at most `MOST_OBJECTS`.
+        kind: of the object.
+    """
+    return patient << _PATIENT_SHIFT | cluster << _CLUSTER_SHIFT | number << _KIND_BITS | kind
+
+
+def class_cluster(class_code: int) -> int:
+    """The cluster of documents with this class code. Two codes may share one; most do not."""
+    return class_code % _CLUSTERS
 
 
 def patient_of_id(id_: int) -> int:
@@ -48,6 +65,12 @@ def kind_of_id(id_: int) -> int:
 def id_range(patient: int) -> tuple[int, int]:
     """First and last id that an object of this patient can have."""
     return patient << _PATIENT_SHIFT, (patient + 1 << _PATIENT_SHIFT) - 1
+
+
+def cluster_range(patient: int, cluster: int) -> tuple[int, int]:
+    """First and last id of one cluster of a patient's objects."""
+    first = patient << _PATIENT_SHIFT | cluster << _CLUSTER_SHIFT
+    return first, first + (1 << _CLUSTER_SHIFT) - 1
 
 
 def uuid_key(entry_uuid: str) -> bytes:

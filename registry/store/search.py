@@ -18,7 +18,7 @@ from registry.queries.criteria import Criteria
 from registry.store.codes import CodeBook
 from registry.store.conditions import Clause, compile_conditions
 from registry.store.found import FoundObject
-from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, patient_of_id
+from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, class_cluster, patient_of_id
 from registry.store.patients import PatientDirectory
 from registry.store.selection import SOURCE, TARGET, Row, Selection
 
@@ -36,10 +36,7 @@ class _Asked:
     documents: Clause
     submission_sets: Clause
     folders: Clause
-
-    @property
-    def by_class(self) -> bool:
-        return any(condition.attribute == "class_codes" for condition in self.criteria.documents)
+    clusters: Sequence[int]  # of documents that can be meant; none: any
 
 
 class Search:
@@ -61,13 +58,16 @@ class Search:
             compile_conditions(conditions, self._codes, self._connection)
             for conditions in (criteria.documents, criteria.submission_sets, criteria.folders)
         )
+        clusters = self._clusters(criteria)
         directory = PatientDirectory(self._connection)
         with _snapshot(self._connection):
             patients = directory.chain(criteria.patient) if criteria.patient else []
             if criteria.patient and not patients:
                 return None
             selection = Selection(self._connection, leaf=criteria.leaf, limit=self._limit)
-            PLANS[criteria.query.id](selection, _Asked(criteria, patients, documents, submission_sets, folders))
+            PLANS[criteria.query.id](
+                selection, _Asked(criteria, patients, documents, submission_sets, folders, clusters)
+            )
             shown = dict.fromkeys(patients, criteria.patient)
             if not criteria.patient or selection.rows[_ASSOCIATION]:
                 found = {patient_of_id(id_) for rows in selection.rows.values() for id_ in rows}
@@ -75,6 +75,17 @@ class Search:
         if criteria.leaf and criteria.query.single_patient:
             _refuse_several_patients(selection, shown)
         return self._objects(selection, shown, leaf=criteria.leaf)
+
+    def _clusters(self, criteria: Criteria) -> list[int]:
+        """Where documents of the class codes asked for lie."""
+        return sorted(
+            {
+                class_cluster(number)
+                for condition in criteria.documents
+                if condition.attribute == "class_codes"
+                for number in self._codes.numbers(self._connection, condition.values)
+            }
+        )
 
     def _objects(self, selection: Selection, patients: dict[int, str], *, leaf: bool) -> list[FoundObject]:
         make = {
@@ -148,7 +159,7 @@ def _refuse_several_patients(selection: Selection, shown: dict[int, str]) -> Non
 
 
 def _find_documents(selection: Selection, asked: _Asked) -> None:
-    selection.of_patients(_DOCUMENT, asked.patients, asked.documents, by_class=asked.by_class)
+    selection.of_patients(_DOCUMENT, asked.patients, asked.documents, clusters=asked.clusters)
 
 
 def _find_submission_sets(selection: Selection, asked: _Asked) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 from registry.errors import TooManyResults
 from registry.metadata.objects import HAS_MEMBER
 from registry.store.conditions import ALWAYS, Clause, one_of
-from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, id_range, kind_of_id
+from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, cluster_range, id_range, kind_of_id
 from registry.store.objects import ids_by_uuid
 
 Row = tuple[Any, ...]
@@ -33,6 +34,7 @@ _COLUMNS: Final = {
 }
 _VISIBLE: Final = {ObjectKind.DOCUMENT: " AND hidden = 0", ObjectKind.ASSOCIATION: " AND hidden = 0"}
 _MEMBER: Final = ASSOCIATION_NUMBER[HAS_MEMBER]
+_MOST_RANGES: Final = 16
 SOURCE, TARGET = 3, 4  # positions in the row of an association
 
 
@@ -70,16 +72,20 @@ class Selection:
         return set(self.rows[kind])
 
     def of_patients(
-        self, kind: ObjectKind, patients: Sequence[int], conditions: Clause, *, by_class: bool = False
+        self, kind: ObjectKind, patients: Sequence[int], conditions: Clause, *, clusters: Sequence[int] = ()
     ) -> None:
         """Keep what these patients have that fulfils the conditions.
 
-        `by_class`: the conditions restrict the class of documents, and the index of patient and class leads to them.
+        `clusters`: nothing outside these clusters of a patient's objects can; without any, all are looked at.
         """
-        where = "patient = ?" if by_class else "id BETWEEN ? AND ?"
         for patient in patients:
-            values = (patient,) if by_class else id_range(patient)
-            self.keep(kind, self._read(kind, where + conditions.text, (*values, *conditions.values), limited=True))
+            if 0 < len(clusters) <= _MOST_RANGES:
+                ranges = [cluster_range(patient, cluster) for cluster in clusters]
+            else:
+                ranges = [id_range(patient)]
+            where = f"({' OR '.join(['id BETWEEN ? AND ?'] * len(ranges))})"
+            values = (*chain.from_iterable(ranges), *conditions.values)
+            self.keep(kind, self._read(kind, where + conditions.text, values, limited=True))
 
     def with_ids(self, kind: ObjectKind, ids: Iterable[int], conditions: Clause = ALWAYS) -> None:
         """Keep those of these objects that fulfil the conditions."""

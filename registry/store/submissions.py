@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Table
 
 from registry.ebrim.fragments import compress
 from registry.ebrim.writer import template
+from registry.errors import RegistryOutOfResources
 from registry.lifecycle import Changes, Referred
 from registry.metadata.objects import (
     ON_DEMAND_DOCUMENT,
@@ -20,27 +21,34 @@ from registry.metadata.objects import (
     Code,
     DocumentEntry,
     Folder,
+    RegistryObject,
     SubmissionSet,
 )
 from registry.metadata.values import dtm_floor
 from registry.store import tables
 from registry.store.codes import CodeBook
-from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, object_id, packed_numbers, packed_texts, uuid_key
+from registry.store.keys import (
+    ASSOCIATION_NUMBER,
+    MOST_OBJECTS,
+    MOST_PATIENTS,
+    ObjectKind,
+    class_cluster,
+    object_id,
+    packed_numbers,
+    packed_texts,
+    uuid_key,
+)
 
-_TAKE_NUMBERS: Final = """
-INSERT INTO object_sequence ("only", last) VALUES (0, ?)
-ON CONFLICT ("only") DO UPDATE SET last = last + excluded.last RETURNING last
-"""
+_TAKE_NUMBERS: Final = "UPDATE patient SET objects = objects + ? WHERE no = ? RETURNING objects"
 
 
 @dataclass(slots=True)
 class _Writing:
-    """One submission on its way into the tables: the numbers of its patient, objects and codes."""
+    """One submission on its way into the tables: the numbers of its objects and codes."""
 
     connection: sqlite3.Connection
     book: CodeBook
     referred: Referred
-    patient: int
     ids: dict[str, int]  # of the submission's own objects, by lower-case entryUUID
 
     def id(self, entry_uuid: str) -> int:
@@ -48,11 +56,20 @@ class _Writing:
         own = self.ids.get(entry_uuid.lower())
         return own if own is not None else self.referred.objects[entry_uuid.lower()].key
 
-    def numbers(self, codes: Sequence[Code]) -> list[int]:
+    def codes(self, codes: Sequence[Code]) -> list[int]:
         return self.book.assigned(self.connection, [(code.code, code.scheme or "") for code in codes])
 
-    def number(self, codes: Sequence[Code]) -> int | None:
-        return self.numbers(codes[:1])[0] if codes else None
+    def code(self, codes: Sequence[Code]) -> int | None:
+        return self.codes(codes[:1])[0] if codes else None
+
+    def number(self, objects: Sequence[RegistryObject], patient: int) -> None:
+        """Give every object its id."""
+        (last,) = self.connection.execute(_TAKE_NUMBERS, (len(objects), patient)).fetchone()
+        if last > MOST_OBJECTS or patient > MOST_PATIENTS:
+            raise RegistryOutOfResources("the registry cannot hold more objects of this patient")
+        for number, item in enumerate(objects, start=last - len(objects) + 1):
+            cluster = class_cluster(self.code(item.class_codes) or 0) if isinstance(item, DocumentEntry) else 0
+            self.ids[item.entry_uuid.lower()] = object_id(patient, cluster, number, _OF[type(item)].kind)
 
 
 def write(
@@ -61,16 +78,17 @@ def write(
     """Write everything `changes` says. `patient` is the number of the submission's patient.
 
     The connection is in a transaction; whoever opened it undoes everything when this raises.
+
+    Raises:
+        XdsErrors: XDSRegistryOutOfResources, the patient has as many objects as can be numbered.
     """
     objects = list(changes.submission.objects())
-    (last,) = connection.execute(_TAKE_NUMBERS, (len(objects),)).fetchone()
-    numbers = count(last - len(objects) + 1)
-    ids = {item.entry_uuid.lower(): object_id(patient, next(numbers), _OF[type(item)].kind) for item in objects}
+    writing = _Writing(connection, book, referred, {})
+    writing.number(objects, patient)
     connection.executemany(
         "INSERT INTO registry_object (key, id) VALUES (?, ?)",
-        [(uuid_key(entry_uuid), id_) for entry_uuid, id_ in ids.items()],
+        [(uuid_key(entry_uuid), id_) for entry_uuid, id_ in writing.ids.items()],
     )
-    writing = _Writing(connection, book, referred, patient, ids)
     for item in objects:
         form = _OF[type(item)]
         connection.execute(form.insert, (*form.row(writing, item), compress(template(item))))
@@ -88,20 +106,19 @@ def write(
 def _document(writing: _Writing, item: DocumentEntry) -> tuple[Any, ...]:
     return (
         writing.id(item.entry_uuid),
-        writing.patient,
         0,
         0,
         int(item.object_type == ON_DEMAND_DOCUMENT),
-        writing.number(item.class_codes),
-        writing.number(item.type_codes),
-        writing.number(item.practice_setting_codes),
-        writing.number(item.healthcare_facility_type_codes),
-        writing.number(item.format_codes),
+        writing.code(item.class_codes),
+        writing.code(item.type_codes),
+        writing.code(item.practice_setting_codes),
+        writing.code(item.healthcare_facility_type_codes),
+        writing.code(item.format_codes),
         _instant(item.creation_time),
         _instant(item.service_start_time),
         _instant(item.service_stop_time),
-        packed_numbers(writing.numbers(item.confidentiality_codes)),
-        packed_numbers(writing.numbers(item.event_codes)),
+        packed_numbers(writing.codes(item.confidentiality_codes)),
+        packed_numbers(writing.codes(item.event_codes)),
         _persons(item.authors),
         packed_texts(item.reference_id_list),
         item.entry_uuid,
@@ -118,7 +135,7 @@ def _submission_set(writing: _Writing, item: SubmissionSet) -> tuple[Any, ...]:
     return (
         writing.id(item.entry_uuid),
         0,
-        writing.number(item.content_type_codes),
+        writing.code(item.content_type_codes),
         _instant(item.submission_time),
         item.source_id,
         _persons(item.authors),
@@ -132,7 +149,7 @@ def _folder(writing: _Writing, item: Folder) -> tuple[Any, ...]:
         writing.id(item.entry_uuid),
         0,
         _instant(item.last_update_time),
-        packed_numbers(writing.numbers(item.codes)),
+        packed_numbers(writing.codes(item.codes)),
         item.entry_uuid,
         item.unique_id,
     )

@@ -1,12 +1,13 @@
 """Tables of the registry: objects clustered by patient, codes and kinds as numbers (design: README, decisions 3 and 4).
 
-An object's `id` packs its patient's number, a sequence number and its kind (see `keys`), so all that a patient has lies
-together in each table and in the indexes of associations. SQL elsewhere uses these names as text.
+An object's `id` packs its patient's number, a cluster, a running number and its kind (see `keys`): all that a patient
+has lies together in each table and in the indexes of associations, documents of one class side by side. SQL elsewhere
+uses these names as text.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, text
 
 metadata = MetaData()
 
@@ -20,6 +21,7 @@ patient = Table(
     Column("added", String(14), nullable=False),
     Column("subsumed_by", Integer, ForeignKey("patient.no"), index=True),
     Column("subsumed", String(14)),
+    Column("objects", Integer, nullable=False, server_default=text("0")),  # how many were ever registered for it
 )
 
 code = Table(
@@ -29,13 +31,6 @@ code = Table(
     Column("code", String, nullable=False),
     Column("scheme", String, nullable=False),
     Index("code_pair", "code", "scheme", unique=True),
-)
-
-object_sequence = Table(
-    "object_sequence",
-    metadata,
-    Column("only", Integer, primary_key=True, autoincrement=False),  # one row: 0
-    Column("last", BigInteger, nullable=False),
 )
 
 registry_object = Table(
@@ -50,7 +45,6 @@ document_entry = Table(
     "document_entry",
     metadata,
     Column("id", _Id, primary_key=True, autoincrement=False),
-    Column("patient", Integer, nullable=False),
     Column("hidden", Integer, nullable=False),  # 1: quarantined
     Column("deprecated", Integer, nullable=False),
     Column("on_demand", Integer, nullable=False),
@@ -74,7 +68,6 @@ document_entry = Table(
     Column("mime_type", String, nullable=False),
     Column("title", String, nullable=False),
     Column("template", LargeBinary, nullable=False),  # compressed ebRIM with markers
-    Index("document_entry_class", "patient", "class_code"),
     Index("document_entry_unique_id", "unique_id"),  # not unique: the same bytes may be registered again
 )
 

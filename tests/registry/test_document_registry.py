@@ -15,6 +15,7 @@ from registry.metadata.affinity_domain import ANY
 from registry.metadata.objects import APND, RPLC, SIGNS, Slot
 from registry.metadata.values import Cx
 from registry.queries.catalogue import STORED_QUERIES
+from registry.store.keys import MOST_OBJECTS
 from tests.registry.registry_bench import (
     BOTH_STATUSES,
     HOME,
@@ -229,6 +230,26 @@ def test_a_hundred_faults_are_enough(bench: Bench):
     refused = bench.refusal(submission(*documents, also=links))
     assert len(refused) == 100
     assert {error for error, _ in refused} == {"UnresolvedReferenceException"}
+
+
+def test_v68_a_patient_has_no_more_objects_than_can_be_numbered(bench: Bench):
+    bench.connection.execute("UPDATE patient SET objects = ? WHERE cx = ?", (MOST_OBJECTS - 3, P1))
+    assert bench.refusal(submission(entry(), folders=[folder()])) == [("XDSRegistryOutOfResources", "")]
+    bench.register(submission(entry()))
+    assert len(bench.find_documents()) == 1
+
+
+def test_documents_of_classes_that_share_a_cluster(bench: Bench):
+    """Clusters are fewer than codes: what lies together need not be what was asked for."""
+    bench.connection.execute(
+        "INSERT INTO code (no, code, scheme) VALUES (2000, 'X', '2.999.8.1'), (976, 'Y', '2.999.8.1')"
+    )
+    for number, value in enumerate(("X", "Y"), start=1):
+        own = submission_set(uuid(20 + number), unique_id=f"2.999.4.2.{number}")
+        given = {"class_codes": (code(value),), "unique_id": f"2.999.4.1.{number}"}
+        bench.register(submission(entry(uuid(number), **given), set_=own))
+    assert bench.find_documents(XDSDocumentEntryClassCode=("X^^2.999.8.1",)) == [uuid(1)]
+    assert bench.find_documents(XDSDocumentEntryClassCode=("X^^2.999.8.1", "Y^^2.999.8.1")) == [uuid(1), uuid(2)]
 
 
 def test_a_size_that_no_document_has_is_refused(bench: Bench):

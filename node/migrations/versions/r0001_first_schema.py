@@ -17,7 +17,6 @@ def upgrade() -> None:
     _code()
     _document_entry()
     _folder()
-    _object_sequence()
     _patient()
     _registry_object()
     _submission_set()
@@ -64,7 +63,6 @@ def _document_entry() -> None:
     op.create_table(
         "document_entry",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("patient", sa.Integer(), nullable=False),
         sa.Column("hidden", sa.Integer(), nullable=False),
         sa.Column("deprecated", sa.Integer(), nullable=False),
         sa.Column("on_demand", sa.Integer(), nullable=False),
@@ -90,7 +88,6 @@ def _document_entry() -> None:
         sa.Column("template", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("document_entry_class", "document_entry", ["patient", "class_code"], unique=False)
     op.create_index("document_entry_unique_id", "document_entry", ["unique_id"], unique=False)
 
 
@@ -109,15 +106,6 @@ def _folder() -> None:
     )
 
 
-def _object_sequence() -> None:
-    op.create_table(
-        "object_sequence",
-        sa.Column("only", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("last", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("only"),
-    )
-
-
 def _patient() -> None:
     op.create_table(
         "patient",
@@ -126,6 +114,7 @@ def _patient() -> None:
         sa.Column("added", sa.String(length=14), nullable=False),
         sa.Column("subsumed_by", sa.Integer(), nullable=True),
         sa.Column("subsumed", sa.String(length=14), nullable=True),
+        sa.Column("objects", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(
             ["subsumed_by"],
             ["patient.no"],
