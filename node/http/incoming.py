@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from node.http.reading import PackageReader
 from node.http.reply import OutgoingDocument
 from node.soap.message import Message
 from trust.identity.caller import Caller
-
-if TYPE_CHECKING:
-    from trust.ledger.sequencer import AuditProof
+from trust.ledger.sequencer import AuditProof
 
 
 @dataclass(slots=True, kw_only=True)

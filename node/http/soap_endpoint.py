@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -29,15 +29,13 @@ from node.soap.mtom import MtomWriter
 from node.soap.names import SOAP_TYPE
 from trust.errors import LedgerBroken, LedgerBusy, NotAuthenticated, NotPermitted, StorageFailed
 from trust.identity.caller import Caller
-
-if TYPE_CHECKING:
-    from trust.ledger.sequencer import AuditProof
+from trust.ledger.sequencer import AuditProof
 
 log = logging.getLogger("node.http")
 
 Authenticate = Callable[[Connected], Caller]
 Dispatch = Callable[[Incoming], Awaitable[Outgoing]]
-Refused = Callable[[Refusal], Awaitable["AuditProof"]]
+Refused = Callable[[Refusal], Awaitable[AuditProof]]
 
 _LEAST_CHUNK: Final = 16 * 1024
 _media_type = lru_cache(maxsize=64)(read_media_type)
@@ -176,7 +174,7 @@ class SoapEndpoint:
         return PackageReader.of(message, media_type, self._spool)
 
     def _written(self, outgoing: Outgoing, *, close: bool) -> Reply:
-        if outgoing.proof is None:
+        if not isinstance(outgoing.proof, AuditProof):
             raise TypeError("an answer without proof of its record")
         if outgoing.packaging == "soap":
             return Reply(

@@ -18,6 +18,7 @@ from node.http.soap_endpoint import SoapEndpoint
 from node.soap.limits import MIB, MimeLimits
 from node.soap.message import write_envelope
 from trust.identity.caller import Caller, Role
+from trust.ledger.sequencer import AuditProof
 
 QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"
 PROVIDE = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
@@ -25,7 +26,7 @@ SOAP = "http://www.w3.org/2003/05/soap-envelope"
 WSA = "http://www.w3.org/2005/08/addressing"
 XDS = "urn:ihe:iti:xds-b:2007"
 XOP = "http://www.w3.org/2004/08/xop/include"
-PROOF: Any = object()
+PROOF = object.__new__(AuditProof)  # stands for one of the sequencer, which alone can make a real one
 
 
 class MemorySpool:
