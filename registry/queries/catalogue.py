@@ -22,6 +22,8 @@ FOLDER: Final = "folder"
 class Kind(Enum):
     """What the values of a parameter are, and so how they are read and compared."""
 
+    __hash__ = object.__hash__  # Enum's own is Python code, and a key of every look-up here
+
     PATIENT = auto()
     ENTRY_UUID = auto()
     UNIQUE_ID = auto()

@@ -24,6 +24,8 @@ SEPARATOR: Final = "\x1f"  # cannot occur in XML, so in no value
 class ObjectKind(IntEnum):
     """Kind of a registry object, the lowest bits of its id."""
 
+    __hash__ = int.__hash__  # Enum's own is Python code
+
     DOCUMENT = 0
     SUBMISSION_SET = 1
     FOLDER = 2

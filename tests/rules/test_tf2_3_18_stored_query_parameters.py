@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 import pytest
@@ -15,6 +16,7 @@ from registry.queries.catalogue import STORED_QUERIES, Kind, is_patient_query, p
 from registry.queries.criteria import Condition, criteria
 from registry.queries.parameters import MalformedValue, read_code, read_instant, scan
 from tests.registry.registry_bench import P1, QUERY_ID, coded, stored_query, uuid
+from tests.shared import SHARED, needs_shared
 
 
 @pytest.mark.parametrize(
@@ -415,3 +417,16 @@ def test_a_patient_that_cannot_be_read_is_none(value):
         QUERY_ID["FindDocuments"], "LeafClass", None, (Slot(name="$XDSDocumentEntryPatientId", values=(value,)),)
     )
     assert patient_of(query) == ""
+
+
+@needs_shared
+def test_names_and_ids_are_those_of_the_reference():
+    """Every row of the reference's table of queries, but those of other transactions, and every parameter's name."""
+    text = (SHARED / "ihe" / "xds-wire.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (\w+)(?: \([^|]*\))? \| `(urn:uuid:[0-9a-f-]+)` \|", text, re.MULTILINE)
+    others = {name for name, _ in table if name.endswith(("MultiplePatients", "Exclude")) or name == "Fetch"}
+    assert {(name, id_) for name, id_ in table if name not in others} == {
+        (query.name, query.id) for query in STORED_QUERIES.values()
+    }
+    names = set(re.findall(r"\$\w+", text))
+    assert {parameter.name for query in STORED_QUERIES.values() for parameter in query.parameters} <= names
