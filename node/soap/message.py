@@ -233,7 +233,7 @@ def _check_tree(root: etree._Element, scanned: Scanned, limits: XmlLimits) -> No
 
 def _check_namespaces(root: etree._Element) -> None:
     for element in root.iter("*"):
-        if any(":" not in uri for uri in element.nsmap.values()):
+        if any(uri and ":" not in uri for uri in element.nsmap.values()):
             raise sender("a namespace name is not an absolute URI")
 
 
