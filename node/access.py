@@ -43,9 +43,7 @@ def permitted(
     if not withheld:
         return list(objects), 0
     shown = [item for item in objects if not _touches(item, withheld)]
-    dangling = {item.entry_uuid for item in objects if item.kind == "association"} - {
-        item.entry_uuid for item in shown
-    }
+    dangling = {item.entry_uuid for item in objects if item.kind == "association"} - {item.entry_uuid for item in shown}
     # The SS-HM of a withheld membership goes with it.
     shown = [item for item in shown if not _touches(item, dangling)]
     return shown, sum(item.kind == "document" and item.entry_uuid in withheld for item in objects)

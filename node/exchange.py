@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from node.federation.gateway import Gateway
+    from node.metrics import Metrics
     from registry.document_registry import DocumentRegistry
     from repository.document_repository import DocumentRepository
     from trust.ledger.sequencer import Sequencer
@@ -44,6 +45,7 @@ class Actors:
     new_uuid: Callable[[], str]
     refuse_writes: Callable[[], bool]
     alarm: Callable[[str], None]
+    metrics: Metrics
 
 
 @dataclass(slots=True, kw_only=True)

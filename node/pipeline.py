@@ -7,6 +7,7 @@ sequencer's batch, so that effect and record are committed together.
 
 from __future__ import annotations
 
+# ruff: noqa: ANN401  each row of the table has its own types; here they meet
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -54,7 +55,7 @@ class _Ready:
     failed: bool = False
 
 
-async def run(row: Row, message: Message, incoming: Any, exchange: Exchange) -> Answer:  # noqa: ANN401
+async def run(row: Row, message: Message, incoming: Any, exchange: Exchange) -> Answer:
     """Carry one request through its transaction.
 
     Args:
@@ -84,7 +85,7 @@ async def _outcome(
     row: Row,
     message: Message,
     incoming: Any,
-    exchange: Exchange,  # noqa: ANN401
+    exchange: Exchange,
 ) -> _Ready | tuple[_Ready, AuditProof]:
     """What becomes of the request; a write is on record already, everything else is recorded by the caller."""
     request: Any = None
@@ -121,7 +122,7 @@ def _handled(
     request: Any,
     prepared: Any,
     exchange: Exchange,
-    connection: sqlite3.Connection,  # noqa: ANN401
+    connection: sqlite3.Connection,
 ) -> _Ready:
     result = row.handle(request, prepared, exchange, connection)
     envelope = _envelope(row, exchange, row.binding.encode(result))
@@ -129,13 +130,15 @@ def _handled(
     return _ready(row, exchange, envelope, result.documents, facts)
 
 
-def _failed(row: Row, request: Any, exchange: Exchange, errors: Sequence[RegistryError]) -> _Ready:  # noqa: ANN401
+def _failed(row: Row, request: Any, exchange: Exchange, errors: Sequence[RegistryError]) -> _Ready:
     """A refused request is on record too, in a unit of its own, before its answer leaves."""
     located = _located(row, exchange, errors)
     envelope = _envelope(row, exchange, row.binding.encode_errors(located))
     facts = [AuditFact(errors=tuple(located))]
     if request is not None:
         facts = [replace(fact, errors=tuple(located)) for fact in row.audit.facts(request, None, exchange)] or facts
+    codes = ", ".join(error.code for error in errors[:8])
+    log.info("request refused", extra={"transaction": row.id, "code": codes, "incident": exchange.incident})
     ready = _ready(row, exchange, envelope, (), facts)
     ready.failed = True
     return ready
@@ -166,7 +169,10 @@ def _located(row: Row, exchange: Exchange, errors: Sequence[RegistryError]) -> S
     if row.id not in ("ITI-38", "ITI-39"):
         return errors
     home = exchange.actors.own.home
-    return [replace(error, location=error.location or home) for error in errors]
+    return [
+        replace(error, location=error.location or home, context=f"{error.context} (incident {exchange.incident})")
+        for error in errors
+    ]
 
 
 def _out_of_resources(row: Row) -> str:

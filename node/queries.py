@@ -29,7 +29,6 @@ class QueryResult:
     status: str
     objects: Sequence[bytes]
     errors: tuple[RegistryError, ...] = ()
-    withheld: int = 0
     documents: tuple[()] = ()
 
 

@@ -15,9 +15,9 @@ from registry.document_registry import RegisteredDocument
 from registry.ebrim.messages import FAILURE
 from registry.errors import ErrorCode, RegistryError, XdsErrors
 from repository.errors import BlobDamaged
-from trust.audit.event import AuditedObject
 from repository.messages import DocumentAnswer, DocumentRequest, read_retrieve_request, retrieve_response
 from repository.retrieve import distinct, overall_status
+from trust.audit.event import AuditedObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,15 +15,14 @@ from uuid import uuid4  # noqa: TID251  the one source of ids
 from node import database
 from node.config import LOOPBACK, Config
 from node.exchange import Actors, Community
-from node.faults import refused
 from node.federation.client import PeerClient
 from node.federation.gateway import Gateway
 from node.federation.outcomes import Known
 from node.metrics import Metrics
 from node.records import instant
 from node.soap.limits import MimeLimits
+from node.vocabulary import affinity_domain
 from registry.document_registry import DocumentRegistry, RegistrySettings
-from registry.metadata.affinity_domain import ANY, AffinityDomain, AffinityDomainError, default_toml
 from repository.document_repository import DocumentRepository
 from repository.store.blobs import BlobStore
 from repository.store.keys import BlobKeys
@@ -119,56 +118,28 @@ async def open_services(config: Config, *, serving: bool = False) -> AsyncIterat
 def _assembled(
     config: Config, writer: sqlite3.Connection, reader: sqlite3.Connection, sequencer: Sequencer, fatal: asyncio.Event
 ) -> Services:
-    folder, metrics = config.folder, Metrics()
+    folder = config.folder
     refusals: list[str] = []
     alarms: list[str] = []
     communities = Communities(reader)
     tls = _tls(config, communities, refusals)
-    bindings = Bindings(reader, development=config.node.development, lists=lambda: tls.lists if tls else NO_LISTS)
-    domain = _domain(config)
-    settings = RegistrySettings(
-        home_community_id=config.node.home_community_id,
-        assigning_authority=config.node.assigning_authority,
-        max_results=config.registry.max_results,
-        known_patients_required=config.registry.known_patients_required,
-        unknown_patient_is_error=config.registry.unknown_patient_is_error,
-    )
-    registry = DocumentRegistry(reader, domain, settings)
-    writing = registry.on(writer)
     blobs = BlobStore(folder.blobs, BlobKeys.read(folder.blob_key), min_free_bytes=config.repository.min_free_bytes)
-    repository = DocumentRepository(reader, blobs, config.node.repository_unique_id)
     spool = Spool(folder.spool)
     client = PeerClient(
         lambda community: _calling(tls, community.pins), spool, MimeLimits(total=config.limits.document_bytes)
     )
-    gateway = Gateway(client, communities.all, new_uuid, Known())
+    registry = DocumentRegistry(reader, affinity_domain(config), _settings(config))
+    metrics = Metrics()
+    actors = _actors(
+        config, writer, reader, registry, blobs, Gateway(client, communities.all, new_uuid, Known()), sequencer, metrics
+    )
 
     def alarm(name: str) -> None:
         metrics.alarms.labels(name).inc()
         alarms.append(name)
-        log.error("alarm: %s", name, extra={"alarm": name})
+        log.error("alarm", extra={"code": name})
 
-    def nearly_full() -> bool:
-        return bool(blobs.failure) or blobs.free_bytes() < config.repository.min_free_bytes
-
-    actors = Actors(
-        own=Community(
-            home=config.node.home_community_id,
-            name=config.node.name,
-            repository_unique_id=config.node.repository_unique_id,
-            assigning_authority=config.node.assigning_authority,
-        ),
-        reader=reader,
-        registry=registry,
-        registry_on=lambda connection: writing if connection is writer else registry.on(connection),
-        repository=repository,
-        gateway=gateway,
-        sequencer=sequencer,
-        clock=clock,
-        new_uuid=new_uuid,
-        refuse_writes=nearly_full,
-        alarm=alarm,
-    )
+    actors.alarm = alarm
     return Services(
         config=config,
         clock=clock,
@@ -176,11 +147,11 @@ def _assembled(
         reader=reader,
         sequencer=sequencer,
         registry=registry,
-        repository=repository,
+        repository=actors.repository,
         blobs=blobs,
         spool=spool,
         tls=tls,
-        bindings=bindings,
+        bindings=Bindings(reader, development=config.node.development, lists=lambda: tls.lists if tls else NO_LISTS),
         communities=communities,
         client=client,
         actors=actors,
@@ -191,6 +162,49 @@ def _assembled(
     )
 
 
+def _settings(config: Config) -> RegistrySettings:
+    return RegistrySettings(
+        home_community_id=config.node.home_community_id,
+        assigning_authority=config.node.assigning_authority,
+        max_results=config.registry.max_results,
+        known_patients_required=config.registry.known_patients_required,
+        unknown_patient_is_error=config.registry.unknown_patient_is_error,
+    )
+
+
+def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everything once
+    config: Config,
+    writer: sqlite3.Connection,
+    reader: sqlite3.Connection,
+    registry: DocumentRegistry,
+    blobs: BlobStore,
+    gateway: Gateway,
+    sequencer: Sequencer,
+    metrics: Metrics,
+) -> Actors:
+    writing = registry.on(writer)
+    least = config.repository.min_free_bytes
+    return Actors(
+        own=Community(
+            home=config.node.home_community_id,
+            name=config.node.name,
+            repository_unique_id=config.node.repository_unique_id,
+            assigning_authority=config.node.assigning_authority,
+        ),
+        reader=reader,
+        registry=registry,
+        registry_on=lambda connection: writing if connection is writer else registry.on(connection),
+        repository=DocumentRepository(reader, blobs, config.node.repository_unique_id),
+        gateway=gateway,
+        sequencer=sequencer,
+        clock=clock,
+        new_uuid=new_uuid,
+        refuse_writes=lambda: bool(blobs.failure) or blobs.free_bytes() < least,
+        alarm=lambda _: None,
+        metrics=metrics,
+    )
+
+
 def _tls(config: Config, communities: Communities, refusals: list[str]) -> NodeTls | None:
     folder = config.folder
     if not folder.tls_chain.exists():
@@ -198,7 +212,8 @@ def _tls(config: Config, communities: Communities, refusals: list[str]) -> NodeT
     files = TlsFiles(
         chain=folder.tls_chain,
         key=folder.tls_key,
-        anchors=tuple(path for path in (folder.trust, folder.keys / "applications" / "ca.pem") if path.exists()),
+        anchors=tuple(path for path in (folder.trust,) if path.exists()),
+        own=tuple(path for path in (folder.keys / "applications" / "ca.pem",) if path.exists()),
         lists=config.crl_files,
         grace=timedelta(hours=config.tls.crl_grace_hours),
     )
@@ -209,23 +224,3 @@ def _calling(tls: NodeTls | None, pins: str) -> ClientContext:
     if tls is None:
         raise BadCertificate("this node has no certificate yet")
     return tls.client(pins)
-
-
-def _domain(config: Config) -> AffinityDomain:
-    wanted = config.registry.affinity_domain
-    if wanted == "any":
-        return ANY
-    try:
-        text = default_toml() if wanted == "default" else (config.root / wanted).read_text("utf-8")
-        return AffinityDomain.from_toml(text)
-    except (OSError, AffinityDomainError) as problem:
-        raise refused(
-            "config.affinity-domain", wanted, str(problem), 'correct the file, or write affinity_domain = "default"'
-        ) from None
-
-
-def serve(config: Config) -> int:
-    """Run the node until it is told to stop; the exit status."""
-    from node.serving import run  # noqa: PLC0415  serving builds on what stands here
-
-    return asyncio.run(run(config))

@@ -30,6 +30,8 @@ from node.soap.limits import MimeLimits
 from trust.audit.event import Action, Coded, EventId
 from trust.errors import BadCertificate, LedgerBroken, NotAuthenticated, TrustError
 from trust.identity.caller import Caller
+from trust.ledger.checkpoint import parse_checkpoint, parse_note
+from trust.pki.certificates import days_left
 from trust.pki.keyfiles import check_key_files, harden_process
 
 log = logging.getLogger("node.serving")
@@ -227,6 +229,10 @@ class Running:
     async def _put_on_record(self) -> None:
         """Failed handshakes and alarms become records, several at a time and each kind counted."""
         services = self._services
+        if services.blobs.failure:
+            # What this process writes to these files cannot be trusted any more: stop, a restart reads them anew.
+            log.critical("the document storage failed", extra={"reason": services.blobs.failure})
+            services.fatal.set()
         refusals, services.refusals[:] = list(services.refusals), []
         alarms, services.alarms[:] = list(services.alarms), []
         counted = {text: (refusals + alarms).count(text) for text in dict.fromkeys(refusals + alarms)}
@@ -266,6 +272,13 @@ class Running:
 
         await asyncio.to_thread(work)
         services.metrics.free_bytes.set(services.blobs.free_bytes())
+        services.metrics.audit_size.set(_size(services.sequencer.checkpoint))
+        services.metrics.certificate_days.set(days_left(self._tls.chain[0], services.clock()))
+
+
+def _size(checkpoint: bytes) -> int:
+    """Number of entries that a signed checkpoint covers."""
+    return parse_checkpoint(parse_note(checkpoint).text).size
 
 
 async def _start(host: str, server: NodeServer) -> None:

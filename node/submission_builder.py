@@ -56,7 +56,7 @@ _SUFFIXES: Final = {
 }
 # Each typeCode belongs to one classCode (IHE document sharing metadata handbook); codes of LOINC.
 _CLASS_OF_TYPE: Final = {
-    **dict.fromkeys(("34133-9", "60591-5", "18842-5", "57133-1", "18761-7", "11369-6"), ("SUMMARY", "Summary")),
+    **dict.fromkeys(("34133-9", "60591-5", "18842-5", "57133-1", "18761-7", "11369-6"), ("SUMMARIES", "Summaries")),
     **dict.fromkeys(
         ("34117-2", "11488-4", "11504-8", "28570-0", "11506-3", "11502-2", "18748-4", "11526-1", "34746-8"),
         ("REPORTS", "Reports"),

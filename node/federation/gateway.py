@@ -7,6 +7,7 @@ result and becomes one named error. Before bytes leave, every call has a durable
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,8 @@ from registry.ebrim.reader import QueryAnswer, ResponseHead, read_query_answer
 from registry.errors import ErrorCode, RegistryError
 from repository.messages import DocumentRequest, RetrieveAnswer, read_retrieve_response
 from trust.communities import Community
+
+log = logging.getLogger("node.federation")
 
 _NO_OBJECTS: Final = QueryAnswer(ResponseHead(""))
 _NO_DOCUMENTS: Final = RetrieveAnswer(ResponseHead(""))
@@ -97,6 +100,8 @@ class Gateway:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._one(call, exchange.deadline, read)) for call in calls]
         outcomes = tuple(task.result() for task in tasks)
+        for outcome in outcomes:
+            _count(outcome, exchange)
         exchange.records += [record for outcome in outcomes for record in outcome_record(outcome, exchange)]
         return outcomes
 
@@ -111,6 +116,14 @@ class Gateway:
         except PeerFault as fault:
             outcome.error = _unavailable(call, str(fault))
         return outcome
+
+
+def _count(outcome: Answered, exchange: Exchange) -> None:
+    word = "answered" if outcome.error is None else "unavailable"
+    exchange.actors.metrics.peers.labels(outcome.community.home, word).inc()
+    if outcome.error is not None:
+        extra = {"community": outcome.community.name, "reason": outcome.error.context, "incident": exchange.incident}
+        log.warning("a community gave no usable answer", extra=extra)
 
 
 def _read_query(outcome: Answered) -> None:

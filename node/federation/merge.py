@@ -35,13 +35,13 @@ def merge_queries(query: AdhocQuery, found: Found | None, answers: Sequence[Answ
     return QueryResult(status(errors, succeeded=succeeded), objects, tuple(errors))
 
 
-def local_result(query: AdhocQuery, objects: Sequence[FoundObject], *, own_home: str, withheld: int = 0) -> QueryResult:
+def local_result(query: AdhocQuery, objects: Sequence[FoundObject], *, own_home: str) -> QueryResult:
     """The own registry's objects as an answer, each with its home."""
     if query.return_type == "ObjectRef":
         rendered = [object_ref(item.entry_uuid, own_home) for item in objects]
     else:
         rendered = [item.leaf() for item in objects]
-    return QueryResult(SUCCESS, rendered, withheld=withheld)
+    return QueryResult(SUCCESS, rendered)
 
 
 def status(errors: Sequence[RegistryError], *, succeeded: bool) -> str:

@@ -32,7 +32,9 @@ def cross_gateway_query(
         raise MissingHomeCommunityId(f"query {query.query_id} needs the home attribute", location=actors.own.home)
     found = actors.registry.find(query)
     objects, withheld = permitted(exchange.caller, found.objects, actors.registry)
-    return local_result(query, objects, own_home=actors.own.home, withheld=withheld)
+    if withheld:
+        actors.metrics.withheld.inc(withheld)
+    return local_result(query, objects, own_home=actors.own.home)
 
 
 def audited(request: QueryRequest, result: QueryResult | None, _exchange: Exchange) -> list[AuditFact]:

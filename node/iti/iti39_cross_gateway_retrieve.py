@@ -1,4 +1,4 @@
-"""ITI-39 Cross Gateway Retrieve, the Responding Gateway's side: documents leave for another community (ITI TF-2: 3.39)."""
+"""ITI-39 Cross Gateway Retrieve, the Responding Gateway's side: documents leave for a community (ITI TF-2: 3.39)."""
 
 from __future__ import annotations
 
