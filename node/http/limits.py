@@ -15,7 +15,7 @@ class HttpLimits:
 
     handshake: float = 10.0
     head: float = 10.0
-    keep_alive: float = 75.0
+    keep_alive: float = 90.0  # longer than callers keep theirs, so that none writes into a closing connection
     floor: int = 1024
     window: float = 5.0
     write_stall: float = 30.0
