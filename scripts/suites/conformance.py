@@ -80,7 +80,7 @@ def _run_plans(config: Path, plans: Sequence[str], *, strict: bool) -> bool:
     """Run `plans`; True when every one of them ran and passed."""
     name = "strict" if strict else "plain"
     print(f"\n{len(plans)} plans, {name}:", flush=True)
-    arguments = [sys.executable, "-m", "nist_testkit", "--data", str(SHARED / "nist-testkit" / "data")]
+    arguments = [sys.executable, "-P", "-m", "scripts.suites.plans", "--data", str(SHARED / "nist-testkit" / "data")]
     arguments += ["--config", str(config), "--json", str(RESULTS / f"conformance-{name}.json"), "--tests", *plans]
     status, lines = echoed([*arguments, "--strict"] if strict else arguments)
     closing = next((found for line in reversed(lines) if (found := _CLOSING.match(line))), None)
@@ -99,6 +99,7 @@ def run(_: Request) -> Status:
     RESULTS.mkdir(exist_ok=True)
     os.environ["PYTHONPATH"] = f"{SHARED / 'nist-testkit'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    os.environ["TZ"] = "UTC"  # the runner writes local times into queries
     try:
         with _fresh_federation() as federation:
             config = RESULTS / "conformance.toml"
