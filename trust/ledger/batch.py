@@ -14,7 +14,7 @@ from trust.audit.event import Kind, NewRecord
 from trust.audit.source import AuditSource
 from trust.ledger import store
 from trust.ledger.merkle import Frontier, leaf_hash
-from trust.ledger.record import NOISE_BYTES, seal, subject_key
+from trust.ledger.record import NOISE_BYTES, plain, seal, subject_key
 from trust.ledger.store import Head, LeafRow, RecordRow, SubjectRow
 
 _REMEMBERED: Final = 50_000
@@ -77,7 +77,7 @@ class Batch:
         about: list[SubjectRow] = []
         for index, new in enumerate(records, before.size + len(self._leaves)):
             seq = before.first_seq + index
-            subject = new.subject
+            subject = plain(new.subject)
             counter, key = (self._number(subject, taken), subjects.key(subject)) if subject else (0, b"")
             sealed = seal(
                 new,

@@ -68,6 +68,10 @@ class Publisher:
         key = self._key.render()
         self._replace(self.folder / "vkey", f"{key}\n".encode())
         self._replace(self.folder / "policy", f"log {key}\nquorum none\n".encode())
+        opening = store.record(self._reader, head.first_seq)
+        if opening is not None:  # it is about nobody, and lets everybody check what this year continues
+            self._write_once("genesis.json", opening[0])
+            self._write_once("genesis.salt", opening[1])
         published = self._published()
         if published is not None:
             if published.size > head.size or (published.size == head.size and published.root != head.root):

@@ -88,11 +88,11 @@ def _fields(new: NewRecord, index: int, counter: int, dicom: str) -> dict[str, A
         "i": index,
         "kind": int(new.kind),
         "time": new.time,
-        "cid": _plain(new.cid),
+        "cid": plain(new.cid),
         "leg": new.leg,
         "payload": new.payload.hex(),
-        "peer": _plain(new.peer),
-        "subject": _plain(new.subject),
+        "peer": plain(new.peer),
+        "subject": plain(new.subject),
         "subject_ctr": counter,
         "peer_receipt": "",
         "event": _event(new.event, new.note),
@@ -119,22 +119,22 @@ def _event(event: AuditEvent | None, note: Mapping[str, str]) -> dict[str, Any]:
             "objects": [_object(one) for one in event.objects],
         }
         if event.outcome_text:
-            fields["outcome_text"] = _plain(event.outcome_text)
+            fields["outcome_text"] = plain(event.outcome_text)
         if event.patient:
-            fields["patient"] = _plain(event.patient)
+            fields["patient"] = plain(event.patient)
         if event.incident:
-            fields["incident"] = _plain(event.incident)
+            fields["incident"] = plain(event.incident)
     if note:
         if not all(key.isascii() and isinstance(value, str) for key, value in note.items()):
             raise ValueError("a note is ASCII keys with strings")
-        fields["note"] = {key: _plain(value) for key, value in note.items()}
+        fields["note"] = {key: plain(value) for key, value in note.items()}
     return fields
 
 
 # What recurs in every record is kept as canonical JSON; a fragment is spliced as it is.
 @lru_cache(maxsize=512)
 def _codes(code: str, system: str, text: str) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps([_plain(code), _plain(system), _plain(text)]))
+    return orjson.Fragment(orjson.dumps([plain(code), plain(system), plain(text)]))
 
 
 def _one_participant(one: Participant) -> orjson.Fragment:
@@ -160,9 +160,9 @@ def _participant(
     address_type: str,
     role: tuple[str, str, str] | None,
 ) -> orjson.Fragment:
-    fields: dict[str, Any] = {"user": _plain(user), "requestor": requestor}
+    fields: dict[str, Any] = {"user": plain(user), "requestor": requestor}
     optional = {"alternative": alternative, "name": name, "address": address, "address_type": address_type}
-    fields |= {key: _plain(value) for key, value in optional.items() if value}
+    fields |= {key: plain(value) for key, value in optional.items() if value}
     if role:
         fields["role"] = _codes(*role)
     return orjson.Fragment(canonical(fields))
@@ -171,7 +171,7 @@ def _participant(
 def _object(one: AuditedObject) -> dict[str, Any]:
     id_type = one.id_type
     fields: dict[str, Any] = {
-        "id": _plain(one.id),
+        "id": plain(one.id),
         "type": one.type_code,
         "id_type": _codes(id_type.code, id_type.system, id_type.text),
     }
@@ -180,16 +180,16 @@ def _object(one: AuditedObject) -> dict[str, Any]:
     if one.life_cycle:
         fields["life_cycle"] = one.life_cycle
     if one.name:
-        fields["name"] = _plain(one.name)
+        fields["name"] = plain(one.name)
     if one.query:
         fields["query_sha256"] = sha256(one.query).hexdigest()
     if one.details:
-        fields["details"] = [[_plain(type_), _plain(value)] for type_, value in one.details]
+        fields["details"] = [[plain(type_), plain(value)] for type_, value in one.details]
     return fields
 
 
-def _plain(text: str) -> str:
-    """Text as JSON can carry it: header values may hold lone surrogates, which no UTF-8 has."""
+def plain(text: str) -> str:
+    """Text as JSON and a database can carry it: header values may hold lone surrogates, which no UTF-8 has."""
     if text.isascii():
         return text
     try:
@@ -221,7 +221,7 @@ def exchange_tag(leg: str, cid: str, payload: bytes) -> bytes:
 
     Source: audit-ledger: 2.8.
     """
-    name = representable(cid).encode()
+    name = plain(cid).encode()
     if len(name) > 0xFFFF:
         raise ValueError("a message id of more than 65,535 bytes")
     return sha256(b"hdn-audit/v1 exchange\n" + _LEGS[leg] + struct.pack(">H", len(name)) + name + payload).digest()
@@ -234,7 +234,7 @@ def shard_master(master: bytes, origin: str) -> bytes:
 
 def subject_key(shard: bytes, subject: str) -> bytes:
     """The key that opens the tags of one patient in one shard, and of nobody else. Source: audit-ledger: 2.9."""
-    return hmac.digest(shard, b"hdn-audit/v1 subject\n" + representable(subject).encode(), "sha256")
+    return hmac.digest(shard, b"hdn-audit/v1 subject\n" + plain(subject).encode(), "sha256")
 
 
 def subject_tag(key: bytes, counter: int) -> bytes:

@@ -25,6 +25,7 @@ _LEAVES: Final = (
     "SELECT count(*), group_concat(hex(entry), '')"
     " FROM (SELECT entry FROM audit_leaf WHERE seq >= ? AND seq < ? ORDER BY seq)"
 )
+_RECORD: Final = "SELECT body, salt FROM audit_record WHERE seq = ?"
 _LAST_LEAF: Final = "SELECT max(seq) FROM audit_leaf"
 _COUNTER: Final = "SELECT ctr FROM audit_subject WHERE subject = ? AND shard = ? ORDER BY ctr DESC LIMIT 1"
 _INSERT_SUBJECTS: Final = "INSERT INTO audit_subject VALUES (?, ?, ?, ?)"
@@ -109,6 +110,12 @@ def leaves(connection: sqlite3.Connection, start: int, end: int) -> Iterator[byt
             raise LedgerBroken(f"a leaf between {first} and {min(first + _CHUNK, end)} is not {LEAF_BYTES} bytes long")
         for at in range(0, len(data), LEAF_BYTES):
             yield data[at : at + LEAF_BYTES]
+
+
+def record(connection: sqlite3.Connection, seq: int) -> tuple[bytes, bytes] | None:
+    """Record and salt of one entry, None when they are not there."""
+    row = connection.execute(_RECORD, (seq,)).fetchone()
+    return (bytes(row[0]), bytes(row[1])) if row else None
 
 
 def last_leaf(connection: sqlite3.Connection) -> int | None:

@@ -1,0 +1,908 @@
+#!/usr/bin/env python3
+"""Offline verifier of an audit log of format hdn-audit/v1: one file, Python 3.10 or newer, standard library only.
+
+It can be copied out and run on another machine by somebody who trusts neither the institution nor this program's other
+parts: it shares no code with them. Formats: C2SP signed-note, tlog-checkpoint, tlog-tiles, tlog-policy; RFC 6962,
+RFC 8032, RFC 9162.
+
+  verify DIR                      all entries, tiles, root, signature (also called: log)
+  since OLD_CHECKPOINT DIR        the log still begins with what an older checkpoint stated
+  open INDEX RECORD SALT DIR      one record belongs to its entry in the log
+  fork NOTE NOTE                  two checkpoints that contradict each other prove a fork
+  list DATABASE                   what is recorded, by patient, user, transaction or time
+
+DIR is the folder of one year (audit/2026), the folder of all years (audit) or the node's folder, whose database is then
+checked too. Exit status: 0 good, 1 invalid (the first bad index is named), 2 incomplete input, 3 evidence of a fork,
+4 quorum of witnesses not met.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import re
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+GOOD, INVALID, INCOMPLETE, FORK, NO_QUORUM = 0, 1, 2, 3, 4
+
+WIDTH = 256
+ENTRY_BYTES = 98
+KINDS = {
+    1: "request sent",
+    2: "request received",
+    3: "response sent",
+    4: "response received",
+    5: "local access or change",
+    6: "exchange failed",
+    7: "security, administration",
+    8: "anchor",
+    9: "key event",
+    10: "recovery statement",
+    11: "peer checkpoint",
+    12: "padding",
+}
+EXCHANGE_KINDS = {1, 2, 3, 4, 6}
+
+
+class Verdict(Exception):  # noqa: N818  an outcome, with its exit status
+    """Why the verification ends here, with its exit status."""
+
+    status = INVALID
+
+
+class Invalid(Verdict):
+    """Something contradicts something that is signed."""
+
+
+class Incomplete(Verdict):
+    """What is needed is not there."""
+
+    status = INCOMPLETE
+
+
+class Fork(Verdict):
+    """Two signed statements of one log that cannot both be true."""
+
+    status = FORK
+
+
+class NoQuorum(Verdict):
+    """Fewer witnesses have signed than the policy asks for."""
+
+    status = NO_QUORUM
+
+
+def sha256(data: bytes) -> bytes:
+    """SHA-256."""
+    return hashlib.sha256(data).digest()
+
+
+# ---------------------------------------------------------------- Ed25519, verification only (RFC 8032: 5.1)
+
+_P = 2**255 - 19
+_ORDER = 2**252 + 27742317777372353535851937790883648493
+_D = -121665 * pow(121666, -1, _P) % _P
+_ROOT_OF_MINUS_ONE = pow(2, (_P - 1) // 4, _P)
+
+Point = tuple[int, int, int, int]  # extended homogeneous coordinates: x = X/Z, y = Y/Z, T = XY/Z
+_NEUTRAL: Point = (0, 1, 1, 0)
+
+
+def _add(one: Point, two: Point) -> Point:
+    a = (one[1] - one[0]) * (two[1] - two[0]) % _P
+    b = (one[1] + one[0]) * (two[1] + two[0]) % _P
+    c = 2 * one[3] * two[3] * _D % _P
+    d = 2 * one[2] * two[2] % _P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % _P, g * h % _P, f * g % _P, e * h % _P
+
+
+def _times(scalar: int, point: Point) -> Point:
+    result = _NEUTRAL
+    while scalar:
+        if scalar & 1:
+            result = _add(result, point)
+        point = _add(point, point)
+        scalar >>= 1
+    return result
+
+
+def _decode(data: bytes) -> Point | None:
+    """The point with this encoding, None when there is none."""
+    number = int.from_bytes(data, "little")
+    sign, y = number >> 255, number & ((1 << 255) - 1)
+    if y >= _P:
+        return None
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
+    x = pow(square, (_P + 3) // 8, _P)
+    if x * x % _P != square:
+        x = x * _ROOT_OF_MINUS_ONE % _P
+    if x * x % _P != square or (x == 0 and sign):
+        return None
+    if x & 1 != sign:
+        x = _P - x
+    return x, y, 1, x * y % _P
+
+
+def _encode(point: Point) -> bytes:
+    inverse = pow(point[2], -1, _P)
+    x, y = point[0] * inverse % _P, point[1] * inverse % _P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def _base() -> Point:
+    point = _decode((4 * pow(5, -1, _P) % _P).to_bytes(32, "little"))
+    if point is None:  # pragma: no cover  the curve has its base point
+        raise ArithmeticError
+    return point
+
+
+_BASE = _base()
+
+
+def ed25519_verifies(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether this is the key's signature over the message."""
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    key, scalar = _decode(public), int.from_bytes(signature[32:], "little")
+    if key is None or scalar >= _ORDER:
+        return False
+    challenge = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % _ORDER
+    minus_key = (_P - key[0], key[1], key[2], _P - key[3])
+    return _encode(_add(_times(scalar, _BASE), _times(challenge, minus_key))) == signature[:32]
+
+
+# ---------------------------------------------------------------- notes, checkpoints, keys, policy
+
+
+@dataclass(frozen=True)
+class Key:
+    """A verification key: algorithm 1 signs notes, 4 cosigns them."""
+
+    name: str
+    algorithm: int
+    public: bytes
+
+    @property
+    def id(self) -> bytes:
+        """The key id of signature lines."""
+        return sha256(self.name.encode() + b"\n" + bytes([self.algorithm]) + self.public)[:4]
+
+    def verifies(self, text: bytes, signature: bytes) -> bool:
+        """Whether this is the key's signature over a note text."""
+        if self.algorithm == 4:
+            text = b"cosignature/v1\ntime %d\n" % int.from_bytes(signature[:8], "big") + text
+            signature = signature[8:]
+        return ed25519_verifies(self.public, text, signature)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The statement of a note and whose signatures it carries."""
+
+    origin: str
+    size: int
+    root: bytes
+    signers: frozenset[str]
+
+
+@dataclass
+class Policy:
+    """Which logs and witnesses count, and what makes a quorum (C2SP tlog-policy)."""
+
+    logs: list[Key] = field(default_factory=list)
+    witnesses: dict[str, Key] = field(default_factory=dict)
+    groups: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    quorum: str = "none"
+
+    def met(self, name: str, signers: frozenset[str]) -> bool:
+        """Whether a witness or group has signed."""
+        if name == "none":
+            return True
+        if name in self.witnesses:
+            return self.witnesses[name].name in signers
+        threshold, members = self.groups[name]
+        needed = {"all": len(members), "any": 1}.get(threshold)
+        return sum(self.met(member, signers) for member in members) >= (int(threshold) if needed is None else needed)
+
+
+def _base64(text: str) -> bytes:
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError) as wrong:
+        raise Invalid("not base64") from wrong
+    if base64.b64encode(data).decode() != text:
+        raise Invalid("base64 not in its canonical form")
+    return data
+
+
+def _name(text: str) -> str:
+    if not text or "+" in text or any(mark.isspace() or not mark.isprintable() for mark in text):
+        raise Invalid(f"{text!r} cannot be the name of a key")
+    return text
+
+
+def read_key(text: str) -> Key:
+    """A vkey line, `<name>+<key id>+<base64>`."""
+    parts = text.strip().split("+", 2)
+    if len(parts) != 3:
+        raise Invalid("not a verification key")
+    data = _base64(parts[2])
+    if len(data) != 33 or data[0] not in (1, 4):
+        raise Invalid("only Ed25519 keys are known here")
+    key = Key(_name(parts[0]), data[0], data[1:])
+    if key.id.hex() != parts[1]:
+        raise Invalid("the key id does not fit the key")
+    return key
+
+
+def read_policy(text: str) -> Policy:
+    """A policy file: lines `log`, `witness`, `group` and `quorum`."""
+    policy = Policy()
+    for line in text.splitlines():
+        words = line.split("#", 1)[0].split()
+        if not words:
+            continue
+        if words[0] == "log" and len(words) >= 2:
+            policy.logs.append(read_key(words[1]))
+        elif words[0] == "witness" and len(words) >= 3:
+            policy.witnesses[words[1]] = read_key(words[2])
+        elif words[0] == "group" and len(words) >= 4 and re.fullmatch(r"all|any|[1-9][0-9]{0,3}", words[2]):
+            policy.groups[words[1]] = (words[2], words[3:])
+        elif words[0] == "quorum" and len(words) == 2:
+            policy.quorum = words[1]
+        else:
+            raise Invalid(f"policy: cannot read {line!r}")
+    known = {"none", *policy.witnesses, *policy.groups}
+    for member in (policy.quorum, *(name for _, names in policy.groups.values() for name in names)):
+        if member not in known:
+            raise Invalid(f"policy: {member!r} is not defined")
+    return policy
+
+
+def read_note(data: bytes, keys: Sequence[Key]) -> Checkpoint:
+    """A checkpoint and who of `keys` has signed it.
+
+    Raises:
+        Invalid: malformed, or a line names a known key and does not verify.
+    """
+    try:
+        whole = data.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        raise Invalid("checkpoint: not UTF-8") from wrong
+    text, blank, lines = whole.rpartition("\n\n")
+    if any(mark < " " and mark != "\n" for mark in whole) or not blank or not lines.endswith("\n"):
+        raise Invalid("checkpoint: not a signed note")
+    text += "\n"
+    rows = lines[:-1].split("\n")
+    if len(rows) > 16:
+        raise Invalid("checkpoint: more than 16 signatures")
+    signers = {name for row in rows for name in _signer(row, text.encode(), keys)}
+    statement = text.split("\n")
+    if len(statement) != 4 or not re.fullmatch(r"0|[1-9][0-9]{0,18}", statement[1], re.ASCII):
+        raise Invalid("checkpoint: three lines are origin, size and root")
+    root = _base64(statement[2])
+    if len(root) != 32:
+        raise Invalid("checkpoint: a root is 32 bytes")
+    return Checkpoint(_name(statement[0]), int(statement[1]), root, frozenset(signers))
+
+
+def _signer(row: str, text: bytes, keys: Sequence[Key]) -> Iterator[str]:
+    if not row.startswith("\u2014 "):
+        raise Invalid("checkpoint: malformed signature line")
+    name, _, encoded = row[2:].partition(" ")
+    value = _base64(encoded)
+    if len(value) < 5:
+        raise Invalid("checkpoint: malformed signature line")
+    for key in keys:
+        if key.name == _name(name) and key.id == value[:4]:
+            if not key.verifies(text, value[4:]):
+                raise Invalid(f"checkpoint: the signature of {name} does not verify")
+            yield name
+
+
+# ---------------------------------------------------------------- tree
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """RFC 6962: 2.1."""
+    return sha256(b"\x00" + entry)
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """RFC 6962: 2.1."""
+    return sha256(b"\x01" + left + right)
+
+
+class Tree:
+    """The root of a growing list of leaf hashes, in a few hashes of memory."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._peaks: list[bytes] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Append one leaf hash."""
+        size = self.size
+        while size & 1:
+            leaf = node_hash(self._peaks.pop(), leaf)
+            size >>= 1
+        self._peaks.append(leaf)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """The Merkle tree hash."""
+        if not self._peaks:
+            return sha256(b"")
+        root = self._peaks[-1]
+        for peak in reversed(self._peaks[:-1]):
+            root = node_hash(peak, root)
+        return root
+
+
+def root_of(leaves: Sequence[bytes]) -> bytes:
+    """The Merkle tree hash over leaf hashes."""
+    tree = Tree()
+    for leaf in leaves:
+        tree.add(leaf)
+    return tree.root()
+
+
+# ---------------------------------------------------------------- the files of one shard
+
+
+@dataclass
+class Shard:
+    """The files of one year, and what verifying them gave."""
+
+    folder: Path
+    policy: Policy
+    own_key: bool  # the key came from the folder itself
+    checkpoint: Checkpoint = field(init=False)
+    entries: list[bytes] = field(default_factory=list)
+    hashes: list[bytes] = field(default_factory=list)
+
+    def verify(self) -> None:
+        """Everything that the files alone can show.
+
+        Raises:
+            Invalid, Incomplete: as they say.
+        """
+        keys = [*self.policy.logs, *self.policy.witnesses.values()]
+        self.checkpoint = read_note(_read(self.folder / "checkpoint"), keys)
+        if self.checkpoint.origin not in {key.name for key in self.policy.logs}:
+            raise Invalid(f"checkpoint: of {self.checkpoint.origin}, for which no key was given")
+        if self.checkpoint.origin not in self.checkpoint.signers:
+            raise Invalid(f"checkpoint: not signed by {self.checkpoint.origin}")
+        self._read_entries()
+        self._check_tiles()
+        if root_of(self.hashes) != self.checkpoint.root:
+            raise Invalid(f"the {self.checkpoint.size} entries do not give the signed root; first bad index unknown")
+        self._check_genesis()
+
+    def check_quorum(self) -> None:
+        """Whether enough witnesses have signed."""
+        if not self.policy.met(self.policy.quorum, self.checkpoint.signers):
+            count = len(self.checkpoint.signers) - 1
+            raise NoQuorum(f"quorum {self.policy.quorum} not met: {count} witnesses have signed")
+
+    def _read_entries(self) -> None:
+        for number, width in _tiles(self.checkpoint.size, 0):
+            data = self._tile("entries", number, width)
+            at = 0
+            for index in range(number * WIDTH, number * WIDTH + width):
+                length = int.from_bytes(data[at : at + 2], "big")
+                entry = data[at + 2 : at + 2 + length]
+                if length != ENTRY_BYTES or len(entry) != length or entry[0] != 1:
+                    raise Invalid(f"index {index}: not an entry of {ENTRY_BYTES} bytes of version 1")
+                self.entries.append(entry)
+                at += 2 + length
+            if len(data) != at and not self._longer("entries", number, width):
+                raise Invalid(f"index {number * WIDTH + width}: more entries than the checkpoint states")
+        self.hashes = [leaf_hash(entry) for entry in self.entries]
+
+    def _check_tiles(self) -> None:
+        hashes, level, below = self.hashes, 0, 1
+        while hashes:
+            for number, width in _tiles(len(hashes), 0):
+                data = self._tile(str(level), number, width)
+                for offset in range(width):
+                    index = number * WIDTH + offset
+                    if data[32 * offset : 32 * offset + 32] != hashes[index]:
+                        what = "entry and tile" if level == 0 else f"the tile of level {level} and the entries below it"
+                        raise Invalid(f"index {index * below}: {what} do not agree")
+                if len(data) != 32 * width and not self._longer(str(level), number, width):
+                    raise Invalid(f"index {(number * WIDTH + width) * below}: a tile of level {level} is too long")
+            full = len(hashes) // WIDTH
+            hashes = [root_of(hashes[at * WIDTH : (at + 1) * WIDTH]) for at in range(full)]
+            level, below = level + 1, below * WIDTH
+
+    def _check_genesis(self) -> None:
+        """The first entry of a year commits to the last checkpoint of the year before."""
+        record, salt = self.folder / "genesis.json", self.folder / "genesis.salt"
+        if not record.exists() or not salt.exists() or not self.entries:
+            return
+        body = check_opening(0, self.entries[0], record.read_bytes(), salt.read_bytes())
+        note = body.get("event", {}).get("note", {})
+        if self.entries[0][1] != 9 or note.get("origin") != self.checkpoint.origin:
+            raise Invalid("index 0: the first entry does not begin this log")
+        origin = note.get("previous_origin", "")
+        before = self.folder.parent / origin.rpartition("/")[2] / "checkpoint"
+        if origin and before.exists() and sha256(before.read_bytes()).hex() != note.get("previous_checkpoint_sha256"):
+            raise Invalid(f"index 0: this log does not continue {origin} as it is published")
+
+    def _tile(self, level: str, number: int, width: int) -> bytes:
+        """A tile of at least this width; a wider one may have taken the place of a partial one."""
+        exact = self.folder / _path(level, number, width)
+        return _read(exact if exact.exists() else self._longer(level, number, width) or exact)
+
+    def _longer(self, level: str, number: int, width: int) -> Path | None:
+        full = self.folder / _path(level, number, WIDTH)
+        if width == WIDTH:
+            return None
+        if full.exists():
+            return full
+        partial = full.with_name(full.name + ".p")
+        names = sorted((int(path.name), path) for path in partial.glob("*") if path.name.isdigit())
+        exact = self.folder / _path(level, number, width)
+        return None if exact.exists() else next((path for wide, path in names if wide > width), None)
+
+
+def _tiles(size: int, start: int) -> Iterator[tuple[int, int]]:
+    for number in range(start, (size + WIDTH - 1) // WIDTH):
+        yield number, min(WIDTH, size - number * WIDTH)
+
+
+def _path(level: str, number: int, width: int) -> str:
+    name = f"{number % 1000:03d}"
+    number //= 1000
+    while number:
+        name = f"x{number % 1000:03d}/{name}"
+        number //= 1000
+    return f"tile/{level}/{name}" + ("" if width == WIDTH else f".p/{width}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as missing:
+        raise Incomplete(f"{path}: {missing.strerror}") from missing
+
+
+# ---------------------------------------------------------------- records
+
+
+def check_opening(index: int, entry: bytes, record: bytes, salt: bytes) -> dict[str, Any]:
+    """The record that an entry commits to, after everything in it was compared with the entry.
+
+    Raises:
+        Invalid: it is not the record of this entry, or contradicts it.
+    """
+    if sha256(b"hdn-audit/v1 commit\n" + salt + sha256(record)) != entry[66:98]:
+        raise Invalid(f"index {index}: the entry does not commit to this record and salt")
+    try:
+        body = json.loads(record)
+    except ValueError as wrong:
+        raise Invalid(f"index {index}: the record is not JSON") from wrong
+    if not isinstance(body, dict) or body.get("i") != index or body.get("kind") != entry[1]:
+        raise Invalid(f"index {index}: the record states another index or kind")
+    if body.get("cid") and body.get("payload") and entry[1] in EXCHANGE_KINDS and exchange_tag(body) != entry[2:34]:
+        raise Invalid(f"index {index}: the exchange tag is not that of the record")
+    return body
+
+
+def exchange_tag(body: dict[str, Any]) -> bytes:
+    """The tag that both sides of an exchange compute from what they sent or received."""
+    leg = body.get("leg") or ("q" if body["kind"] in (1, 2) else "s")
+    cid, payload = body["cid"].encode(), bytes.fromhex(body["payload"])
+    return sha256(b"hdn-audit/v1 exchange\n" + leg.encode() + len(cid).to_bytes(2, "big") + cid + payload)
+
+
+def subject_tag(key: bytes, counter: int) -> bytes:
+    """The tag of a patient's leaf number `counter`; `key` is the patient's key for the year."""
+    return hmac.new(key, b"hdn-audit/v1 subject-tag\n" + counter.to_bytes(8, "big"), hashlib.sha256).digest()
+
+
+def _open_database(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise Incomplete(f"{path}: there is no such database")
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def check_database(shard: Shard, path: Path) -> None:
+    """The database holds the published entries and, for each, the record that it commits to.
+
+    Raises:
+        Invalid: the first index where it does not.
+    """
+    connection = _open_database(path)
+    try:
+        origin = shard.checkpoint.origin
+        head = connection.execute(
+            "SELECT shard, first_seq, size, root FROM audit_head WHERE origin = ?", (origin,)
+        ).fetchone()
+        if head is None:
+            raise Incomplete(f"{path}: has no log {origin}")
+        year, first, size, root = head
+        if size < shard.checkpoint.size:
+            raise Invalid(f"index {size}: the database ends here, {shard.checkpoint.size} entries are signed")
+        tree, counters = Tree(), Counter[str]()
+        rows = connection.execute(
+            "SELECT l.seq, l.entry, r.kind, r.time, r.salt, r.body, s.subject, s.ctr FROM audit_leaf l"
+            " LEFT JOIN audit_record r ON r.seq = l.seq LEFT JOIN ("
+            "   SELECT seq, subject, ctr FROM audit_subject WHERE shard = ? ORDER BY seq) s ON s.seq = l.seq"
+            " WHERE l.seq >= ? AND l.seq < ? ORDER BY l.seq",
+            (year, first, first + size),
+        )
+        for row in rows:
+            _check_row(shard, tree, counters, row, first)
+        if tree.size != size or tree.root() != root:
+            raise Invalid(f"index {tree.size}: the entries of the database do not give the root of its head")
+    finally:
+        connection.close()
+
+
+def _check_row(shard: Shard, tree: Tree, counters: Counter[str], row: tuple[Any, ...], first: int) -> None:
+    seq, entry, kind, time, salt, record, subject, counter = row
+    index = tree.size
+    if seq != first + index:
+        raise Invalid(f"index {index}: the entry is missing in the database")
+    if index < shard.checkpoint.size and entry != shard.entries[index]:
+        raise Invalid(f"index {index}: the database has another entry than the published one")
+    if record is None or salt is None:
+        raise Invalid(f"index {index}: the record is missing in the database")
+    body = check_opening(index, entry, record, salt)
+    if (kind, time, subject or "") != (body["kind"], body["time"], body["subject"]):
+        raise Invalid(f"index {index}: the columns of the database are not what the record says")
+    if subject:
+        if counter != body["subject_ctr"] or counter != counters[subject]:
+            raise Invalid(f"index {index}: the number of this subject's entry is used twice or leaves a gap")
+        counters[subject] += 1
+    tree.add(leaf_hash(entry))
+
+
+# ---------------------------------------------------------------- listing
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One record as it is listed."""
+
+    origin: str
+    index: int
+    body: dict[str, Any]
+
+    @property
+    def transaction(self) -> str:
+        """EventTypeCode, or the name of the kind where there is no event."""
+        code = self.body["event"].get("type") or [KINDS.get(self.body["kind"], str(self.body["kind"]))]
+        return str(code[0])
+
+    @property
+    def users(self) -> list[str]:
+        """Who acted: the requestors, or all participants where none is marked."""
+        people = self.body["event"].get("participants", [])
+        asked = [one for one in people if one["requestor"]] or people
+        return [one.get("name") or one["user"] for one in asked]
+
+    def line(self) -> str:
+        """One line for people; control characters are shown, not sent to the terminal."""
+        outcome = {0: "ok", 4: "warning", 8: "refused", 12: "failed"}.get(self.body["event"].get("outcome", 0), "?")
+        cells = (
+            f"{self.origin.rpartition('/')[2]}/{self.index:<8}",
+            self.body["time"],
+            f"{self.transaction:<8}",
+            f"{outcome:<7}",
+            ", ".join(self.users) or self.body["peer"] or "-",
+            self.body["subject"] or "-",
+        )
+        return "".join(mark if mark.isprintable() else "\ufffd" for mark in "  ".join(cells))
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What to list; an empty field filters nothing. `patient` is `OID|id`, `id^^^&OID&ISO` or a bare id."""
+
+    patient: str = ""
+    user: str = ""
+    transaction: str = ""
+    since: str = ""
+    until: str = ""
+    kind: int = 0
+    limit: int = 0
+
+    def subject(self) -> tuple[str, str]:
+        """The patient as it stands in records, and the condition that selects it."""
+        cx = re.fullmatch(r"([^^]*)\^\^\^&([0-9.]+)&ISO", self.patient)
+        text = f"{cx[2]}|{cx[1]}" if cx else self.patient
+        if "|" in text:
+            return text, "s.subject = ?"
+        return f"|{text}", "substr(s.subject, instr(s.subject, '|')) = ?"
+
+    def holds(self, listed: Listed) -> bool:
+        """Whether a record passes the conditions that are not in SQL."""
+        if self.transaction and listed.transaction.lower() != self.transaction.lower():
+            return False
+        wanted = self.user.lower()
+        people = listed.body["event"].get("participants", [])
+        return not wanted or any(wanted in f"{one['user']} {one.get('name', '')}".lower() for one in people)
+
+
+def listing(database: Path, wanted: Filter) -> Iterator[Listed]:
+    """The records of a database that pass the filter, oldest first."""
+    join, conditions, values = "", ["1 = 1"], []
+    if wanted.patient:
+        subject, condition = wanted.subject()
+        join, conditions, values = "JOIN audit_subject s ON s.seq = r.seq", [condition], [subject]
+    for condition, value in (("r.time >= ?", wanted.since), ("r.time < ?", wanted.until), ("r.kind = ?", wanted.kind)):
+        if value:
+            conditions.append(condition)
+            values.append(value)  # type: ignore[arg-type]
+    connection = _open_database(database)
+    try:
+        heads = connection.execute("SELECT first_seq, origin FROM audit_head ORDER BY first_seq DESC").fetchall()
+        found = 0
+        for seq, data in connection.execute(
+            f"SELECT r.seq, r.body FROM audit_record r {join} WHERE {' AND '.join(conditions)} ORDER BY r.seq",  # noqa: S608  fixed texts
+            values,
+        ):
+            first, origin = next((first, origin) for first, origin in heads if first <= seq)
+            listed = Listed(origin, seq - first, json.loads(data))
+            if wanted.holds(listed):
+                yield listed
+                found += 1
+                if found == wanted.limit:
+                    return
+    finally:
+        connection.close()
+
+
+# ---------------------------------------------------------------- commands
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _folders(folder: Path) -> tuple[list[Path], Path | None]:
+    """The shards of a folder and, for a node's folder, its database."""
+    if (folder / "checkpoint").exists() or (folder / "tile").exists():
+        return [folder], None
+    audit, database = folder / "audit", folder / "data" / "node.db"
+    top = audit if audit.is_dir() else folder
+    shards = sorted(path for path in top.glob("[0-9]*") if path.is_dir())
+    if not shards:
+        raise Incomplete(f"{folder}: no log here")
+    return shards, database if database.exists() else None
+
+
+def _text(given: str) -> str:
+    """A value, or the content of the file that it names."""
+    path = Path(given)
+    return path.read_text(encoding="utf-8") if len(given) < 4096 and path.is_file() else given
+
+
+def _shard(folder: Path, args: argparse.Namespace) -> Shard:
+    if args.policy:
+        policy, own = read_policy(_read(Path(args.policy)).decode("utf-8", "replace")), False
+        if args.vkey:
+            policy.logs = [read_key(_text(args.vkey))]
+    elif args.vkey:
+        policy, own = Policy([read_key(_text(args.vkey))]), False
+    else:
+        policy, own = Policy([read_key(_read(folder / "vkey").decode("utf-8", "replace"))]), True
+        if (folder / "policy").exists():
+            stated = read_policy((folder / "policy").read_text(encoding="utf-8"))
+            policy.witnesses, policy.groups, policy.quorum = stated.witnesses, stated.groups, stated.quorum
+    shard = Shard(folder, policy, own)
+    shard.verify()
+    return shard
+
+
+def _describe(shard: Shard) -> None:
+    checkpoint = shard.checkpoint
+    _say(f"{checkpoint.origin}: good")
+    _say(f"  size {checkpoint.size}  root {base64.b64encode(checkpoint.root).decode()}")
+    witnesses = sorted(checkpoint.signers - {checkpoint.origin})
+    _say(f"  signed by the log's key; witnesses: {', '.join(witnesses) or 'none'}")
+    for kind, count in sorted(Counter(entry[1] for entry in shard.entries).items()):
+        _say(f"  {count:>9}  kind {kind}, {KINDS.get(kind, 'unknown to this verifier')}")
+    if shard.own_key:
+        key = shard.policy.logs[0]
+        _say(
+            f"  the key {key.id.hex()} was read from the folder itself: compare it with the one you were given (--vkey)"
+        )
+
+
+def _verify(args: argparse.Namespace) -> int:
+    folders, database = _folders(Path(args.dir))
+    database = Path(args.db) if args.db else database
+    lacking: NoQuorum | None = None
+    for folder in folders:
+        shard = _shard(folder, args)
+        if database is not None:
+            check_database(shard, database)
+        _describe(shard)
+        if database is not None:
+            _say("  every record of the database belongs to its entry")
+        try:
+            shard.check_quorum()
+        except NoQuorum as failure:
+            lacking = failure
+    if lacking:
+        raise lacking
+    return GOOD
+
+
+def _since(args: argparse.Namespace) -> int:
+    data = _read(Path(args.old))
+    origin = data.decode("utf-8", "replace").split("\n", 1)[0]
+    folders, _ = _folders(Path(args.dir))
+    year = origin.rpartition("/")[2]
+    shard = _shard(next((folder for folder in folders if folder.name == year), folders[-1]), args)
+    old = read_note(data, shard.policy.logs)
+    new = shard.checkpoint
+    if old.origin != new.origin:
+        raise Incomplete(f"the old checkpoint is of {old.origin}, the folder holds {new.origin}")
+    if old.origin not in old.signers:
+        raise Invalid(f"the old checkpoint is not signed by {old.origin}")
+    if old.size > new.size:
+        raise Invalid(
+            f"index {new.size}: the log ends here, {old.size} entries were signed before: its tail was cut off"
+        )
+    if root_of(shard.hashes[: old.size]) != old.root:
+        if old.size == new.size:
+            raise Fork(
+                f"two signed checkpoints of {old.size} entries with different roots: keep both files, they are proof"
+            )
+        raise Invalid(f"the first {old.size} entries are not those that were signed before: keep both checkpoints")
+    shard.check_quorum()
+    _say(f"{new.origin}: the {new.size} entries begin with the {old.size} of the old checkpoint")
+    return GOOD
+
+
+def _open(args: argparse.Namespace) -> int:
+    folder = Path(args.files[-1])
+    folders, database = _folders(folder)
+    shard = _shard(folders[-1], args)
+    database = Path(args.db) if args.db else database
+    if not 0 <= args.index < shard.checkpoint.size:
+        raise Incomplete(f"index {args.index}: the log has {shard.checkpoint.size} entries")
+    if len(args.files) == 3:
+        record, salt = _read(Path(args.files[0])), _read(Path(args.files[1]))
+    elif len(args.files) == 1 and database is not None:
+        record, salt = _stored(database, shard.checkpoint.origin, args.index)
+    else:
+        raise Incomplete("give RECORD SALT DIR, or --db DATABASE and DIR")
+    entry = shard.entries[args.index]
+    body = check_opening(args.index, entry, record, salt)
+    if args.subject_key:
+        if subject_tag(bytes.fromhex(_text(args.subject_key).strip()), body["subject_ctr"]) != entry[34:66]:
+            raise Invalid(f"index {args.index}: the subject tag is not that of this key and number")
+        _say(f"subject tag: number {body['subject_ctr']} of this subject")
+    _say(f"{shard.checkpoint.origin} index {args.index}: the record belongs to the entry, the entry to the signed log")
+    _say(f"time {body['time']} is what the node claims; not after the checkpoint of size {shard.checkpoint.size}")
+    _say(json.dumps(body, indent=1, ensure_ascii=True))
+    return GOOD
+
+
+def _stored(database: Path, origin: str, index: int) -> tuple[bytes, bytes]:
+    connection = _open_database(database)
+    try:
+        row = connection.execute(
+            "SELECT r.body, r.salt FROM audit_head h JOIN audit_record r ON r.seq = h.first_seq + ? WHERE h.origin = ?",
+            (index, origin),
+        ).fetchone()
+    finally:
+        connection.close()
+    if row is None:
+        raise Incomplete(f"index {index}: no record of it in {database}")
+    return row[0], row[1]
+
+
+def _fork(args: argparse.Namespace) -> int:
+    if args.policy:
+        keys = read_policy(_read(Path(args.policy)).decode("utf-8", "replace")).logs
+    elif args.vkey:
+        keys = [read_key(_text(args.vkey))]
+    else:
+        raise Incomplete("whose checkpoints these are is only known with --vkey or --policy")
+    one, two = (read_note(_read(Path(path)), keys) for path in (args.note1, args.note2))
+    for note in (one, two):
+        if note.origin not in note.signers:
+            raise Invalid(f"a checkpoint of {note.origin} that it has not signed: no evidence")
+    if one.origin != two.origin or one.size != two.size:
+        raise Incomplete("checkpoints of different logs or sizes: compare the later one's files with `since`")
+    if one.root != two.root:
+        raise Fork(
+            f"PROOF OF A FORK: {one.origin} has signed two roots for {one.size} entries:"
+            f" {base64.b64encode(one.root).decode()} and {base64.b64encode(two.root).decode()}; keep both files"
+        )
+    _say(f"{one.origin}: both state the same root for {one.size} entries")
+    return GOOD
+
+
+def _list(args: argparse.Namespace) -> int:
+    wanted = Filter(args.patient, args.user, args.transaction, args.since, args.until, args.kind, args.limit)
+    for listed in listing(Path(args.database), wanted):
+        if args.json:
+            _say(json.dumps({"origin": listed.origin, "index": listed.index, **listed.body}, ensure_ascii=True))
+        else:
+            _say(listed.line())
+    return GOOD
+
+
+def _not_yet(args: argparse.Namespace) -> int:
+    raise Incomplete(f"{args.command}: not available in this version")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hdn_verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    keys = argparse.ArgumentParser(add_help=False)
+    keys.add_argument("--vkey", default="", help="verification key of the log, or a file that holds it")
+    keys.add_argument("--policy", default="", help="policy file: keys of log and witnesses, quorum")
+    for name in ("verify", "log"):
+        command = commands.add_parser(name, parents=[keys], help="verify all entries, tiles, root and signature")
+        command.add_argument("dir", metavar="DIR")
+        command.add_argument("--db", default="", help="check the records of this database too")
+        command.set_defaults(run=_verify)
+    command = commands.add_parser("since", parents=[keys], help="the log still begins with an older checkpoint")
+    command.add_argument("old", metavar="OLD_CHECKPOINT")
+    command.add_argument("dir", metavar="DIR")
+    command.set_defaults(run=_since)
+    command = commands.add_parser("open", parents=[keys], help="one record belongs to its entry in the log")
+    command.add_argument("index", type=int, metavar="INDEX")
+    command.add_argument("files", nargs="+", metavar="RECORD SALT DIR | DIR")
+    command.add_argument("--db", default="", help="take record and salt from this database")
+    command.add_argument("--subject-key", default="", help="the patient's key for this year, hexadecimal or a file")
+    command.set_defaults(run=_open)
+    command = commands.add_parser("fork", parents=[keys], help="do two checkpoints contradict each other?")
+    command.add_argument("note1", metavar="NOTE")
+    command.add_argument("note2", metavar="NOTE")
+    command.set_defaults(run=_fork)
+    command = commands.add_parser("list", help="list what is recorded")
+    command.add_argument("database", metavar="DATABASE")
+    for option in ("patient", "user", "transaction", "since", "until"):
+        command.add_argument(f"--{option}", default="")
+    command.add_argument("--kind", type=int, default=0)
+    command.add_argument("--limit", type=int, default=0)
+    command.add_argument("--json", action="store_true", help="one JSON object on each line")
+    command.set_defaults(run=_list)
+    for name in ("report", "reconcile", "sample"):
+        command = commands.add_parser(name, help="not available in this version")
+        command.add_argument("rest", nargs=argparse.REMAINDER)
+        command.set_defaults(run=_not_yet)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except Verdict as verdict:
+        sys.stderr.write(f"{args.command}: {verdict}\n")
+        return verdict.status
+    except sqlite3.Error as failure:
+        sys.stderr.write(f"{args.command}: the database cannot be read: {failure}\n")
+        return INCOMPLETE
+    except OSError as failure:
+        sys.stderr.write(f"{args.command}: {failure}\n")
+        return INCOMPLETE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
