@@ -44,13 +44,18 @@ class Checker:
         self.client = Kept.of(described)
         self.repository = described["repository_unique_id"]
 
-    def statuses(self, unique_ids: Iterable[str]) -> dict[str, str]:
-        """Status of each document that the registry knows."""
+    def statuses(self, submissions: Sequence[Submission]) -> dict[str, str]:
+        """Status of each of their documents, and of those that they replace, that the registry knows."""
+        wanted: dict[str, set[str]] = {}  # an answer is about one patient only
+        for one in submissions:
+            names = {put.unique_id for put in one.documents} | ({one.replaces} if one.replaces else set())
+            wanted.setdefault(one.patient, set()).update(names)
         found = {}
-        for batch in _batches(unique_ids):
-            answer = self.client.send("iti-18", get_documents(*batch))
-            assert answer.status == SUCCESS, answer.errors
-            found |= {external_id(entry, UNIQUE_ID): entry.get("status") for entry in answer.entries()}
+        for unique_ids in wanted.values():
+            for batch in _batches(unique_ids):
+                answer = self.client.send("iti-18", get_documents(*batch))
+                assert answer.status == SUCCESS, answer.errors
+                found |= {external_id(entry, UNIQUE_ID): entry.get("status") for entry in answer.entries()}
         return found
 
     def content(self, unique_id: str) -> bytes | None:
@@ -61,9 +66,7 @@ class Checker:
     def check(self, submissions: Sequence[Submission], history: History) -> Broken:
         """The invariants for `submissions`; `history` knows what replaced what."""
         broken = Broken()
-        statuses = self.statuses(
-            {put.unique_id for one in submissions for put in one.documents} | self._olds(submissions)
-        )
+        statuses = self.statuses(submissions)
         replaced = {one.replaces: one for one in history.submissions if one.replaces}
         for one in submissions:
             present = [put.unique_id in statuses for put in one.documents]
@@ -79,10 +82,6 @@ class Checker:
             if one.replaces and one.replaces in statuses:
                 self._replacement(one, any(present), statuses, broken)
         return broken
-
-    @staticmethod
-    def _olds(submissions: Sequence[Submission]) -> set[str]:
-        return {one.replaces for one in submissions if one.replaces}
 
     def _documents(self, one: Submission, broken: Broken) -> None:
         for put in one.documents:
