@@ -23,11 +23,13 @@ from repository.store.files import sync, sync_folder, writing
 from repository.store.keys import BlobKeys
 from repository.store.reader import BlobReader
 from repository.store.staging import Staged, Staging, Written
-from repository.store.upkeep import Checked, Swept, entries, file_system_time, place, remove_if_dead
+from repository.store.upkeep import STAGING, Checked, Swept, blobs_in, file_system_time, folders, place, remove_if_dead
 
 __all__ = ["BlobDamaged", "BlobReader", "BlobStorageFailed", "BlobStore", "Checked", "Staged", "Staging", "Swept"]
 
-_THREADS: Final = 8  # they wait for the disk, and the file system joins their commits
+_THREADS: Final = 4  # they wait for the disk, and the file system joins their commits; more only take turns
+
+_CLOCK_GRAIN: Final = 2.0  # seconds; file systems stamp with the grain of their clock
 
 
 class BlobStore:
@@ -35,13 +37,15 @@ class BlobStore:
 
     def __init__(self, folder: Path, keys: BlobKeys, *, min_free_bytes: int = 0) -> None:
         self._folder = folder
-        self._staging = folder / "staging"
+        self._staging = folder / STAGING
         self._keys = keys
         self._min_free_bytes = min_free_bytes
         self._failure = ""
         self._durable_folders = {folder}
         self._staged: WeakSet[Staged] = WeakSet()
-        self._naming = threading.Lock()  # giving a file its name against sweeping it
+        self._naming = threading.Lock()  # making a file or giving it its name, against sweeping it
+        self._swept_at = 0.0  # by the file system's clock
+        self._sweep_again: set[Path] = set()  # folders with files that were too young to be judged
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="documents")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._staging.mkdir(mode=0o700, exist_ok=True)
@@ -73,7 +77,9 @@ class BlobStore:
         if self._failure:
             raise BlobStorageFailed(self._failure)
         self._refuse_when_full()
-        return Staging(self._staging / f"{os.urandom(16).hex()}.part", self._keys, self._keep, self._refuse_when_full)
+        path = self._staging / f"{os.urandom(16).hex()}.part"
+        with self._naming:  # between making the file and locking it, it would look like one whose writer is dead
+            return Staging(path, self._keys, self._keep, self._refuse_when_full)
 
     def _refuse_when_full(self) -> None:
         if self.free_bytes() < self._min_free_bytes:
@@ -156,33 +162,44 @@ class BlobStore:
         """Remove what no row refers to: documents whose registration failed, files of dead processes.
 
         A file stays as long as it is young by the file system's own clock, or a `Staged` for it lives: its row may be
-        on the way. `referenced` is called in this thread and must see every committed row.
+        on the way. `referenced` is called in this thread and must see every committed row. The first sweep of a
+        process looks at every file, later ones where something has changed: a row, once there, stays.
         """
-        before = file_system_time(self._staging) - older_than_seconds
-        staged = sum([remove_if_dead(path, before) for path in sorted(self._staging.iterdir())])
-        documents, strange = 0, []
-        for path, ours in entries(self._folder, self._staging):
-            if ours:
-                documents += self._remove_orphan(path, before, referenced)
-            else:
-                strange.append(str(path.relative_to(self._folder)))
+        now, since, again = file_system_time(self._staging), self._swept_at, self._sweep_again
+        before = now - older_than_seconds
+        staged, documents, strange, young = 0, 0, list[str](), set[Path]()
+        for path in sorted(self._staging.iterdir()):
+            with self._naming:
+                staged += remove_if_dead(path, before)
+        for folder in folders(self._folder, strange):
+            # A clock that went back makes every folder look unchanged.
+            if folder in again or folder.stat().st_mtime >= since - _CLOCK_GRAIN or now < since:
+                documents += self._sweep_folder(folder, before, referenced, strange, young)
+        self._swept_at, self._sweep_again = now, young
         return Swept(documents, staged, tuple(strange))
 
-    def _remove_orphan(self, path: Path, before: float, referenced: Callable[[str], bool]) -> bool:
-        with self._naming:
-            # In this order: a Staged dies when its row is committed, or when there will never be one.
-            if any(item.name == path.name for item in self._staged) or path.lstat().st_mtime > before:
-                return False
-            if referenced(path.name):
-                return False
-            path.unlink()
-            return True
+    def _sweep_folder(
+        self, folder: Path, before: float, referenced: Callable[[str], bool], strange: list[str], young: set[Path]
+    ) -> int:
+        removed = 0
+        for name in blobs_in(folder, strange):
+            if referenced(name):
+                continue
+            path = folder / name
+            with self._naming:
+                if any(item.name == name for item in self._staged) or path.lstat().st_mtime > before:
+                    young.add(folder)
+                # Once more, and in this order: a Staged dies when its row is committed, or will never be.
+                elif not referenced(name):
+                    path.unlink()
+                    removed += 1
+        return removed
 
     def scrub(self) -> Iterator[Checked]:
         """Read every stored document and compare its content with its name; one result each."""
-        for path, ours in entries(self._folder, self._staging):
-            if ours:
-                yield Checked(path.name, self._damage(path.name))
+        for folder in folders(self._folder, []):
+            for name in blobs_in(folder, []):
+                yield Checked(name, self._damage(name))
 
     def _damage(self, name: str) -> str:
         try:

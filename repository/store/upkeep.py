@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 NAME: Final = re.compile(r"[0-9a-f]{64}")
-_FAN_OUT: Final = re.compile(r"[0-9a-f]{1,2}")
+_HEX: Final = frozenset("0123456789abcdef")
+STAGING: Final = "staging"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +43,38 @@ def place(folder: Path, name: str) -> Path:
     return folder / name[:2] / name[2] / name
 
 
-def entries(folder: Path, staging: Path) -> Iterator[tuple[Path, bool]]:
-    """Everything below `folder` but `staging`, in order of name, each with whether it is a blob at its place."""
-    for first in sorted(folder.iterdir()):
-        if first == staging:
+def folders(folder: Path, strange: list[str]) -> Iterator[Path]:
+    """The folders that hold blobs, in order of name; what else lies about is added to `strange`."""
+    for first in _listed(folder):
+        if first.name == STAGING:
             continue
-        if not _is_fan_out(first):
-            yield first, False
+        if not (_is_hex(first.name, 2) and first.is_dir(follow_symlinks=False)):
+            strange.append(first.name)
             continue
-        for second in sorted(first.iterdir()):
-            if not _is_fan_out(second):
-                yield second, False
-                continue
-            for path in sorted(second.iterdir()):
-                ours = NAME.fullmatch(path.name) and path == place(folder, path.name) and _is_plain(path)
-                yield path, bool(ours)
+        for second in _listed(Path(first.path)):
+            if _is_hex(second.name, 1) and second.is_dir(follow_symlinks=False):
+                yield Path(second.path)
+            else:
+                strange.append(f"{first.name}/{second.name}")
+
+
+def blobs_in(folder: Path, strange: list[str]) -> Iterator[str]:
+    """The names of the blobs in one of `folders`; what else lies in it is added to `strange`."""
+    begin = folder.parent.name + folder.name
+    for entry in _listed(folder):
+        if NAME.fullmatch(entry.name) and entry.name.startswith(begin) and entry.is_file(follow_symlinks=False):
+            yield entry.name
+        else:
+            strange.append(f"{folder.parent.name}/{folder.name}/{entry.name}")
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _is_hex(name: str, digits: int) -> bool:
+    return len(name) == digits and set(name) <= _HEX
 
 
 def file_system_time(folder: Path) -> float:
@@ -86,11 +104,3 @@ def remove_if_dead(path: Path, before: float) -> bool:
         return True
     finally:
         os.close(descriptor)
-
-
-def _is_fan_out(path: Path) -> bool:
-    return bool(_FAN_OUT.fullmatch(path.name)) and path.is_dir() and not path.is_symlink()
-
-
-def _is_plain(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()

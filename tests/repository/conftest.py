@@ -55,7 +55,9 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def reader(database: sqlite3.Connection, tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(f"file:{tmp_path}/node.db?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        f"file:{tmp_path}/node.db?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
     yield connection
     connection.close()
 

@@ -55,7 +55,9 @@ def read(path: Path, name: str, keys: BlobKeys = KEYS) -> bytes:
 
 
 @given(st.data(), st.integers(1, 70), st.binary(max_size=700))
-def test_what_goes_in_comes_out(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, frame_size: int, content: bytes) -> None:
+def test_what_goes_in_comes_out(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, frame_size: int, content: bytes
+) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=8)))
     chunks = [content[a:b] for a, b in zip([0, *cuts], [*cuts, len(content)], strict=True)]
     key = key_of(frame_size)

@@ -8,8 +8,6 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,27 +17,9 @@ from repository.errors import BlobStorageFailed
 from repository.store.blobs import BlobStore
 from repository.store.encryption import FRAME_SIZE
 from repository.store.keys import BlobKeys
-from tests.repository.store.test_blob_store import files, read
+from tests.repository.helpers import failing, files, read
 
 CONTENT = os.urandom(3 * FRAME_SIZE + 77)
-
-
-@contextmanager
-def failing(name: str, number: int, code: int) -> Iterator[list[int]]:
-    """The `number`-th call of `os.<name>` fails with `code`; the list counts the calls."""
-    real, calls = getattr(os, name), [0]
-
-    def wrapped(*args, **kwargs):
-        calls[0] += 1
-        if calls[0] == number:
-            raise OSError(code, os.strerror(code))
-        return real(*args, **kwargs)
-
-    setattr(os, name, wrapped)
-    try:
-        yield calls
-    finally:
-        setattr(os, name, real)
 
 
 async def provide(store: BlobStore) -> str:
@@ -111,7 +91,9 @@ async def test_a_failed_fsync_is_final(tmp_path: Path) -> None:
 async def test_a_short_write_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = fresh(tmp_path, 0)
     real = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, memoryview(data)[: max(1, len(data) // 3)]))
+    monkeypatch.setattr(
+        os, "write", lambda descriptor, data: real(descriptor, memoryview(data)[: max(1, len(data) // 3)])
+    )
     name = await provide(store)
     monkeypatch.undo()
     assert read(store, name) == CONTENT

@@ -19,17 +19,9 @@ from repository.errors import BlobDamaged
 from repository.store.blobs import BlobStore
 from repository.store.encryption import FRAME_SIZE, HEADER_SIZE
 from repository.store.keys import BlobKeys
+from tests.repository.helpers import files, read
 
 MIB = 1 << 20
-
-
-def files(store: BlobStore) -> list[Path]:
-    """Every file below the store's folder."""
-    return sorted(path for path in store.path("0" * 64).parents[2].rglob("*") if path.is_file())
-
-
-def read(store: BlobStore, name: str) -> bytes:
-    return b"".join(store.open(name).frames())
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -155,15 +147,15 @@ async def test_a_nearly_full_disk_takes_no_document(tmp_path: Path, keys: BlobKe
     store.close()
 
 
-async def test_a_disk_that_becomes_nearly_full_ends_a_long_document(blobs: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disk_that_becomes_nearly_full_ends_a_long_document(
+    blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     staging = blobs.begin()
     free = iter([0])
     monkeypatch.setattr(blobs, "_min_free_bytes", 1)
     monkeypatch.setattr(blobs, "free_bytes", lambda: next(free))
-    frame = bytes(FRAME_SIZE)
     with pytest.raises(RepositoryOutOfResources):
-        for _ in range(400):
-            staging.write(frame)
+        staging.write(bytes(300 * FRAME_SIZE))
     assert files(blobs) == []
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from repository.store.blobs import BlobStore, Swept
 from repository.store.encryption import HEADER_SIZE
-from tests.repository.store.test_blob_store import files, read
+from tests.repository.helpers import files, folder_of, read
 
 NOBODY: Callable[[str], bool] = lambda _name: False  # noqa: E731
 EVERYBODY: Callable[[str], bool] = lambda _name: True  # noqa: E731
@@ -43,7 +43,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 @pytest.mark.parametrize("step", ["begun", "written", "before the name", "named"])
 def test_a_crash_at_any_step_leaves_one_file_that_sweep_removes(blobs: BlobStore, step: str) -> None:
-    folder = blobs.path("0" * 64).parents[2]
+    folder = folder_of(blobs)
     ended = subprocess.run([sys.executable, "-c", DIES, str(folder), step], check=False, cwd=Path(__file__).parents[3])
     assert ended.returncode == 9
     assert len(files(blobs)) == 1
@@ -97,6 +97,44 @@ async def test_a_document_that_is_being_written_stays(blobs: BlobStore) -> None:
     assert read(blobs, (await staging.finish()).name) == b"content"
 
 
+async def test_later_sweeps_look_only_where_something_changed(blobs: BlobStore, stage) -> None:
+    asked: list[str] = []
+
+    def referenced(name: str) -> bool:
+        asked.append(name)
+        return True
+
+    names = {(await stage(b"content %d" % number)).name for number in range(30)}
+    blobs.sweep(referenced, 0)
+    assert set(asked) == names
+    for folder in {blobs.path(name).parent for name in names}:
+        os.utime(folder, (1, 1))
+    asked.clear()
+    blobs.sweep(referenced, 0)
+    assert asked == []
+    new = await stage(b"new")
+    blobs.sweep(referenced, 0)
+    assert new.name in asked
+    assert len(asked) < 10
+
+
+async def test_what_was_too_young_is_looked_at_again(blobs: BlobStore, stage) -> None:
+    name = (await stage(b"content")).name
+    assert blobs.sweep(NOBODY, 60) == Swept()
+    os.utime(blobs.path(name), (1, 1))
+    os.utime(blobs.path(name).parent, (1, 1))
+    assert blobs.sweep(NOBODY, 60) == Swept(documents=1)
+
+
+async def test_a_clock_that_went_back_makes_sweep_look_everywhere(blobs: BlobStore, stage) -> None:
+    blobs.sweep(NOBODY, 0)
+    blobs._swept_at += 1e9
+    name = (await stage(b"content")).name
+    os.utime(blobs.path(name), (1, 1))
+    os.utime(blobs.path(name).parent, (1, 1))
+    assert blobs.sweep(NOBODY, 0) == Swept(documents=1)
+
+
 async def test_sweeping_while_documents_come_loses_none(blobs: BlobStore, stage) -> None:
     """The rows of half of them follow at once; the others are given up. Contents repeat."""
     rows: set[str] = set()
@@ -118,7 +156,7 @@ async def test_sweeping_while_documents_come_loses_none(blobs: BlobStore, stage)
 
 
 async def test_what_is_not_the_stores_own_is_named_and_left(blobs: BlobStore, stage, tmp_path: Path) -> None:
-    folder = blobs.path("0" * 64).parents[2]
+    folder = folder_of(blobs)
     name = (await stage(b"content")).name
     target = tmp_path / "elsewhere"
     target.write_text("untouched")
