@@ -22,7 +22,7 @@ def sink() -> Iterator[tuple[logging.Logger, io.StringIO]]:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.JsonFormatter("Klinik Süd"))
-    logger = logging.Logger("test.attacks")  # outside of the hierarchy: pytest must not carry what it logs
+    logger = logging.Logger("test.attacks")  # noqa: LOG001  outside of the hierarchy: pytest must not carry it
     logger.propagate = False
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)

@@ -41,7 +41,7 @@ def _free(port: int) -> bool:
 
 
 def xdsnode(*arguments: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([XDSNODE, *arguments], capture_output=True, text=True, input=stdin, timeout=120)
+    done = subprocess.run([XDSNODE, *arguments], capture_output=True, text=True, input=stdin, timeout=120, check=False)
     if check and done.returncode:
         raise AssertionError(f"xdsnode {' '.join(arguments)} -> {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done
@@ -67,8 +67,18 @@ class Node:
 
     def init(self, ca: Path) -> Node:
         xdsnode(
-            "init", "--dir", str(self.folder), "--name", self.name, "--port-base", str(self.base),
-            "--authority", AUTHORITY, "--ca", str(ca), "--dev",
+            "init",
+            "--dir",
+            str(self.folder),
+            "--name",
+            self.name,
+            "--port-base",
+            str(self.base),
+            "--authority",
+            AUTHORITY,
+            "--ca",
+            str(ca),
+            "--dev",
         )
         self.described = json.loads(xdsnode("endpoints", "--dir", str(self.folder), "--json").stdout)
         return self

@@ -102,14 +102,18 @@ def test_retrieve_names_each_missing_document(nodes: list[Node], patient: str) -
     document = Document(b"here")
     put(nodes[0], patient, document)
     missing, elsewhere = oid(), oid()
-    answer = nodes[0].client().send(
-        "iti-43",
-        retrieve(
-            (None, nodes[0].repository, document.unique_id),
-            (None, nodes[0].repository, missing),
-            (None, "2.999.3.404", elsewhere),
-            ("urn:oid:2.999.404", nodes[0].repository, "2.999.4.9"),
-        ),
+    answer = (
+        nodes[0]
+        .client()
+        .send(
+            "iti-43",
+            retrieve(
+                (None, nodes[0].repository, document.unique_id),
+                (None, nodes[0].repository, missing),
+                (None, "2.999.3.404", elsewhere),
+                ("urn:oid:2.999.404", nodes[0].repository, "2.999.4.9"),
+            ),
+        )
     )
     assert answer.status == PARTIAL
     assert sorted((code, location) for code, location, _ in answer.errors) == sorted(
@@ -129,12 +133,16 @@ def test_a_peer_with_normal_clearance_does_not_get_restricted_documents(nodes: l
     assert (seen.status, seen.unique_ids()) == (SUCCESS, [normal.unique_id])
     own = nodes[1].client().send("iti-18", find_documents(patient))
     assert sorted(own.unique_ids()) == sorted([normal.unique_id, restricted.unique_id])
-    far = nodes[0].client().send(
-        "iti-43",
-        retrieve(
-            (nodes[1].home, nodes[1].repository, restricted.unique_id),
-            (nodes[1].home, nodes[1].repository, "2.999.4.404"),
-        ),
+    far = (
+        nodes[0]
+        .client()
+        .send(
+            "iti-43",
+            retrieve(
+                (nodes[1].home, nodes[1].repository, restricted.unique_id),
+                (nodes[1].home, nodes[1].repository, "2.999.4.404"),
+            ),
+        )
     )
     assert far.status == FAILURE
     # Whoever may not see a document does not learn that it exists: both answers are the same but for the ids.
@@ -186,8 +194,10 @@ def test_real_documents_come_back_identical_through_another_node(nodes: list[Nod
     put(nodes[2], patient, *documents)
     found = nodes[0].client().send("iti-18", find_documents(patient))
     assert sorted(found.unique_ids()) == sorted(item.unique_id for item in documents)
-    answer = nodes[0].client().send(
-        "iti-43", retrieve(*[(nodes[2].home, nodes[2].repository, item.unique_id) for item in documents])
+    answer = (
+        nodes[0]
+        .client()
+        .send("iti-43", retrieve(*[(nodes[2].home, nodes[2].repository, item.unique_id) for item in documents]))
     )
     assert answer.status == SUCCESS, answer.errors
     assert answer.documents() == {item.unique_id: (mime, item.content) for item in documents}
@@ -210,7 +220,10 @@ def test_answers_validate_against_the_schemas(nodes: list[Node], patient: str) -
         ("query.xsd", client.send("iti-18", find_documents(patient))),
         ("query.xsd", client.send("iti-18", adhoc("urn:uuid:00000000-0000-0000-0000-000000000000", ""))),
         ("XDS.b_DocumentRepository.xsd", client.send("iti-43", retrieve((None, nodes[0].repository, "2.999.4")))),
-        ("XDS.b_DocumentRepository.xsd", client.send("iti-43", retrieve((None, nodes[0].repository, document.unique_id)))),
+        (
+            "XDS.b_DocumentRepository.xsd",
+            client.send("iti-43", retrieve((None, nodes[0].repository, document.unique_id))),
+        ),
     ]
     for schema, answer in cases:
         element = answer.body

@@ -26,7 +26,9 @@ def soap(action: str, body: str) -> bytes:
     ).encode()
 
 
-def http(payload: bytes, *, status: str = "200 OK", kind: str = "application/soap+xml; charset=UTF-8", extra: str = "") -> bytes:
+def http(
+    payload: bytes, *, status: str = "200 OK", kind: str = "application/soap+xml; charset=UTF-8", extra: str = ""
+) -> bytes:
     return (
         f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(payload)}\r\n{extra}Connection: close\r\n\r\n"
     ).encode() + payload
@@ -122,7 +124,11 @@ class FakePeer:
             while b"\r\n\r\n" not in data:
                 data += connection.recv(65536)
             head, _, rest = data.partition(b"\r\n\r\n")
-            length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0]) if b"ontent-" in head.lower() and b"content-length:" in head.lower() else 0
+            length = (
+                int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+                if b"ontent-" in head.lower() and b"content-length:" in head.lower()
+                else 0
+            )
             while len(rest) < length:
                 rest += connection.recv(65536)
             self.requests.append(rest)

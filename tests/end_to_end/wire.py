@@ -101,12 +101,22 @@ class Document:
             + f"<rim:Name><rim:LocalizedString value={quoteattr(self.title)}/></rim:Name>"
             + code("urn:uuid:41a5887f-8865-4c09-adf7-e362475b143a", self.id, self.class_code, scheme, "Note")
             + code("urn:uuid:f4f85eac-e6cb-4883-b524-f2705394840f", self.id, *self.confidentiality, "Confidentiality")
-            + code("urn:uuid:a09d5840-386c-46f2-b5ad-9c3699a4309d", self.id, "urn:ihe:iti:xds:2017:mimeTypeSufficient", "1.3.6.1.4.1.19376.1.2.3", "mimeType Sufficient")
+            + code(
+                "urn:uuid:a09d5840-386c-46f2-b5ad-9c3699a4309d",
+                self.id,
+                "urn:ihe:iti:xds:2017:mimeTypeSufficient",
+                "1.3.6.1.4.1.19376.1.2.3",
+                "mimeType Sufficient",
+            )
             + code("urn:uuid:f33fb8ac-18af-42cc-ae0e-ed0b0bdb91e1", self.id, "HOSP", scheme, "Hospital")
             + code("urn:uuid:cccf5598-8b07-4b77-a05e-ae952c785ead", self.id, "CARD", scheme, "Cardiology")
             + code("urn:uuid:f0306f51-975f-434e-a61c-c59651d33983", self.id, "PROG", scheme, "Progress note")
-            + identifier("urn:uuid:58a6f841-87b3-4a3e-92fd-a8ffeff98427", self.id, patient, "XDSDocumentEntry.patientId")
-            + identifier("urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab", self.id, self.unique_id, "XDSDocumentEntry.uniqueId")
+            + identifier(
+                "urn:uuid:58a6f841-87b3-4a3e-92fd-a8ffeff98427", self.id, patient, "XDSDocumentEntry.patientId"
+            )
+            + identifier(
+                "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab", self.id, self.unique_id, "XDSDocumentEntry.uniqueId"
+            )
             + "</rim:ExtrinsicObject>"
         )
 
@@ -125,9 +135,15 @@ def submission(patient: str, documents: list[Document], associations: str = "", 
         + slot("submissionTime", "20240229101800")
         + '<rim:Classification id="ss_node" classifiedObject="SubmissionSet01" classificationNode="urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd"/>'
         + code("urn:uuid:aa543740-bdda-424e-8c96-df4873be8500", "SubmissionSet01", "VISIT", "2.999.8.5", "Visit")
-        + identifier("urn:uuid:6b5aea1a-874d-4603-a4bc-96a0a7b38446", "SubmissionSet01", patient, "XDSSubmissionSet.patientId")
-        + identifier("urn:uuid:96fdda7c-d067-4183-912e-bf5ee74998a8", "SubmissionSet01", oid(), "XDSSubmissionSet.uniqueId")
-        + identifier("urn:uuid:554ac39e-e3fe-47fe-b233-965d2a147832", "SubmissionSet01", "2.999.2.1", "XDSSubmissionSet.sourceId")
+        + identifier(
+            "urn:uuid:6b5aea1a-874d-4603-a4bc-96a0a7b38446", "SubmissionSet01", patient, "XDSSubmissionSet.patientId"
+        )
+        + identifier(
+            "urn:uuid:96fdda7c-d067-4183-912e-bf5ee74998a8", "SubmissionSet01", oid(), "XDSSubmissionSet.uniqueId"
+        )
+        + identifier(
+            "urn:uuid:554ac39e-e3fe-47fe-b233-965d2a147832", "SubmissionSet01", "2.999.2.1", "XDSSubmissionSet.sourceId"
+        )
         + "</rim:RegistryPackage>"
         + packages
         + members
@@ -136,7 +152,9 @@ def submission(patient: str, documents: list[Document], associations: str = "", 
     )
 
 
-def provide(patient: str, documents: list[Document], *, inline: bool = False, associations: str = "") -> tuple[str, list[tuple[str, str, bytes]]]:
+def provide(
+    patient: str, documents: list[Document], *, inline: bool = False, associations: str = ""
+) -> tuple[str, list[tuple[str, str, bytes]]]:
     """Body of ITI-41 and its MIME parts (content id, type, bytes)."""
     parts = [] if inline else [(f"{document.id}@source", document.mime, document.content) for document in documents]
     import base64
@@ -320,7 +338,15 @@ class Client:
         finally:
             connection.close()
 
-    def send(self, transaction: str, body: str, parts: list[tuple[str, str, bytes]] | None = None, *, query: str = "", message_id: str | None = None) -> Answer:
+    def send(
+        self,
+        transaction: str,
+        body: str,
+        parts: list[tuple[str, str, bytes]] | None = None,
+        *,
+        query: str = "",
+        message_id: str | None = None,
+    ) -> Answer:
         url = self.endpoints[transaction] + query
         xml = envelope(ACTIONS[transaction], body, to=url, message_id=message_id)
         if transaction not in MTOM:
