@@ -60,10 +60,12 @@ def test_a_row_follows_its_transaction(database: sqlite3.Connection, reader: sql
     assert Catalogue(reader).locate("1.2.3")
 
 
-def test_all_rows_are_walked_in_order(catalogue: Catalogue) -> None:
+def test_all_rows_are_walked_in_order(catalogue: Catalogue, database: sqlite3.Connection) -> None:
     names = sorted(f"2.999.{number}" for number in range(450))
+    database.execute("BEGIN")
     for name in reversed(names):
         catalogue.keep(name, "text/plain", staged())
+    database.execute("COMMIT")
     assert [document.unique_id for document in catalogue.documents()] == names
 
 
