@@ -173,13 +173,18 @@ def _answers(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
     yield {"connected": sorted(targets)}
     for line in lines:
         order = json.loads(line)
-        target = targets[order["target"]]
+        yield _obeyed(targets[order["target"]], order)
+
+
+def _obeyed(target: Target, order: dict[str, Any]) -> dict[str, Any]:
+    try:
         if order.get("once"):
-            yield target.once()
-            continue
+            return target.once()
         started = time.perf_counter()
         tally = target.run(order["seconds"])
-        yield _report(tally, time.perf_counter() - started)
+        return _report(tally, time.perf_counter() - started)
+    except (WireError, OSError) as problem:
+        return {"error": f"{order['target']}: {type(problem).__name__}: {problem}"}
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import sqlite3
@@ -37,8 +38,9 @@ def resident_bytes(pid: int, field: str = "VmRSS") -> int:
 
 
 def forget_highest(pid: int) -> None:
-    """Let VmHWM start again from what is used now."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+    """Let VmHWM start again from what is used now, where the kernel allows that."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
 
 
 def jiffies() -> tuple[int, int]:

@@ -77,10 +77,10 @@ class Setting:
             sample = answer["sample"].once()
             if sample["status"] != 200:
                 raise BenchError(f"the node answers a query with HTTP {sample['status']}; see {sample['body']}")
-            port, keys = self.workshop.ports(), self.stage.folder / "keys"
+            port = self.workshop.ports()
             spec: dict[str, Any] = {
                 "port": port,
-                **{"cert": str(keys / "tls.pem"), "key": str(keys / "tls.key"), "ca": str(keys / "trust.pem")},
+                **self._certificates(),
                 **{"answer": sample["body"], "small": str(self.file("small", b"<ok/>" * 160))},
                 **{"file": str(self.ten_megabytes()), "content_type": "application/soap+xml; charset=UTF-8"},
             }
@@ -93,13 +93,11 @@ class Setting:
         program = find_nginx()
         if program is None:
             return None
-        folder, keys = self.workshop.folder / "work" / "nginx", self.stage.folder / "keys"
+        folder = self.workshop.folder / "work" / "nginx"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         port, root = self.workshop.ports(), self.ten_megabytes().parent
-        config = nginx_configuration(
-            folder, port, str(keys / "tls.pem"), str(keys / "tls.key"), str(keys / "trust.pem"), root
-        )
+        config = nginx_configuration(folder, port, root=root, **self._certificates())
         process = self.workshop.start([program, "-p", str(folder), "-c", str(config)], log="nginx")
         time.sleep(0.5)
         if process.poll() is not None:
@@ -109,6 +107,15 @@ class Setting:
     def patient(self) -> str:
         """A patient that the node knows."""
         return patient_id(0)
+
+    def _certificates(self) -> dict[str, str]:
+        """What a control shows, and whom it lets in: as the node, also the clients that the node's own CA made."""
+        keys = self.stage.folder / "keys"
+        anchors = [
+            path.read_bytes() for path in (keys / "trust.pem", keys / "applications" / "ca.pem") if path.exists()
+        ]
+        trusted = self.file("anchors.pem", b"\n".join(anchors))
+        return {"cert": str(keys / "tls.pem"), "key": str(keys / "tls.key"), "ca": str(trusted)}
 
     def submit(self, path: Path, unique_id: str) -> None:
         """Give the node a document."""
