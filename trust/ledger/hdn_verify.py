@@ -247,26 +247,25 @@ def read_key(text: str) -> Key:
 
 
 def read_policy(text: str) -> Policy:
-    """A policy file: lines `log`, `witness`, `group` and `quorum`."""
+    """A policy file: lines `log`, `witness`, `group` and `quorum`; a group names what stands above it."""
     policy = Policy()
     for line in text.splitlines():
         words = line.split("#", 1)[0].split()
+        known = {*policy.witnesses, *policy.groups}
         if not words:
             continue
         if words[0] == "log" and len(words) >= 2:
             policy.logs.append(read_key(words[1]))
-        elif words[0] == "witness" and len(words) >= 3:
+        elif words[0] == "witness" and len(words) >= 3 and words[1] not in {"none", *known}:
             policy.witnesses[words[1]] = read_key(words[2])
-        elif words[0] == "group" and len(words) >= 4 and re.fullmatch(r"all|any|[1-9][0-9]{0,3}", words[2]):
+        elif words[0] == "group" and len(words) >= 4 and words[1] not in {"none", *known} and known >= {*words[3:]}:
+            if not re.fullmatch(r"all|any|[1-9][0-9]{0,3}", words[2]):
+                raise Invalid(f"policy: cannot read {line!r}")
             policy.groups[words[1]] = (words[2], words[3:])
-        elif words[0] == "quorum" and len(words) == 2:
+        elif words[0] == "quorum" and len(words) == 2 and words[1] in {"none", *known}:
             policy.quorum = words[1]
         else:
-            raise Invalid(f"policy: cannot read {line!r}")
-    known = {"none", *policy.witnesses, *policy.groups}
-    for member in (policy.quorum, *(name for _, names in policy.groups.values() for name in names)):
-        if member not in known:
-            raise Invalid(f"policy: {member!r} is not defined")
+            raise Invalid(f"policy: cannot read {line!r}, or what it names is not defined above it")
     return policy
 
 
@@ -292,8 +291,8 @@ def read_note(data: bytes, keys: Sequence[Key]) -> Checkpoint:
     if len(statement) != 4 or not re.fullmatch(r"0|[1-9][0-9]{0,18}", statement[1], re.ASCII):
         raise Invalid("checkpoint: three lines are origin, size and root")
     root = _base64(statement[2])
-    if len(root) != 32:
-        raise Invalid("checkpoint: a root is 32 bytes")
+    if len(root) != 32 or int(statement[1]) >= 1 << 63:
+        raise Invalid("checkpoint: a root is 32 bytes, a size less than 2^63")
     return Checkpoint(_name(statement[0]), int(statement[1]), root, frozenset(signers))
 
 

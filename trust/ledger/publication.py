@@ -63,11 +63,16 @@ class Publication:
             await self._start()
 
     async def stop(self) -> None:
-        """Write what waits, as far as the disk allows, and end."""
+        """Write what waits, as far as the disk allows."""
         try:
             await self.now()
         except (OSError, sqlite3.Error, LedgerBroken):
             log.exception("audit tiles are behind; the next start makes them anew")
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._thread.shutdown()
         self._reader.close()
 

@@ -17,7 +17,7 @@ from trust.audit.event import NewRecord
 from trust.errors import LedgerBroken, LedgerBusy, StorageFailed
 from trust.ledger import store
 from trust.ledger.committer import Committed, Committer, is_full
-from trust.ledger.flush import BatchWriter, Flight, Job, Ledger, Queue
+from trust.ledger.flush import BatchWriter, Flight, Job, Ledger, Queue, Work
 from trust.ledger.head import HeadFile
 from trust.ledger.publication import Publication
 from trust.ledger.recovery import recover
@@ -103,23 +103,28 @@ class Sequencer:
             LedgerBroken, RolledBack: the ledger must not go on; nothing was signed.
         """
         self._loop = asyncio.get_running_loop()
-        self._head_file = HeadFile(self._ledger.head)
-        self._writer = BatchWriter(self._connection, self._ledger, self._head_file, self._now)
-        heads = recover(self._connection, self._head_file)
-        self._reader = store.open_reader(self._ledger.database)
-        self._publication = Publication(self._ledger.folder, self._ledger.database, self._fatal)
-        for head in heads:
-            shard = open_shard(head, self._ledger.keys)
-            self._writer.shard = shard
-            self._writer.checkpoint = shard.signer.sign(head.size, head.root)
-            self._publication.offer(head, shard.signer.key, self._writer.checkpoint)
-        # Tiles that contradict the database are found before the first signature over something new.
-        await self._publication.now()
+        with contextlib.ExitStack() as opened:
+            self._head_file = HeadFile(self._ledger.head)
+            opened.callback(self._head_file.close)
+            self._writer = BatchWriter(self._connection, self._ledger, self._head_file, self._now)
+            heads = recover(self._connection, self._head_file)
+            self._reader = store.open_reader(self._ledger.database)
+            opened.callback(self._reader.close)
+            self._publication = Publication(self._ledger.folder, self._ledger.database, self._fatal)
+            opened.callback(self._publication.close)
+            for head in heads:
+                shard = open_shard(head, self._ledger.keys)
+                self._writer.shard = shard
+                self._writer.checkpoint = shard.signer.sign(head.size, head.root)
+                self._publication.offer(head, shard.signer.key, self._writer.checkpoint)
+            # Tiles that contradict the database are found before the first signature over something new.
+            await self._publication.now()
+            self._opened = opened.pop_all()
         self._committer = Committer(self._connection, self._reader, self._head_file, self._from_thread)
         self._committer.start()
         self._stopping = False
         if not heads:
-            await self._outcome(self._enqueue(Job(self._loop.create_future(), None, ())))
+            await self._outcome(self._enqueue(None, ()))
             await self._publication.now()
 
     async def stop(self) -> None:
@@ -133,8 +138,7 @@ class Sequencer:
             await self._drained
         self._committer.close()
         await self._publication.stop()
-        self._reader.close()
-        self._head_file.close()
+        self._opened.close()
 
     async def transact(
         self, work: Callable[[sqlite3.Connection], tuple[T, Sequence[NewRecord]]]
@@ -151,14 +155,14 @@ class Sequencer:
             LedgerBroken: the ledger cannot be trusted any more; whether it took effect is known after the next start.
             ValueError: `work` gave no record, or one that cannot be entered.
         """
-        result, proof = await self._outcome(self._enqueue(Job(self._loop.create_future(), work, ())))
+        result, proof = await self._outcome(self._enqueue(work, ()))
         return result, proof
 
     async def record(self, records: Sequence[NewRecord]) -> AuditProof:
         """Make records durable; errors as for `transact`."""
         if not records:
             raise ValueError("nothing to record: no answer is without a record")
-        _, proof = await self._outcome(self._enqueue(Job(self._loop.create_future(), None, records)))
+        _, proof = await self._outcome(self._enqueue(None, records))
         return proof
 
     def begin_request(self) -> None:
@@ -199,9 +203,10 @@ class Sequencer:
         """Number of entries of the current shard whose tiles are on disk."""
         return self._publication.published(self.head.origin) if self.head else 0
 
-    def _enqueue(self, job: Job) -> Job:
+    def _enqueue(self, work: Work | None, records: Sequence[NewRecord]) -> Job:
         if self.broken is not None:
             raise LedgerBroken(str(self.broken))
+        job = Job(asyncio.get_running_loop().create_future(), work, records)
         if self._stopping or self._queue.records + job.weight > QUEUE_RECORDS:
             raise LedgerBusy("too much waits to be recorded; nothing was done, come again")
         self._queue.push(job)

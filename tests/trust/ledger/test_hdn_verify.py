@@ -1,0 +1,240 @@
+"""The verifier as others use it: one file, run alone, with its exit statuses."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.shared import SHARED, needs_shared
+from tests.trust.ledger.ledgers import KEYS, NODE, TIME, Place, local
+from trust.audit.event import Kind, NewRecord, Outcome, Participant
+from trust.ledger import hdn_verify
+from trust.ledger.checkpoint import Checkpoint, NoteSigner
+from trust.ledger.record import shard_master, subject_key
+
+FILE = Path(hdn_verify.__file__)
+VECTORS = SHARED / "vectors/tlog/out" if SHARED else Path()
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    """Copied out and run alone: no site packages, no project."""
+    command = [sys.executable, "-I", "-S", str(FILE), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten entries: a genesis, queries of three patients, a refused one, one exchange."""
+    root = tmp_path_factory.mktemp("filled")
+    asyncio.run(fill(Place(root)))
+    return root
+
+
+async def fill(place: Place) -> None:
+    async with place.running() as ledger:
+        await ledger.record([local(f"A-{number % 3}") for number in range(6)])
+        await ledger.record([local("A-1", outcome=Outcome.SERIOUS)])
+        people = (Participant(user_id="dr.b", user_name="Berta \x1b[31m", requestor=True),)
+        await ledger.record([local("B-1", participants=people)])
+        await ledger.record(
+            [NewRecord(kind=Kind.REQUEST_SENT, time="2026-12-01T00:00:00.000Z", cid="c", leg="q", payload=b"p" * 32)]
+        )
+
+
+@pytest.fixture
+def place(filled: Path, tmp_path: Path) -> Place:
+    """A copy that a test may change."""
+    shutil.copytree(filled, tmp_path / "node")
+    return Place(tmp_path / "node")
+
+
+def test_only_the_standard_library() -> None:
+    tree = ast.parse(FILE.read_text(encoding="utf-8"))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names)
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        pytest.param(["verify", "log300"], 0, "kind 5", id="verify"),
+        pytest.param(["log", "log5"], 0, "size 5", id="log"),
+        pytest.param(["since", "log5/checkpoint", "log300"], 0, "begin with the 5", id="since"),
+        pytest.param(["since", "log300/checkpoint", "log5"], 1, "index 5", id="since: tail cut off"),
+        pytest.param(["since", "fork/checkpoint", "log300"], 3, "proof", id="since: fork"),
+        pytest.param(["open", 137, "proofs/137.record.json", "proofs/137.salt", "log300"], 0, "137", id="open"),
+        pytest.param(["open", 136, "proofs/137.record.json", "proofs/137.salt", "log300"], 1, "index 136", id="other"),
+        pytest.param(["open", 300, "proofs/137.record.json", "proofs/137.salt", "log300"], 2, "300", id="no such"),
+        pytest.param(["fork", "log300/checkpoint", "fork/checkpoint"], 3, "PROOF OF A FORK", id="fork"),
+        pytest.param(["fork", "log300/checkpoint", "log300/checkpoint"], 0, "same root", id="no fork"),
+        pytest.param(["fork", "log300/checkpoint", "log5/checkpoint"], 2, "since", id="fork: other sizes"),
+        pytest.param(["verify", "nowhere"], 2, "no log", id="nothing there"),
+    ],
+)
+def test_vectors(words: list, status: int, says: str) -> None:
+    paths = [VECTORS / word if isinstance(word, str) and (VECTORS / word).exists() else word for word in words[1:]]
+    done = run(words[0], *paths, "--policy", VECTORS / "policy")
+    assert done.returncode == status, done.stderr
+    assert says in done.stdout + done.stderr
+
+
+@needs_shared
+def test_vectors_without_enough_witnesses(tmp_path: Path) -> None:
+    shutil.copytree(VECTORS / "log300", tmp_path / "log")
+    checkpoint = tmp_path / "log/checkpoint"
+    lines = checkpoint.read_text().splitlines(keepends=True)
+    checkpoint.write_text("".join(lines[:6]))
+    done = run("verify", tmp_path / "log", "--policy", VECTORS / "policy")
+    assert done.returncode == 4
+    assert "1 witnesses" in done.stderr
+
+
+@needs_shared
+def test_vectors_subject_key() -> None:
+    master = bytes.fromhex(json.loads((VECTORS / "vectors.json").read_text())["subject_master"])
+    files = [VECTORS / "proofs/137.record.json", VECTORS / "proofs/137.salt", VECTORS / "log300"]
+    for patient, status in (("P004", 0), ("P005", 1)):
+        key = subject_key(master, f"urn:oid:1.2.3.4|{patient}").hex()
+        assert run("open", 137, *files, "--policy", VECTORS / "policy", "--subject-key", key).returncode == status
+
+
+async def test_files_alone_are_enough(place: Place) -> None:
+    done = run("verify", place.shard())
+    assert done.returncode == 0, done.stderr
+    assert "size 10" in done.stdout
+    assert "8  kind 5" in done.stdout
+    assert "read from the folder itself" in done.stdout
+    vkey = (place.shard() / "vkey").read_text().strip()
+    done = run("verify", place.shard(), "--vkey", vkey)
+    assert done.returncode == 0
+    assert "folder itself" not in done.stdout
+    assert run("verify", place.shard(), "--vkey", place.shard() / "vkey").returncode == 0
+    other = NoteSigner(f"{NODE}/audit/2026", bytes(32)).key.render()
+    assert run("verify", place.shard(), "--vkey", other).returncode == 1
+
+
+async def test_a_missing_file_is_incomplete(place: Place) -> None:
+    for name in ("tile/0/000.p/10", "tile/entries/000.p/10", "checkpoint", "vkey"):
+        path = place.shard() / name
+        data = path.read_bytes()
+        path.unlink()
+        done = run("verify", place.shard())
+        assert done.returncode == 2
+        assert name in done.stderr
+        path.write_bytes(data)
+    assert run("verify", place.shard()).returncode == 0
+
+
+async def test_a_node_folder_is_verified_with_its_database(place: Place) -> None:
+    (place.root / "data").mkdir()
+    place.database.rename(place.root / "data/node.db")
+    done = run("verify", place.root)
+    assert done.returncode == 0, done.stderr
+    assert "every record of the database" in done.stdout
+
+
+async def test_a_log_may_grow_while_it_is_verified(place: Place) -> None:
+    """An older checkpoint with newer tiles is good: a wider tile holds the narrower one."""
+    old = (place.shard() / "checkpoint").read_bytes()
+    async with place.running() as ledger:
+        await ledger.record([local("x") for _ in range(300)])
+    checkpoint = place.shard() / "checkpoint"
+    checkpoint.unlink()
+    checkpoint.write_bytes(old)
+    done = run("verify", place.shard(), "--db", place.database)
+    assert done.returncode == 0, done.stderr
+    assert "size 10" in done.stdout
+
+
+async def test_records_open_from_the_database(place: Place) -> None:
+    key = subject_key(shard_master(KEYS.subject_master, f"{NODE}/audit/2026"), "2.999.10.100|A-1").hex()
+    done = run("open", 2, place.shard(), "--db", place.database, "--subject-key", key)
+    assert done.returncode == 0, done.stderr
+    assert "number 0 of this subject" in done.stdout
+    assert run("open", 3, place.shard(), "--db", place.database, "--subject-key", key).returncode == 1
+    assert run("open", 3, place.shard()).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "indices"),
+    [
+        pytest.param([], list(range(10)), id="everything"),
+        pytest.param(["--patient", "A-1"], [2, 5, 7], id="patient by id"),
+        pytest.param(["--patient", "2.999.10.100|A-1"], [2, 5, 7], id="patient as in the record"),
+        pytest.param(["--patient", "A-1^^^&2.999.10.100&ISO"], [2, 5, 7], id="patient as CX"),
+        pytest.param(["--patient", "-1"], [], id="a part of an id finds nobody"),
+        pytest.param(["--patient", "%"], [], id="no wildcards"),
+        pytest.param(["--user", "berta"], [8], id="user"),
+        pytest.param(["--transaction", "iti-18", "--limit", "2"], [1, 2], id="transaction, limited"),
+        pytest.param(["--since", "2026-12-01"], [9], id="since"),
+        pytest.param(["--until", "2026-12-01", "--kind", "9"], [0], id="kind"),
+    ],
+)
+async def test_listing(place: Place, options: list[str], indices: list[int]) -> None:
+    done = run("list", place.database, "--json", *options)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["index"] for line in done.stdout.splitlines()] == indices
+
+
+async def test_a_listing_for_people(place: Place) -> None:
+    lines = run("list", place.database).stdout.splitlines()
+    assert lines[1].split() == ["2026/1", TIME, "ITI-18", "ok", "ward-7", "(application)", "2.999.10.100|A-0"]
+    assert "refused" in lines[7]
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_fork_of_our_own(tmp_path: Path) -> None:
+    signer = NoteSigner("a", bytes(32))
+    for name, root in (("one", bytes(32)), ("two", b"\x01" * 32)):
+        (tmp_path / name).write_bytes(signer.sign(Checkpoint("a", 3, root).text()))
+    vkey = signer.key.render()
+    assert run("fork", tmp_path / "one", tmp_path / "two", "--vkey", vkey).returncode == 3
+    assert run("fork", tmp_path / "one", tmp_path / "one", "--vkey", vkey).returncode == 0
+    assert run("fork", tmp_path / "one", tmp_path / "two").returncode == 2
+    forged = (tmp_path / "two").read_text().replace("\u2014 a ", "\u2014 b ")
+    (tmp_path / "two").write_text(forged)
+    assert run("fork", tmp_path / "one", tmp_path / "two", "--vkey", vkey).returncode == 1
+
+
+@pytest.mark.parametrize("command", ["report", "reconcile", "sample"])
+def test_what_comes_later_says_so(command: str) -> None:
+    done = run(command, "a", "--nonce", "b")
+    assert done.returncode == 2
+    assert "not available in this version" in done.stderr
+
+
+W = [NoteSigner(name, bytes([number]) * 32).key.render() for number, name in enumerate("abc", 1)]
+WITNESSES = "".join(f"witness {name} {key}\n" for name, key in zip("ABC", W, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("rest", "signers", "met"),
+    [
+        ("quorum none", "", True),
+        ("quorum A", "a", True),
+        ("quorum A", "b", False),
+        ("group g any A B\nquorum g", "b", True),
+        ("group g all A B\nquorum g", "a", False),
+        ("group g 2 A B C\nquorum g", "ac", True),
+        ("group g 2 A B C\ngroup h all g B\nquorum h", "ac", False),
+        ("group g 2 A B C\ngroup h all g B\nquorum h", "ab", True),
+    ],
+)
+def test_policies(rest: str, signers: str, met: bool) -> None:
+    policy = hdn_verify.read_policy(f"# ours\n{WITNESSES}{rest}\n")
+    assert policy.met(policy.quorum, frozenset(signers)) is met
+
+
+@pytest.mark.parametrize("text", ["quorum X", "group g 0 A", "witness A", "quorum", "nonsense 1", "group g 2 A B"])
+def test_a_policy_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(hdn_verify.Invalid):
+        hdn_verify.read_policy(text)
