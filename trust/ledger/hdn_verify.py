@@ -411,8 +411,11 @@ class Shard:
         self.hashes = [leaf_hash(entry) for entry in self.entries]
 
     def _check_tiles(self) -> None:
-        hashes, level, below = self.hashes, 0, 1
-        while hashes:
+        levels, below = [self.hashes], 1
+        while len(levels[-1]) >= WIDTH:
+            last = levels[-1]
+            levels.append([root_of(last[at : at + WIDTH]) for at in range(0, len(last) // WIDTH * WIDTH, WIDTH)])
+        for level, hashes in enumerate(levels):
             for number, width in _tiles(len(hashes), 0):
                 data = self._tile(str(level), number, width)
                 for offset in range(width):
@@ -422,9 +425,27 @@ class Shard:
                         raise Invalid(f"index {index * below}: {what} do not agree")
                 if len(data) != 32 * width and not self._longer(str(level), number, width):
                     raise Invalid(f"index {(number * WIDTH + width) * below}: a tile of level {level} is too long")
-            full = len(hashes) // WIDTH
-            hashes = [root_of(hashes[at * WIDTH : (at + 1) * WIDTH]) for at in range(full)]
-            level, below = level + 1, below * WIDTH
+            below *= WIDTH
+        self._check_rest(levels)
+
+    def _check_rest(self, levels: list[list[bytes]]) -> None:
+        """Older and newer partial tiles that lie beside: they say the same about what the checkpoint covers."""
+        top = self.folder / "tile"
+        for path in sorted(top.rglob("*.p/*")):
+            name = re.fullmatch(r"(\d+|entries)/((?:x\d{3}/)*\d{3})\.p/(\d+)", path.relative_to(top).as_posix())
+            if name is None or (name[1] != "entries" and int(name[1]) >= len(levels)):
+                continue
+            first = int(re.sub("[x/]", "", name[2])) * WIDTH
+            end = first + int(name[3])
+            if name[1] == "entries":
+                parts, below = [len(entry).to_bytes(2, "big") + entry for entry in self.entries[first:end]], 1
+            else:
+                parts, below = levels[int(name[1])][first:end], WIDTH ** int(name[1])
+            data = _read(path)
+            for index, part in enumerate(parts, first):
+                if data[: len(part)] != part:
+                    raise Invalid(f"index {index * below}: {path} differs from the entries")
+                data = data[len(part) :]
 
     def _check_genesis(self) -> None:
         """The first entry of a year commits to the last checkpoint of the year before."""
