@@ -368,6 +368,19 @@ async def test_a8_two_sequencers_on_copies_with_one_head(tmp_path: Path) -> None
         assert open_checkpoint((await one.record([local("d")])).checkpoint, KEY).size == 4
 
 
+async def test_a8_a_head_that_somebody_else_moved(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    async with place.running() as ledger:
+        other = sqlite3.connect(place.database)
+        other.execute("UPDATE audit_head SET root = zeroblob(32)")
+        other.commit()
+        other.close()
+        before = signed(place)
+        with pytest.raises(LedgerBroken, match="another process has written"):
+            await ledger.record([local("a")])
+        assert signed(place) == before
+
+
 # ---------------------------------------------------------------- A9
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -14,6 +14,8 @@ from tests.trust.ledger.ledgers import SOURCE, query_event
 from trust.audit.dicom import render, representable
 from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Outcome, Participant
 from trust.audit.source import AuditSource
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 TEXT = st.text()  # lone surrogates and control characters included
 CODED = st.builds(Coded, TEXT, TEXT, TEXT)
@@ -59,6 +61,7 @@ def schema(name: str) -> etree.XMLSchema:
     return etree.XMLSchema(etree.parse(SHARED / "schemas/atna" / name))
 
 
+@UNHURRIED
 @given(EVENTS)
 def test_i7_parsing_gives_back_what_went_in(event: AuditEvent) -> None:
     found = parsed(event)
@@ -100,6 +103,7 @@ def expected(value: Coded) -> tuple[str, str, str]:
 
 
 @needs_shared
+@UNHURRIED
 @given(EVENTS)
 def test_every_message_is_valid(event: AuditEvent) -> None:
     _DICOM.assertValid(parsed(event))

@@ -6,7 +6,7 @@ import base64
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.shared import SHARED, needs_shared
@@ -22,6 +22,8 @@ from trust.ledger.checkpoint import (
     parse_note,
     verified_by,
 )
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ORIGIN = "node-a.example/audit/2026"
 SIGNER = NoteSigner(ORIGIN, bytes(range(32)))
@@ -138,6 +140,7 @@ def test_a_key_in_any_other_form_is_refused(vkey: str) -> None:
         hdn_verify.read_key(vkey)
 
 
+@UNHURRIED
 @given(st.integers(0, len(GOOD) * 8 - 1))
 def test_two_readers_agree_on_every_flipped_bit(bit: int) -> None:
     changed = bytearray(GOOD)
@@ -155,6 +158,7 @@ def test_two_readers_agree_on_every_flipped_bit(bit: int) -> None:
     assert one in (None, Checkpoint(ORIGIN, 5, bytes(32)))
 
 
+@UNHURRIED
 @given(st.binary(max_size=200), st.integers(0, 3))
 def test_signatures_agree_with_the_library(message: bytes, damage: int) -> None:
     signer = NoteSigner("a", bytes(range(32)))

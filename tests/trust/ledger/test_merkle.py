@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.shared import SHARED, needs_shared
@@ -22,6 +22,8 @@ from trust.ledger.merkle import (
     verify_inclusion,
 )
 from trust.ledger.tiles import read_bundle, read_hashes
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def vectors():
@@ -113,6 +115,7 @@ def test_vectors_tiles_hold_the_leaf_hashes() -> None:
     assert read_hashes((folder / "1/000.p/1").read_bytes()) == [root_of(found[:256])]
 
 
+@UNHURRIED
 @given(st.integers(1, 130).flatmap(lambda size: st.tuples(st.just(size), st.integers(0, size - 1))))
 def test_every_inclusion_proof_verifies_and_only_as_it_is(case: tuple[int, int]) -> None:
     size, index = case
@@ -125,6 +128,7 @@ def test_every_inclusion_proof_verifies_and_only_as_it_is(case: tuple[int, int])
         assert not verify_inclusion((index + 1) % size, size, leaves[index], proof, root)
 
 
+@UNHURRIED
 @given(st.integers(0, 130).flatmap(lambda new: st.tuples(st.integers(0, new), st.just(new))))
 def test_every_consistency_proof_verifies_and_only_as_it_is(case: tuple[int, int]) -> None:
     old, new = case

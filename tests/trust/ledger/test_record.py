@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.shared import SHARED, needs_shared
@@ -27,6 +27,8 @@ from trust.ledger.record import (
     subject_tag,
 )
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 NOISE = bytes(range(NOISE_BYTES))
 TEXT = st.text(st.characters(codec="utf-8"))
 ASCII = st.text(st.characters(min_codepoint=0, max_codepoint=127))
@@ -42,11 +44,13 @@ def sealed(new: NewRecord, **changes: object):
     return seal(new, **(values | changes))  # type: ignore[arg-type]
 
 
+@UNHURRIED
 @given(st.dictionaries(ASCII, VALUES, max_size=5))
 def test_canonical_json_is_rfc_8785(value: dict) -> None:
     assert canonical(value) == rfc8785.dumps(value)
 
 
+@UNHURRIED
 @given(
     st.builds(
         Participant, user_id=TEXT, requestor=st.booleans(), user_name=TEXT, address=TEXT, address_type=st.just("2")

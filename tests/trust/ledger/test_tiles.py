@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trust.ledger.tiles import ENTRIES, bundle, path, read_bundle, read_hashes
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,7 @@ def test_where_a_tile_lies(tile: tuple, expected: str) -> None:
     assert path(*tile) == expected
 
 
+@UNHURRIED
 @given(st.lists(st.binary(max_size=300)))
 def test_what_is_bundled_can_be_read(entries: list[bytes]) -> None:
     assert read_bundle(bundle(entries)) == entries
