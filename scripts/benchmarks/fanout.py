@@ -23,7 +23,7 @@ _SLICES = 5
 
 def _make(setting: Setting) -> tuple[Path, list[dict[str, object]]]:
     """An asking node, and others that are nodes only as far as their keys go; nobody knows anybody yet."""
-    folder = setting.workshop.folder / "work" / "fanout"
+    folder = setting.workshop.folder / "work" / "nodes" / "fanout"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     names = ["asking", *(f"peer{k}" for k in range(max(COUNTS)))]
@@ -81,9 +81,15 @@ def fanout(setting: Setting) -> list[Row]:
     )
     rows, known = [], 0
     for count, goal in COUNTS.items():
-        for peer in peers[known:count]:
-            words = ("peer", "add", str(peer["export"]), "--fingerprint", str(peer["fingerprint"]))
-            xdsnode(*words, "--dir", str(folder))
+        _batches(
+            [
+                [
+                    *("peer", "add", str(peer["export"]), "--fingerprint", str(peer["fingerprint"])),
+                    *("--dir", str(folder)),
+                ]
+                for peer in peers[known:count]
+            ]
+        )
         known = count
         target["ask"].run(1.0)  # connections to the peers are open
         rows.append(_measured(setting, target["ask"], count, goal))

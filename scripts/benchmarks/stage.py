@@ -116,7 +116,7 @@ def filled(workshop: Workshop, documents: int) -> Path:
 
 def staged(workshop: Workshop, source: Path, name: str) -> Stage:
     """A fresh copy of a filled node, not running yet."""
-    copy = workshop.folder / "work" / name
+    copy = workshop.folder / "work" / "nodes" / name
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(source, copy, ignore=shutil.ignore_patterns("control.sock"))
     return Stage(workshop, copy, workshop.ports())
