@@ -16,11 +16,12 @@ SIZE = 2 << 30
 _BLOCK = 1 << 20
 _GOAL = Goal(gate=32, aim=16, moonshot=8, lower_is_better=True)
 _PLACE = b"{document}"
+_NUMBER, _NEXT = b"999000000002", b"999000000003"  # twelve digits, as the templates have it
 
 
 def _template(path: str) -> tuple[bytes, bytes, bytes]:
     """Head of the HTTP message, what comes before the document, what comes after it."""
-    message = requests.provide(path, _PLACE).replace(requests.NUMBER, b"%012d" % 2_000_000_000_002)
+    message = requests.provide(path, _PLACE).replace(requests.NUMBER, _NUMBER)
     message = message.replace(requests.PATIENT, b"0000000")
     head, _, body = message.partition(b"\r\n\r\n")
     before, _, after = body.partition(_PLACE)
@@ -42,7 +43,7 @@ def _upload(setting: Setting, block: bytes) -> str:
     """Provide the document; returns the SHA-256 of the document as the repository must give it back."""
     head, before, after = _template(setting.stage.path("iti-41"))
     kind = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-type:")).split(b": ", 1)[1]
-    digest = hashlib.sha256(b"%012d" % 2_000_000_000_002)
+    digest = hashlib.sha256(_NUMBER)
     connection = _connection(setting)
     connection.putrequest("POST", setting.stage.path("iti-41"))
     connection.putheader("Content-Type", kind.decode())
@@ -64,8 +65,8 @@ def _download(setting: Setting) -> str:
     """Retrieve it; returns the SHA-256 of the part that holds the document."""
     stage = setting.stage
     message = requests.retrieve(
-        stage.path("iti-43"), stage.described["repository_unique_id"], f"2.25.38{2_000_000_000_002:012d}"
-    ).replace(requests.NUMBER, b"%012d" % 2_000_000_000_003)
+        stage.path("iti-43"), stage.described["repository_unique_id"], f"2.25.38{_NUMBER.decode()}"
+    ).replace(requests.NUMBER, _NEXT)
     head, _, body = message.partition(b"\r\n\r\n")
     kind = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-type:")).split(b": ", 1)[1]
     connection = _connection(setting)
@@ -76,7 +77,7 @@ def _download(setting: Setting) -> str:
     while found.count(b"\r\n\r\n") < 2 or boundary.encode() not in found[4:]:
         found += response.read(1 << 14)  # the root part and the head of the document's part
     start = found.index(b"\r\n\r\n", found.index(b"--" + boundary.encode(), found.index(b"Envelope>"))) + 4
-    left, digest = SIZE + 12, hashlib.sha256()
+    left, digest = SIZE + len(_NUMBER), hashlib.sha256()
     piece = found[start:]
     while piece and left:
         digest.update(piece[:left])
