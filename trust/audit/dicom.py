@@ -16,19 +16,10 @@ from trust.audit.source import AuditSource
 
 _HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?><AuditMessage><EventIdentification EventActionCode="'
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_SPECIAL: Final = re.compile("[&<>\"'\t\n\r\x00-\x1f\x7f-\x9f\u2028\ud800-\udfff\ufffe\uffff]")
-_ESCAPES: Final = {
-    ord("&"): "&amp;",
-    ord("<"): "&lt;",
-    ord(">"): "&gt;",
-    ord('"'): "&quot;",
-    ord("'"): "&apos;",
-    # A parser turns these into spaces inside attributes, or drops the carriage return, unless they are references.
-    ord("\t"): "&#9;",
-    ord("\n"): "&#10;",
-    ord("\r"): "&#13;",
-    0x2028: "&#8232;",
-} | {code: f"&#{code};" for code in range(0x7F, 0xA0)}
+_SPECIAL: Final = re.compile("[&<>\"'\x00-\x1f\x7f-\x9f\u2028\ud800-\udfff\ufffe\uffff]")
+_RARE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\ud800-\udfff\ufffe\uffff]")
+# A parser turns these into spaces inside attributes, or drops the carriage return, unless they are references.
+_REFERENCES: Final = {code: f"&#{code};" for code in (0x9, 0xA, 0xD, 0x2028, *range(0x7F, 0xA0))}
 
 
 def representable(text: str) -> str:
@@ -40,7 +31,10 @@ def escape(text: str) -> str:
     """`text` as an attribute value or element content; a parser gives back exactly `representable(text)`."""
     if _SPECIAL.search(text) is None:
         return text
-    return representable(text).translate(_ESCAPES)
+    # An ampersand is in every patient id: replacing is four times as fast as translating.
+    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    safe = safe.replace("'", "&apos;")
+    return safe if _RARE.search(safe) is None else representable(safe).translate(_REFERENCES)
 
 
 def render(event: AuditEvent, source: AuditSource) -> str:
@@ -123,8 +117,6 @@ def _source(source: AuditSource) -> str:
 
 
 def _object(one: AuditedObject) -> str:
-    role = f' ParticipantObjectTypeCodeRole="{escape(one.role)}"' if one.role else ""
-    cycle = f' ParticipantObjectDataLifeCycle="{escape(one.life_cycle)}"' if one.life_cycle else ""
     # The schema allows a name or a query; the query is what the profiles ask for.
     if one.query:
         content = f"<ParticipantObjectQuery>{_base64(one.query)}</ParticipantObjectQuery>"
@@ -132,14 +124,23 @@ def _object(one: AuditedObject) -> str:
         content = f"<ParticipantObjectName>{escape(one.name)}</ParticipantObjectName>"
     else:
         content = ""
-    details = "".join([_detail(type_, value) for type_, value in one.details]) if one.details else ""
+    if one.details:
+        content += "".join([_detail(type_, value) for type_, value in one.details])
     id_type = one.id_type
     return (
         f'<ParticipantObjectIdentification ParticipantObjectID="{escape(one.id)}"'
-        f' ParticipantObjectTypeCode="{escape(one.type_code)}"{role}{cycle}>'
-        f"{_coded('ParticipantObjectIDTypeCode', id_type.code, id_type.system, id_type.text)}{content}{details}"
+        f"{_roles(one.type_code, one.role, one.life_cycle)}>"
+        f"{_coded('ParticipantObjectIDTypeCode', id_type.code, id_type.system, id_type.text)}{content}"
         "</ParticipantObjectIdentification>"
     )
+
+
+@lru_cache(maxsize=512)
+def _roles(type_code: str, role: str, life_cycle: str) -> str:
+    text = f' ParticipantObjectTypeCode="{escape(type_code)}"'
+    if role:
+        text += f' ParticipantObjectTypeCodeRole="{escape(role)}"'
+    return text + (f' ParticipantObjectDataLifeCycle="{escape(life_cycle)}"' if life_cycle else "")
 
 
 @lru_cache(maxsize=512)

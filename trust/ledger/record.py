@@ -34,12 +34,24 @@ def canonical(value: Mapping[str, Any]) -> bytes:
     """Canonical JSON (RFC 8785) of an object under this format's rules.
 
     Keys are ASCII; values are strings, booleans, arrays, objects and integers within 2^53. Under these rules compact
-    JSON with sorted keys is what RFC 8785 says, which a property test proves.
+    JSON with sorted keys is what RFC 8785 says, which a property test proves. Lone surrogates, which header values can
+    hold and JSON cannot, become U+FFFD.
 
     Raises:
-        TypeError: an integer out of range, or a string that is not Unicode.
+        TypeError: an integer out of range, or a value of another type.
     """
-    return orjson.dumps(value, option=_CANONICAL)
+    try:
+        return orjson.dumps(value, option=_CANONICAL)
+    except TypeError:
+        return orjson.dumps(_cleaned(value), option=_CANONICAL)
+
+
+def _cleaned(value: object) -> object:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, dict):
+        return {key: _cleaned(one) for key, one in value.items()}
+    return [_cleaned(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +100,11 @@ def _fields(new: NewRecord, index: int, counter: int, dicom: str) -> dict[str, A
         "i": index,
         "kind": int(new.kind),
         "time": new.time,
-        "cid": plain(new.cid),
+        "cid": new.cid,
         "leg": new.leg,
         "payload": new.payload.hex(),
-        "peer": plain(new.peer),
-        "subject": plain(new.subject),
+        "peer": new.peer,
+        "subject": new.subject,
         "subject_ctr": counter,
         "peer_receipt": "",
         "event": _event(new.event, new.note),
@@ -119,15 +131,15 @@ def _event(event: AuditEvent | None, note: Mapping[str, str]) -> dict[str, Any]:
             "objects": [_object(one) for one in event.objects],
         }
         if event.outcome_text:
-            fields["outcome_text"] = plain(event.outcome_text)
+            fields["outcome_text"] = event.outcome_text
         if event.patient:
-            fields["patient"] = plain(event.patient)
+            fields["patient"] = event.patient
         if event.incident:
-            fields["incident"] = plain(event.incident)
+            fields["incident"] = event.incident
     if note:
         if not all(key.isascii() and isinstance(value, str) for key, value in note.items()):
             raise ValueError("a note is ASCII keys with strings")
-        fields["note"] = {key: plain(value) for key, value in note.items()}
+        fields["note"] = dict(note)
     return fields
 
 
@@ -171,7 +183,7 @@ def _participant(
 def _object(one: AuditedObject) -> dict[str, Any]:
     id_type = one.id_type
     fields: dict[str, Any] = {
-        "id": plain(one.id),
+        "id": one.id,
         "type": one.type_code,
         "id_type": _codes(id_type.code, id_type.system, id_type.text),
     }
@@ -180,11 +192,11 @@ def _object(one: AuditedObject) -> dict[str, Any]:
     if one.life_cycle:
         fields["life_cycle"] = one.life_cycle
     if one.name:
-        fields["name"] = plain(one.name)
+        fields["name"] = one.name
     if one.query:
         fields["query_sha256"] = sha256(one.query).hexdigest()
     if one.details:
-        fields["details"] = [[plain(type_), plain(value)] for type_, value in one.details]
+        fields["details"] = one.details
     return fields
 
 

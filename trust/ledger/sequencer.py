@@ -51,8 +51,10 @@ class AuditProof:
     def __init__(self, issued: object, first_index: int, entries: Sequence[bytes], checkpoint: bytes) -> None:
         if issued is not _ISSUED:
             raise TypeError("only the sequencer makes an AuditProof, after the record is durable and signed")
-        for name, value in (("first_index", first_index), ("entries", tuple(entries)), ("checkpoint", checkpoint)):
-            object.__setattr__(self, name, value)
+        keep = object.__setattr__
+        keep(self, "first_index", first_index)
+        keep(self, "entries", tuple(entries))
+        keep(self, "checkpoint", checkpoint)
 
     def __setattr__(self, name: str, value: object) -> None:  # type: ignore[explicit-override]  # typing has it from 3.12
         raise AttributeError("an AuditProof does not change")
