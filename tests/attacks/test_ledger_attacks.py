@@ -412,6 +412,20 @@ async def test_a9_no_proof_before_the_commit(tmp_path: Path) -> None:
         assert (statement.size, statement.root) == (size, root) == (2, root)
 
 
+async def test_a9_no_proof_once_the_ledger_is_broken(tmp_path: Path) -> None:
+    """What is found elsewhere, a tile that was changed for example, also withholds the batch under way."""
+    place = Place(tmp_path)
+    async with place.running(Held) as ledger:
+        gate = ledger._connection.gate = threading.Event()
+        task = asyncio.ensure_future(ledger.record([local("a")]))
+        await asyncio.wait([task], timeout=0.1)
+        ledger._fatal(LedgerBroken("a tile was changed"))
+        gate.set()
+        with pytest.raises(LedgerBroken, match="a tile was changed"):
+            await task
+        assert len(place.fatal) == 1
+
+
 async def test_a9_a_proof_holds_when_it_is_given(tmp_path: Path) -> None:
     """At the moment a request gets its proof, an outsider finds everything that it claims on disk."""
     place = Place(tmp_path)

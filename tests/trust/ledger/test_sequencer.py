@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import sqlite3
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from tests.trust.ledger.ledgers import KEYS, NODE, TIME, Place, local
 from trust.audit.event import Kind, NewRecord
 from trust.errors import LedgerBroken, LedgerBusy, StorageFailed
-from trust.ledger import hdn_verify, sequencer
+from trust.ledger import hdn_verify, publisher, sequencer
 from trust.ledger.checkpoint import open_checkpoint
 from trust.ledger.keys import CheckpointSigner
 from trust.ledger.merkle import leaf_hash, root_of
@@ -329,6 +330,38 @@ async def test_what_lies_on_disk_is_read_back_before_it_is_signed(place: Place) 
             await ledger.record([local()])
         assert ledger.checkpoint == signed
         assert len(place.fatal) == 1
+
+
+async def test_tiles_may_wait_for_space(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with place.running() as ledger:
+        with monkeypatch.context() as patch:
+            patch.setattr(publisher.os, "fsync", full)
+            assert (await ledger.record([local()])).index == 1
+            with pytest.raises(OSError, match="No space"):
+                await ledger._publication.now()
+            assert (await ledger.record([local()])).index == 2, "the tiles lag, the service goes on"
+        await ledger._publication.now()
+        assert ledger.published == 3
+    assert place.fatal == []
+    assert verified(place) == hdn_verify.GOOD
+
+
+async def test_a_failed_fsync_of_a_tile_is_the_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async with place.running() as ledger:
+        await ledger.record([local()])
+        with monkeypatch.context() as patch:
+            patch.setattr(publisher.os, "fsync", broken)
+            with pytest.raises(OSError, match="Input/output"):
+                await ledger._publication.now()
+        assert len(place.fatal) == 1
+        with pytest.raises(LedgerBroken):
+            await ledger.record([local()])
 
 
 async def test_stopping_finishes_what_was_taken(place: Place) -> None:
