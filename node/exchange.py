@@ -12,6 +12,7 @@ from trust.identity.caller import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from node.federation.gateway import Gateway
     from node.metrics import Metrics
@@ -46,6 +47,14 @@ class Actors:
     refuse_writes: Callable[[], bool]
     alarm: Callable[[str], None]
     metrics: Metrics
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """What handlers of plain HTTP resources may use. `audit` is the folder of tiles, a folder for each shard."""
+
+    actors: Actors
+    audit: Path
 
 
 @dataclass(slots=True, kw_only=True)

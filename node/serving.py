@@ -16,15 +16,18 @@ from node import control, operations
 from node.config import LOOPBACK, Config
 from node.database import open_reader
 from node.dispatch import Dispatcher, routes
+from node.exchange import Desk
 from node.faults import Exit, Fault, Faults
 from node.http.connection import Connected
 from node.http.management import ManagementServer
+from node.http.resources import Resources
 from node.http.server import NodeServer
 from node.http.soap_endpoint import SoapEndpoint
 from node.lock import exclusive
 from node.mllp import MllpListener
 from node.patient_feed import FeedContext, PatientFeed
 from node.records import activity, refusal
+from node.resources import RESOURCES
 from node.services import Services, open_services
 from node.soap.limits import MimeLimits
 from trust.audit.event import Action, Coded, EventId
@@ -129,6 +132,7 @@ class Running:
             spool=services.spool.create,
             new_uuid=services.new_uuid,
             mime=MimeLimits(total=config.limits.document_bytes, inline=config.limits.inline_bytes),
+            resources=Resources(RESOURCES, Desk(actors=services.actors, audit=config.folder.audit)),
         )
         addresses = ("127.0.0.1", "::1") if config.node.listen == "localhost" else (config.node.listen or "0.0.0.0",)  # noqa: S104
         return {

@@ -13,7 +13,7 @@ from trust.identity.caller import Role
 from trust.pki.bindings import EVERYTHING, Binding, Bindings, timestamp
 from trust.pki.certificates import Usage, check_peer_certificate, fingerprint_of, from_pem, read_fingerprint
 
-_ROLES = {"application": Role.APPLICATION, "operator": Role.OPERATOR}
+_ROLES = {"application": Role.APPLICATION, "operator": Role.OPERATOR, "auditor": Role.AUDITOR}
 
 
 async def made(order: Order) -> Result:

@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(metavar="add|list|revoke", dest="verb", required=True)
     adding = verbs.add_parser("add", help="let an application in", description="Let an application in.")
     adding.add_argument("name", metavar="NAME", help="its name, as it appears in the audit log")
-    adding.add_argument("--role", choices=("application", "operator"), default="application", help="what it may do")
+    adding.add_argument(
+        "--role", choices=("application", "operator", "auditor"), default="application", help="what it may do"
+    )
     adding.add_argument("--certificate", type=Path, metavar="FILE", help="a certificate it has (PEM); else one is made")
     adding.add_argument("--output", type=Path, metavar="FOLDER", help="where key and certificate are written")
     listing = verbs.add_parser("list", help="every client", description="Every client, revoked ones too.")

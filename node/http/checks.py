@@ -14,11 +14,15 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why a request is refused before its body is read. `close` ends the connection after the answer."""
+    """Why a request is refused before its body is read. `close` ends the connection after the answer.
+
+    `allow` names the methods that are answered, for a 405.
+    """
 
     status: int
     reason: str
     close: bool = True
+    allow: str = "POST"
 
 
 _NOT_HTTP: Final = Objection(400, "the request line is not HTTP/1.1")

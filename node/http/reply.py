@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Final, Protocol, cast, runtime_checkable
 
@@ -80,11 +80,13 @@ class Reply(web.StreamResponse):
         content_type: str = "",
         headers: Sequence[tuple[str, str]] = (),
         close: bool = False,
+        cache: str = "no-store",
     ) -> None:
         # aiohttp's constructor is not called: it prepares header maps that nobody reads here.
         self._status = status
         self._content = body
         self._closing = close
+        self._cache = cache
         self._extra = _SOAP_LINE if content_type is SOAP_CONTENT else _content_type(content_type)
         for name, value in headers:
             self._extra += header(name, value)
@@ -117,7 +119,7 @@ class Reply(web.StreamResponse):
         closing = "" if self._keep_alive else "Connection: close\r\n"
         return (
             f"{_LINES[self._status]}Date: {rfc822_formatted_time()}\r\n{self._extra}{length}{closing}"
-            "Cache-Control: no-store\r\n\r\n"
+            f"Cache-Control: {self._cache}\r\n\r\n"
         ).encode("ascii")
 
 
@@ -156,19 +158,14 @@ class PackageReply(Reply):
         out = _Blocks(request, chunked=chunked)
         out.head(self._head(line))
         await out.add(self._root)
-        try:
-            for document, part in self._documents:
-                await out.add(part)
-                await _stream(out, document)
-        except (ConnectionError, asyncio.CancelledError):
-            raise
-        except Exception as error:
-            log.exception("a document failed while it was sent")
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionResetError("the document cannot be read") from error
+        await _sent(request, self._stream_all(out))
         await out.add(self._tail)
         await out.finish()
+
+    async def _stream_all(self, out: _Blocks) -> None:
+        for document, part in self._documents:
+            await out.add(part)
+            await _stream(out, document)
 
     def _length(self) -> int | None:
         total = len(self._root) + len(self._tail)
@@ -177,6 +174,52 @@ class PackageReply(Reply):
                 return None
             total += len(part) + document.size
         return total
+
+
+class StreamReply(Reply):
+    """An answer whose body is read while it is sent: a file, a long list. `document` is taken once."""
+
+    def __init__(
+        self,
+        status: int,
+        document: OutgoingDocument,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        close: bool = False,
+        cache: str = "no-store",
+    ) -> None:
+        super().__init__(status, content_type=document.mime_type, headers=headers, close=close, cache=cache)
+        self._document = document
+
+    @override
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write head and body; a body that fails on its way ends the connection."""
+        request = cast(web.BaseRequest, self._req)
+        size = self._document.size
+        chunked = size is None and request.version >= (1, 1)
+        if size is None and not chunked:
+            self._keep_alive = False
+        line = "Transfer-Encoding: chunked\r\n" if chunked else "" if size is None else f"Content-Length: {size}\r\n"
+        out = _Blocks(request, chunked=chunked)
+        out.head(self._head(line))
+        if request.method == "HEAD":
+            await out.nothing()
+            return
+        await _sent(request, _stream(out, self._document))
+        await out.finish()
+
+
+async def _sent(request: web.BaseRequest, sending: Awaitable[None]) -> None:
+    """Send; when the source fails the connection ends, so that nobody takes the part for the whole."""
+    try:
+        await sending
+    except (ConnectionError, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        log.exception("a document failed while it was sent")
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the document cannot be read") from error
 
 
 async def _stream(out: _Blocks, document: OutgoingDocument) -> None:
@@ -217,6 +260,11 @@ class _Blocks:
         self._size += len(piece)
         if self._size >= BLOCK:
             await self._flush()
+
+    async def nothing(self) -> None:
+        """Write the head alone."""
+        _write(self._request, (self._start,))
+        await self._request.writer.drain()
 
     async def finish(self) -> None:
         """Write what is left."""

@@ -1,4 +1,6 @@
-"""The one handler of SOAP requests: connection -> caller -> bounded message -> dispatch -> answer with its proof.
+"""The one handler of requests: connection -> caller -> bounded message -> dispatch -> answer with its proof.
+
+Plain HTTP resources (`resources`) take the same way as far as the message.
 
 Every refusal goes through `refused`, which records it, before its answer leaves (threats: general rules).
 """
@@ -11,14 +13,14 @@ from functools import lru_cache
 from typing import Final, cast
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web_protocol import RequestPayloadError
 
 from node.http.checks import Objection, objection, objection_to_body, objection_to_host
-from node.http.connection import Connected, Connection, SlowBody
+from node.http.connection import Connected
 from node.http.incoming import Incoming, Outgoing, Refusal
 from node.http.reading import PackageReader, SpooledPart
 from node.http.reply import SOAP_CONTENT, PackageReply, Reply
+from node.http.request import Body, Request, has_body, is_read, refusal_of
+from node.http.resources import Found, Resources
 from node.soap import faults
 from node.soap.faults import FaultCode, SoapFault, write_fault
 from node.soap.leniencies import Leniency
@@ -37,7 +39,6 @@ Authenticate = Callable[[Connected], Caller]
 Dispatch = Callable[[Incoming], Awaitable[Outgoing]]
 Refused = Callable[[Refusal], Awaitable[AuditProof]]
 
-_LEAST_CHUNK: Final = 16 * 1024
 _media_type = lru_cache(maxsize=64)(read_media_type)
 _NO_METHOD: Final = Objection(405, "only POST is answered here")
 _RETRY: Final = (("Retry-After", "1"),)
@@ -55,6 +56,7 @@ class SoapEndpoint:
         refused: records a refusal durably; raises LedgerBusy when it cannot.
         spool: makes a place for bytes that come too early or inside the envelope.
         new_uuid: a fresh `urn:uuid:…`, for boundaries and incidents.
+        resources: what is answered at other paths, in plain HTTP.
     """
 
     def __init__(  # noqa: PLR0913  what the edge is given, each by name
@@ -68,6 +70,7 @@ class SoapEndpoint:
         spool: Callable[[], SpooledPart],
         new_uuid: Callable[[], str],
         mime: MimeLimits | None = None,
+        resources: Resources | None = None,
     ) -> None:
         self._routes = routes
         self._hosts = hosts
@@ -77,27 +80,31 @@ class SoapEndpoint:
         self._spool = spool
         self._new_uuid = new_uuid
         self._mime = mime or MimeLimits()
+        self._resources = resources
 
     async def __call__(self, request: web.BaseRequest) -> Reply:
         """Answer one request."""
-        exchange = _Request(request)
+        exchange = Request(request)
         try:
             exchange.caller = self._authenticate(exchange.peer)
         except NotAuthenticated as error:
             return await self._plain(exchange, Objection(403, str(error)))
         most = self._routes.get(exchange.path, 0)
-        wrong = self._objection(exchange, most)
+        found = self._resources.find(exchange.path) if self._resources and not most else None
+        wrong = self._objection(exchange, most, found)
         if wrong is not None:
             return await self._plain(exchange, wrong)
+        if found is not None:
+            return await self._resource(exchange, found)
         return await self._answer(exchange, most)
 
     async def malformed(self, request: web.BaseRequest, status: int) -> Reply:
         """Answer what aiohttp's parser refused."""
-        exchange = _Request(request)
+        exchange = Request(request)
         exchange.path = ""
         return await self._plain(exchange, Objection(status, "the request is not HTTP"))
 
-    def _objection(self, exchange: _Request, most: int) -> Objection | None:
+    def _objection(self, exchange: Request, most: int, found: Found | None) -> Objection | None:
         request = exchange.request
         headers = request.headers
         if request.method == "CONNECT":  # its target is no path
@@ -105,13 +112,15 @@ class SoapEndpoint:
         wrong = objection(request.version, exchange.target, headers) or self._misdirected(exchange)
         if wrong is not None:
             return wrong
+        if found is not None:
+            return found.objection(exchange)
         if not most:
-            return Objection(404, "there is no such path", close=_has_body(request))
+            return Objection(404, "there is no such path", close=has_body(request))
         if request.method != "POST":
             return _NO_METHOD
         return objection_to_body(headers, most)
 
-    def _misdirected(self, exchange: _Request) -> Objection | None:
+    def _misdirected(self, exchange: Request) -> Objection | None:
         """Whether Host and server name are ours; on one connection they are judged once."""
         connection = exchange.connection
         host = exchange.request.headers.get("Host", "")
@@ -122,7 +131,7 @@ class SoapEndpoint:
             connection.accepted_host = host
         return wrong
 
-    async def _answer(self, exchange: _Request, most: int) -> Reply:
+    async def _answer(self, exchange: Request, most: int) -> Reply:
         package: PackageReader | None = None
         try:
             exchange.mtom = _is_package(exchange.request)
@@ -150,19 +159,33 @@ class SoapEndpoint:
             if package is not None:
                 package.close()
 
-    def _package(self, exchange: _Request, most: int) -> PackageReader:
+    async def _resource(self, exchange: Request, found: Found) -> Reply:
+        """Answer in plain HTTP."""
+        try:
+            return await found.answer(exchange, self._new_uuid())
+        except SoapFault as fault:  # of the body: too large, too slow
+            return await self._plain(exchange, Objection(fault.status, fault.reason))
+        except (LedgerBusy, LedgerBroken, StorageFailed, TimeoutError):
+            return Reply(503, headers=_RETRY, close=not is_read(exchange.request))
+        except ConnectionError:
+            raise
+        except Exception:
+            log.exception("unexpected failure")
+            return await self._plain(exchange, Objection(500, "internal error"))
+
+    def _package(self, exchange: Request, most: int) -> PackageReader:
         request = exchange.request
         if request.headers.get("Expect") and request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         content_type = request.headers.get("Content-Type", "")
         if content_type[:8].lower() == "text/xml":
             raise SoapFault(FaultCode.VERSION_MISMATCH, "SOAP 1.1 is not supported")
-        body = _Body(request, most)
+        body = Body(request, most)
         # A package has a boundary of its own each time; a simple request always has the same header.
         media_type = read_media_type(content_type) if exchange.mtom else _media_type(content_type)
         return PackageReader(body.next_chunk, media_type, self._spool, mime=self._mime)
 
-    def _at_once(self, exchange: _Request, most: int) -> PackageReader | None:
+    def _at_once(self, exchange: Request, most: int) -> PackageReader | None:
         """The usual case, without its waiting steps: a small simple envelope that has arrived completely."""
         content = exchange.request.content
         if exchange.mtom or not content.is_eof() or content.total_bytes > min(most, self._mime.inline_from):
@@ -188,112 +211,36 @@ class SoapEndpoint:
             outgoing.status, outgoing.body, outgoing.documents, writer, headers=outgoing.headers, close=close
         )
 
-    async def _fault(self, exchange: _Request, fault: SoapFault, why: str = "") -> Reply:
+    async def _fault(self, exchange: Request, fault: SoapFault, why: str = "") -> Reply:
         """Record, then answer with a fault packaged like the request."""
         message_id = fault.message_id or exchange.message_id
         exchange.message_id = message_id
         incident = self._new_uuid()
         try:
-            proof = await self._refused(_refusal(exchange, why or fault.reason, fault.status, incident))
+            proof = await self._refused(refusal_of(exchange, why or fault.reason, fault.status, incident))
         except (LedgerBusy, LedgerBroken, StorageFailed):
             return self._unavailable(exchange)
         body = write_fault(fault, relates_to=message_id, incident=incident)
         packaging = "mtom" if exchange.mtom else "soap"
         outgoing = Outgoing(proof=proof, action=fault.action, body=body, packaging=packaging, status=fault.status)
-        return self._written(outgoing, close=not _is_read(exchange.request))
+        return self._written(outgoing, close=not is_read(exchange.request))
 
-    async def _plain(self, exchange: _Request, wrong: Objection) -> Reply:
+    async def _plain(self, exchange: Request, wrong: Objection) -> Reply:
         """Record, then answer with a bare status: the request never became a message."""
         try:
-            await self._refused(_refusal(exchange, wrong.reason, wrong.status, self._new_uuid()))
+            await self._refused(refusal_of(exchange, wrong.reason, wrong.status, self._new_uuid()))
         except (LedgerBusy, LedgerBroken, StorageFailed):
             return self._unavailable(exchange)
-        headers = (("Allow", "POST"),) if wrong.status == 405 else ()
+        headers = (("Allow", wrong.allow),) if wrong.status == 405 else ()
         return Reply(wrong.status, headers=headers, close=wrong.close)
 
-    def _unavailable(self, exchange: _Request) -> Reply:
+    def _unavailable(self, exchange: Request) -> Reply:
         """Nothing can be recorded, so nothing is answered: the one reply without a record."""
         body = write_fault(faults.busy(), relates_to=exchange.message_id)
-        return Reply(503, body, content_type=SOAP_CONTENT, headers=_RETRY, close=not _is_read(exchange.request))
+        return Reply(503, body, content_type=SOAP_CONTENT, headers=_RETRY, close=not is_read(exchange.request))
 
 
-class _Request:
-    """What is known of a request so far, for whoever must refuse it."""
-
-    __slots__ = ("caller", "connection", "message_id", "mtom", "path", "peer", "query", "request", "target")
-
-    def __init__(self, request: web.BaseRequest) -> None:
-        self.request = request
-        self.connection = cast(Connection, request.protocol)
-        self.peer = self.connection.peer
-        self.caller: Caller | None = None
-        self.target = request._message.path  # noqa: SLF001  as it was sent, before aiohttp tidies it
-        self.path, _, self.query = self.target.partition("?")
-        self.message_id = ""
-        self.mtom = False
-
-
-class _Body:
-    """The body of a request, counted; small pieces are gathered before anybody looks at them."""
-
-    __slots__ = ("_connection", "_content", "_most", "_size")
-
-    def __init__(self, request: web.BaseRequest, most: int) -> None:
-        self._content = request.content
-        self._connection = cast(Connection, request.protocol)
-        self._most = most
-        self._size = 0
-
-    async def next_chunk(self) -> bytes:
-        """The next bytes, b"" at the end.
-
-        Raises:
-            SoapFault: more than the route takes, too slow, or not what the head announced.
-        """
-        content = self._content
-        try:
-            chunk = b"" if content.at_eof() else content.read_nowait(-1)
-            if (not chunk and not content.at_eof()) or (chunk and len(chunk) < _LEAST_CHUNK and not content.is_eof()):
-                chunk = await self._gather(chunk)
-        except SlowBody:
-            raise faults.sender("the request arrives too slowly", status=408) from None
-        except (RequestPayloadError, HttpProcessingError):
-            self._connection.give_up_body()
-            raise faults.sender("the body is not what the head of the request announced") from None
-        self._size += len(chunk)
-        if self._size > self._most:
-            raise faults.too_large(f"the request is larger than {self._most} bytes")
-        return chunk
-
-    async def _gather(self, chunk: bytes) -> bytes:
-        self._connection.waits_for_body()
-        try:
-            pieces, size = [chunk], len(chunk)
-            while size < _LEAST_CHUNK:
-                piece = await self._content.readany()
-                if not piece:
-                    break
-                pieces.append(piece)
-                size += len(piece)
-            return b"".join(pieces)
-        finally:
-            self._connection.has_body()
-
-
-def _refusal(exchange: _Request, reason: str, status: int, incident: str) -> Refusal:
-    return Refusal(
-        reason=reason,
-        status=status,
-        caller=exchange.caller,
-        address=exchange.peer.address,
-        fingerprint=exchange.peer.fingerprint,
-        path=exchange.path,
-        message_id=exchange.message_id,
-        incident=incident,
-    )
-
-
-def _incoming(exchange: _Request, message: Message, package: PackageReader) -> Incoming:
+def _incoming(exchange: Request, message: Message, package: PackageReader) -> Incoming:
     headers = exchange.request.headers
     if message.to and not message.to.startswith(f"https://{headers.get('Host', '')}{exchange.path}"):
         message.leniencies.add(Leniency.TO_DIFFERS)
@@ -311,11 +258,3 @@ def _incoming(exchange: _Request, message: Message, package: PackageReader) -> I
 
 def _is_package(request: web.BaseRequest) -> bool:
     return request.headers.get("Content-Type", "").lstrip()[:17].lower() == "multipart/related"
-
-
-def _has_body(request: web.BaseRequest) -> bool:
-    return not request.content.at_eof()
-
-
-def _is_read(request: web.BaseRequest) -> bool:
-    return request.content.at_eof()

@@ -12,6 +12,7 @@ class Role(StrEnum):
     APPLICATION = "application"
     PEER = "peer"
     OPERATOR = "operator"
+    AUDITOR = "auditor"  # reads the audit log, and nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any
 from node.http.connection import Connected
 from node.http.incoming import Incoming, Outgoing, Refusal
 from node.http.limits import HttpLimits
+from node.http.resources import Resources
 from node.http.server import NodeServer
 from node.http.soap_endpoint import SoapEndpoint
 from node.soap.limits import MIB, MimeLimits
@@ -101,6 +102,7 @@ async def edge(
     tls: ssl.SSLContext | None = None,
     most: int = 64 * MIB,
     refused: Callable[[Refusal], Awaitable[Any]] | None = None,
+    resources: Resources | None = None,
 ):
     refusals: list[Refusal] = []
     received: list[Received] = []
@@ -127,6 +129,7 @@ async def edge(
         spool=MemorySpool,
         new_uuid=lambda: f"urn:uuid:{uuid.uuid4()}",
         mime=mime,
+        resources=resources,
     )
     server = NodeServer(
         endpoint, endpoint.malformed, host="127.0.0.1", port=0, tls=tls, limits=limits or HttpLimits(watch=0.05)
