@@ -80,6 +80,14 @@ class Config:
         return self.node.public_url.rstrip("/") or f"https://{_bracketed(self.node.host)}:{self.port('https')}"
 
     @property
+    def log_node(self) -> str:
+        """The name that the audit logs of this node begin with.
+
+        Development nodes all answer to localhost, so that theirs is the OID of their community.
+        """
+        return self.node.host if self.node.host not in LOOPBACK else self.node.home_community_id.rpartition(":")[2]
+
+    @property
     def crl_files(self) -> tuple[Path, ...]:
         """Certificate revocation lists."""
         return tuple(self.root / name for name in self.tls.crl)

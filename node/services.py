@@ -13,7 +13,7 @@ from typing import Final
 from uuid import uuid4  # noqa: TID251  the one source of ids
 
 from node import database
-from node.config import LOOPBACK, Config
+from node.config import Config
 from node.exchange import Actors, Community
 from node.federation.client import PeerClient
 from node.federation.gateway import Gateway
@@ -91,8 +91,7 @@ async def open_services(config: Config, *, serving: bool = False) -> AsyncIterat
     writer, reader = database.open_writer(folder.database), database.open_reader(folder.database)
     fatal = asyncio.Event()
     ledger = Ledger(
-        # Development nodes all answer to localhost: the name of a log must be the node's own.
-        node=config.node.host if config.node.host not in LOOPBACK else config.node.home_community_id.rpartition(":")[2],
+        node=config.log_node,
         database=folder.database,
         head=folder.head,
         folder=folder.audit,

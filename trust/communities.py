@@ -6,6 +6,8 @@ is believed before a person has compared the fingerprint.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +18,8 @@ from typing import Any, Final
 from cryptography import x509
 
 from trust.addresses import host_of, url_faults
-from trust.errors import BadCertificate, BadCommunity
+from trust.errors import BadCertificate, BadCommunity, BadSignature
+from trust.ledger.checkpoint import ED25519, VerificationKey, check_name
 from trust.pki.certificates import (
     Usage,
     check_peer_certificate,
@@ -29,12 +32,34 @@ from trust.pki.certificates import (
 
 FORMAT: Final = 1
 REQUIRED_ENDPOINTS: Final = ("iti-38", "iti-39")
+AUDIT_PROOFS: Final = ("optional", "required")
 
 _MOST_TEXT: Final = 65_536
 _MOST_ENDPOINTS: Final = 40
 _MOST_REPOSITORIES: Final = 100
+_MOST_LOG: Final = 200
 _OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+", re.ASCII)
 _KEY: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
+_YEAR: Final = re.compile(r"[0-9]{4}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditIdentity:
+    """Under which name and key a community signs its audit log (audit-ledger 2.5).
+
+    `log` is the origin of a checkpoint without its year, as in `node-a.example/audit`; `key` is the Ed25519 public key,
+    32 bytes, the same in every year.
+    """
+
+    log: str
+    key: bytes
+
+    def key_of(self, origin: str) -> VerificationKey | None:
+        """What verifies the checkpoints of `origin`; None unless that is one year of this log."""
+        log, _, year = origin.rpartition("/")
+        if log != self.log or not _YEAR.fullmatch(year):
+            return None
+        return VerificationKey(origin, ED25519, self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +67,9 @@ class Community:
     """One community: one node of another institution.
 
     `endpoints` maps `iti-NN` to one https URL. `certificates` is the PEM chain, the node's own certificate first, and
-    `fingerprint` that certificate's SHA-256. `clearance` is this node's decision, not part of the file. While the
-    other node changes its certificate, `previous` is the PEM of the one it had before.
+    `fingerprint` that certificate's SHA-256. `audit` is None for a community that gives no receipts. `clearance` and
+    `audit_proof` (whether an exchange needs a receipt: required or optional) are this node's decisions, not part of
+    the file. While the other node changes its certificate, `previous` is the PEM of the one it had before.
     """
 
     home: str
@@ -53,7 +79,9 @@ class Community:
     fingerprint: str
     assigning_authority: str = ""
     repository_unique_ids: tuple[str, ...] = ()
+    audit: AuditIdentity | None = None
     clearance: str = "N"
+    audit_proof: str = "optional"
     previous: str = ""
 
     @property
@@ -65,7 +93,7 @@ class Community:
 
 def export(community: Community) -> str:
     """The JSON file that the other administrator gives to `peer add`."""
-    content = {
+    content: dict[str, Any] = {
         "format": FORMAT,
         "home_community_id": community.home,
         "name": community.name,
@@ -75,6 +103,9 @@ def export(community: Community) -> str:
         "fingerprint": community.fingerprint,
         "certificates": community.certificates,
     }
+    if community.audit is not None:
+        key = base64.b64encode(bytes([ED25519]) + community.audit.key).decode("ascii")
+        content["audit"] = {"log": community.audit.log, "key": key}
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -102,16 +133,18 @@ def read_export(
     faults: list[str] = []
     leaf = _leaf(content, now, faults)
     faults += _identity_faults(content, own_home)
+    faults += _audit_faults(content)
     faults += _endpoint_faults(content.get("endpoints"), leaf, development=development, permitted=permitted)
     if faults or leaf is None:
         raise BadCommunity(faults)
     return _community(content, leaf)
 
 
-def known(text: str, *, clearance: str, previous: str) -> Community:
+def known(text: str, *, clearance: str, previous: str, audit_proof: str) -> Community:
     """A community out of a description that `read_export` accepted when it was added; nothing is judged again."""
     content = _json_object(text)
-    return replace(_community(content, from_pem(content["certificates"])[0]), clearance=clearance, previous=previous)
+    found = _community(content, from_pem(content["certificates"])[0])
+    return replace(found, clearance=clearance, previous=previous, audit_proof=audit_proof)
 
 
 def _community(content: Mapping[str, Any], leaf: x509.Certificate) -> Community:
@@ -123,7 +156,12 @@ def _community(content: Mapping[str, Any], leaf: x509.Certificate) -> Community:
         fingerprint=fingerprint_of(leaf),
         assigning_authority=content.get("assigning_authority", ""),
         repository_unique_ids=tuple(content.get("repository_unique_ids", ())),
+        audit=_audit(content["audit"]) if "audit" in content else None,
     )
+
+
+def _audit(content: Mapping[str, Any]) -> AuditIdentity:
+    return AuditIdentity(log=content["log"], key=base64.b64decode(content["key"])[1:])
 
 
 def _json_object(text: str) -> dict[str, Any]:
@@ -190,6 +228,36 @@ def _identity_faults(content: Mapping[str, Any], own_home: str) -> Iterator[str]
         yield "repository_unique_ids is not a list of OIDs"
     elif len(repositories) > _MOST_REPOSITORIES or len(set(repositories)) != len(repositories):
         yield f"repository_unique_ids has an OID twice, or more than {_MOST_REPOSITORIES}"
+
+
+def _audit_faults(content: Mapping[str, Any]) -> Iterator[str]:
+    """A file without `audit` is that of a community that gives no receipts; one with it must be right."""
+    if "audit" not in content:
+        return
+    audit = content["audit"]
+    if not isinstance(audit, dict):
+        yield "audit is not an object with log and key"
+        return
+    log, key = audit.get("log"), audit.get("key")
+    if not isinstance(log, str) or len(log) > _MOST_LOG or not _is_key_name(log):
+        yield "audit: log is not the name of a log, like node-a.example/audit"
+    if not isinstance(key, str) or not _is_ed25519(key):
+        yield "audit: key is not base64 of the byte 01 and an Ed25519 public key"
+
+
+def _is_key_name(text: str) -> bool:
+    try:
+        return check_name(text) == text
+    except BadSignature:
+        return False
+
+
+def _is_ed25519(text: str) -> bool:
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        return False
+    return len(data) == 33 and data[0] == ED25519 and base64.b64encode(data).decode() == text
 
 
 def _endpoint_faults(

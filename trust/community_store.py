@@ -22,8 +22,13 @@ class Communities:
 
     def reload(self, connection: sqlite3.Connection) -> None:
         """Read them again: after the commit of whatever changed them."""
-        rows = connection.execute("SELECT description, clearance, previous FROM community ORDER BY name, home")
-        found = [known(text, clearance=clearance, previous=previous) for text, clearance, previous in rows]
+        rows = connection.execute(
+            "SELECT description, clearance, previous, audit_proof FROM community ORDER BY name, home"
+        )
+        found = [
+            known(text, clearance=clearance, previous=previous, audit_proof=audit_proof)
+            for text, clearance, previous, audit_proof in rows
+        ]
         self._known = {community.home: community for community in found}
 
     def all(self) -> tuple[Community, ...]:
@@ -43,14 +48,23 @@ class Communities:
         """Connect a community and bind its certificate. For a write job; `reload` both after its commit.
 
         Raises:
-            BadRecord: the community is connected already, or its certificate stands for somebody.
+            BadRecord: the community is connected already, or its certificate or log is that of somebody else.
         """
         if connection.execute("SELECT 1 FROM community WHERE home = ?", (community.home,)).fetchone():
             raise BadRecord(f"{community.home} is connected already: remove it first, or replace its certificate")
         Bindings.add(connection, _binding(community, now))
+        _refuse_log_of_another(connection, community)
         connection.execute(
-            "INSERT INTO community (home, name, description, clearance, previous, added) VALUES (?, ?, ?, ?, '', ?)",
-            (community.home, community.name, export(community), community.clearance, timestamp(now)),
+            "INSERT INTO community (home, name, description, clearance, previous, added, audit_proof)"
+            " VALUES (?, ?, ?, ?, '', ?, ?)",
+            (
+                community.home,
+                community.name,
+                export(community),
+                community.clearance,
+                timestamp(now),
+                community.audit_proof,
+            ),
         )
 
     @staticmethod
@@ -61,14 +75,15 @@ class Communities:
         change; else it is revoked at once. For a write job; `reload` both after its commit.
 
         Raises:
-            BadRecord: the community is not connected, or its new certificate stands for somebody else.
+            BadRecord: the community is not connected, or its new certificate or log is that of somebody else.
         """
         row = connection.execute(
             "SELECT description, previous FROM community WHERE home = ?", (community.home,)
         ).fetchone()
         if row is None:
             raise BadRecord(f"{community.home} is not connected")
-        before, previous = known(row[0], clearance="N", previous=""), str(row[1])
+        _refuse_log_of_another(connection, community)
+        before, previous = known(row[0], clearance="", previous="", audit_proof=""), str(row[1])
         if before.fingerprint != community.fingerprint:
             _withdraw(connection, previous, now)
             previous = to_pem(from_pem(before.certificates)[:1])
@@ -79,8 +94,16 @@ class Communities:
         else:
             Bindings.change(connection, _binding(community, now))
         connection.execute(
-            "UPDATE community SET name = ?, description = ?, clearance = ?, previous = ? WHERE home = ?",
-            (community.name, export(community), community.clearance, previous, community.home),
+            "UPDATE community SET name = ?, description = ?, clearance = ?, previous = ?, audit_proof = ?"
+            " WHERE home = ?",
+            (
+                community.name,
+                export(community),
+                community.clearance,
+                previous,
+                community.audit_proof,
+                community.home,
+            ),
         )
 
     @staticmethod
@@ -110,6 +133,19 @@ def _binding(community: Community, now: datetime) -> Binding:
         added=timestamp(now),
         not_after=timestamp(leaf.not_valid_after_utc),
     )
+
+
+def _refuse_log_of_another(connection: sqlite3.Connection, community: Community) -> None:
+    """The name of a log leads to one key, so it belongs to one community.
+
+    Raises:
+        BadRecord: another connected community signs under this name.
+    """
+    rows = connection.execute("SELECT name, description FROM community WHERE home != ?", (community.home,))
+    for name, text in rows:
+        other = known(text, clearance="", previous="", audit_proof="").audit
+        if community.audit is not None and other is not None and other.log == community.audit.log:
+            raise BadRecord(f"the audit log {other.log} is that of {name}: two communities cannot have one log")
 
 
 def _withdraw(connection: sqlite3.Connection, pem: str, now: datetime) -> None:

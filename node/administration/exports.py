@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 from node.config import Config
 from node.faults import refused
-from trust.communities import REQUIRED_ENDPOINTS, Community, export
-from trust.errors import BadCertificate
+from trust.communities import REQUIRED_ENDPOINTS, AuditIdentity, Community, export
+from trust.errors import BadCertificate, LedgerBroken
+from trust.ledger.checkpoint import NoteSigner
+from trust.ledger.keys import read_key
+from trust.ledger.shard import log_of
 from trust.pki.certificates import fingerprint_of, from_pem
 
 
@@ -33,5 +36,20 @@ def own_export(config: Config, urls: Mapping[str, str]) -> str:
             fingerprint=fingerprint_of(leaf),
             assigning_authority=config.node.assigning_authority,
             repository_unique_ids=(config.node.repository_unique_id,),
+            audit=audit_identity(config),
         )
     )
+
+
+def audit_identity(config: Config) -> AuditIdentity:
+    """The name and public key of this node's audit log.
+
+    Raises:
+        Faults: its key cannot be read.
+    """
+    log = log_of(config.log_node)
+    try:
+        return AuditIdentity(log=log, key=NoteSigner(log, read_key(config.folder.ledger_key)).key.public)
+    except LedgerBroken as problem:
+        step = "without it nobody can verify this node's log: restore the keys from where you keep them"
+        raise refused("export.audit-key", str(config.folder.ledger_key), str(problem), step) from None

@@ -10,7 +10,7 @@ from dataclasses import replace
 from node.administration.orders import Order, Result, node_object
 from node.faults import refused
 from trust.audit.event import Action, NewRecord
-from trust.communities import Community, read_export
+from trust.communities import AUDIT_PROOFS, Community, read_export
 from trust.community_store import Communities
 from trust.errors import BadCertificate
 from trust.pki.bindings import CLEARANCES
@@ -37,7 +37,8 @@ async def add(order: Order) -> Result:
     clearance = order.text("clearance", "N")
     if clearance not in CLEARANCES:
         raise refused("peer.clearance", clearance, "this is no confidentiality code", "U, L, M, N, R or V")
-    community = replace(community, clearance=clearance)
+    audit_proof = _audit_proof(order, community)
+    community = replace(community, clearance=clearance, audit_proof=audit_proof)
     known = order.services.communities.get(community.home) is not None
     if known and not order.flag("replace"):
         step = "to take its new certificate or addresses: xdsnode peer add FILE --replace"
@@ -49,12 +50,23 @@ async def add(order: Order) -> Result:
         else:
             Communities.add(connection, community, now)
         action, what = (Action.UPDATE, "peer replaced") if known else (Action.CREATE, "peer added")
-        what += f", clearance {clearance}"
+        what += f", clearance {clearance}, audit proof {audit_proof}"
         return None, [order.security_record(action, what, node_object(community.name, community.fingerprint))]
 
     await order.change(work)
     _reload(order)
     return _shown(order, community)
+
+
+def _audit_proof(order: Order, community: Community) -> str:
+    wanted = order.text("audit_proof", "optional")
+    if wanted not in AUDIT_PROOFS:
+        raise refused("peer.audit-proof", wanted, "there is no such choice", " or ".join(AUDIT_PROOFS))
+    if wanted == "required" and community.audit is None:
+        cause = "its file names no audit log, so it can give no receipts"
+        step = "ask the other administrator for a new export of a node that has one, or leave --audit-proof out"
+        raise refused("peer.audit-proof", community.home, cause, step)
+    return wanted
 
 
 async def find_all(order: Order) -> Result:
@@ -65,7 +77,8 @@ async def find_all(order: Order) -> Result:
 async def show(order: Order) -> Result:
     """One connected institution, with its addresses."""
     community = _named(order)
-    return {**_shown(order, community), "endpoints": dict(community.endpoints)}
+    audit_log = community.audit.log if community.audit else ""
+    return {**_shown(order, community), "endpoints": dict(community.endpoints), "audit_log": audit_log}
 
 
 async def remove(order: Order) -> Result:
@@ -115,6 +128,7 @@ def _shown(order: Order, community: Community) -> Result:
         "name": community.name,
         "home_community_id": community.home,
         "clearance": community.clearance,
+        "audit_proof": community.audit_proof,
         "fingerprint": community.fingerprint,
         "certificate_days": days_left(leaf, order.services.clock()),
         "repository_unique_ids": list(community.repository_unique_ids),

@@ -28,6 +28,7 @@ examples:
   xdsnode peer add clinic.json                     prints the fingerprint and asks
   xdsnode peer add clinic.json --fingerprint 3f9a… --clearance R
   xdsnode peer add clinic-new.json --replace       its certificate or its addresses changed
+  xdsnode peer add clinic.json --audit-proof required     it must prove that every exchange is in its audit log
   xdsnode peer list
   xdsnode peer test "Clinic South"                 name, address, TLS and certificate, step by step
   xdsnode peer remove urn:oid:2.999.7
@@ -42,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("file", type=Path, metavar="FILE", help="what its `endpoints --export` wrote")
     adding.add_argument("--fingerprint", metavar="HEX", help="as the other administrator told you; else it is asked")
     adding.add_argument("--clearance", default="N", choices=tuple("ULMNRV"), help="highest confidentiality it gets")
+    adding.add_argument(
+        "--audit-proof",
+        default="optional",
+        choices=("required", "optional"),
+        help="required: nothing is exchanged without its receipt that the exchange is in its audit log",
+    )
     adding.add_argument("--replace", action="store_true", help="it is connected already: take its new description")
     adding.add_argument("--revoke-previous", action="store_true", help="with --replace: its old certificate ends now")
     children = [
@@ -106,6 +113,7 @@ def _add(config: Config, args: argparse.Namespace) -> dict[str, Any]:
         "export": text,
         "fingerprint": fingerprint,
         "clearance": args.clearance,
+        "audit_proof": args.audit_proof,
         "replace": args.replace,
         "revoke_previous": args.revoke_previous,
     }
@@ -160,8 +168,11 @@ def _print_one(verb: str, one: dict[str, Any]) -> None:
     if verb == "remove":
         return
     console.out(f"clearance     {one['clearance']}")
+    console.out(f"audit proof   {one['audit_proof']}")
     console.out(f"fingerprint   {one['fingerprint']}")
     console.out(f"certificate   {one['certificate_days']} days left")
+    if "audit_log" in one:
+        console.out(f"audit log     {one['audit_log'] or 'none: it gives no receipts'}")
     for key, url in one.get("endpoints", {}).items():
         console.out(f"{key:13} {url}")
     if not one["shared_patients"]:

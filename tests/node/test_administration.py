@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from node.administration.exports import own_export
+from node.administration.exports import audit_identity, own_export
 from node.config import Config
 from node.faults import Exit, Faults
 from node.operations import OPERATIONS, execute
 from node.services import Services, open_services
 from trust.identity.caller import Role
+from trust.ledger.checkpoint import open_checkpoint
 from trust.pki.certificates import from_pem
 
 
@@ -71,11 +72,29 @@ async def test_a_peer_is_connected_bound_and_on_record(services: Services, other
     assert [one["name"] for one in (await run(services, "peer list"))["peers"]] == ["Clinic South"]
     shown = await run(services, "peer show", peer=added["home_community_id"].removeprefix("urn:oid:"))
     assert set(shown["endpoints"]) == {"iti-38", "iti-39"}
-    assert security_records(services) == [("tester", "peer added, clearance R", "Clinic South")]
+    assert security_records(services) == [("tester", "peer added, clearance R, audit proof optional", "Clinic South")]
     await run(services, "peer remove", peer="Clinic South")
     assert services.bindings.lookup(fingerprint) is None
     assert (await run(services, "peer list"))["peers"] == []
     assert security_records(services)[-1] == ("tester", "peer removed", "Clinic South")
+
+
+async def test_a_receipt_can_be_required_of_a_peer(services: Services, other: tuple[str, str]) -> None:
+    text, fingerprint = other
+    config = services.config
+    added = await run(services, "peer add", export=text, fingerprint=fingerprint, audit_proof="required")
+    assert added["audit_proof"] == "required"
+    shown = await run(services, "peer show", peer="Clinic South")
+    assert shown["audit_log"] == json.loads(text)["audit"]["log"] != audit_identity(config).log
+    assert security_records(services) == [("tester", "peer added, clearance N, audit proof required", "Clinic South")]
+
+
+async def test_an_export_names_the_key_that_signs_the_checkpoints(services: Services) -> None:
+    identity = audit_identity(services.config)
+    checkpoint = services.sequencer.checkpoint
+    key = identity.key_of(checkpoint.decode().partition("\n")[0])
+    assert key is not None
+    assert open_checkpoint(checkpoint, key).size == 1
 
 
 async def test_a_peer_is_refused(services: Services, other: tuple[str, str]) -> None:
@@ -83,6 +102,12 @@ async def test_a_peer_is_refused(services: Services, other: tuple[str, str]) -> 
     assert await refused(services, "peer add", export=text, fingerprint="0" * 64) == "peer.fingerprint"
     assert await refused(services, "peer add", export=text, fingerprint="x") == "certificate"
     assert await refused(services, "peer add", export=text, fingerprint=fingerprint, clearance="*") == "peer.clearance"
+    assert (
+        await refused(services, "peer add", export=text, fingerprint=fingerprint, audit_proof="x") == "peer.audit-proof"
+    )
+    plain = json.dumps({key: value for key, value in json.loads(text).items() if key != "audit"})
+    wanted = {"export": plain, "fingerprint": fingerprint, "audit_proof": "required"}
+    assert await refused(services, "peer add", **wanted) == "peer.audit-proof"
     assert await refused(services, "peer add", export="{}", fingerprint=fingerprint) == "trust"
     assert await refused(services, "peer add", fingerprint=fingerprint) == "usage"
     assert await refused(services, "peer remove", peer="nobody") == "peer.unknown"

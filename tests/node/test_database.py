@@ -56,6 +56,28 @@ def test_migrating_twice_does_nothing(tmp_path: Path) -> None:
     assert database.revision(path) == REVISIONS[-1]
 
 
+@pytest.mark.parametrize("older", REVISIONS[:-1])
+def test_a_database_of_an_older_program_is_brought_up_with_what_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, older: str
+) -> None:
+    from alembic import command
+
+    path, upgrade = tmp_path / "node.db", command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _revision: upgrade(config, older))
+    database.migrate(path)
+    monkeypatch.undo()
+    assert database.revision(path) == older
+    connection = sqlite3.connect(path)
+    columns = "home, name, description, clearance, previous, added"
+    connection.execute(f"INSERT INTO community ({columns}) VALUES ('urn:oid:2.999.2', 'n', '{{}}', 'N', '', 't')")
+    connection.commit()
+    assert database.migrate(path) == REVISIONS[-1]
+    assert connection.execute("SELECT name, audit_proof FROM community").fetchall() == [("n", "optional")]
+    connection.close()
+    database.migrate(tmp_path / "new.db")
+    assert schema(path) == schema(tmp_path / "new.db")
+
+
 def test_a_database_of_a_newer_program_is_refused_and_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "node.db"
     database.migrate(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from dataclasses import replace
@@ -13,15 +14,19 @@ from hypothesis import strategies as st
 
 from tests.trust.pki import making
 from tests.trust.pki.making import HOME_A, HOME_B, NOW, SERVER, Issued, crooked, database
-from trust.communities import Community, export, read_export
+from trust.communities import AuditIdentity, Community, export, read_export
 from trust.community_store import Communities
 from trust.errors import BadCommunity, BadRecord, NotAuthenticated
 from trust.identity.caller import Role
+from trust.ledger.checkpoint import NoteSigner
 from trust.pki.bindings import Bindings
 from trust.pki.certificates import to_pem
 
 CA = making.authority()
 NODE = making.node_certificate(CA, hosts=("north.example.org", "203.0.113.7"))
+PUBLIC = NoteSigner("north.example.org/audit", bytes(range(32))).key.public
+AUDIT = AuditIdentity(log="north.example.org/audit", key=PUBLIC)
+ENCODED = base64.b64encode(b"\x01" + PUBLIC).decode()
 RENEWED = making.node_certificate(CA, hosts=("north.example.org",))
 
 
@@ -38,6 +43,7 @@ def community(node: Issued = NODE, **values: object) -> Community:
             "fingerprint": node.fingerprint,
             "assigning_authority": "2.999.2.1",
             "repository_unique_ids": ("2.999.2.2", "2.999.2.3"),
+            "audit": AUDIT,
             **values,
         }
     )
@@ -72,6 +78,33 @@ def test_any_community_survives_the_journey(name: str, home: str, repositories: 
 
 def test_keys_of_a_newer_node_are_passed_over() -> None:
     assert read_export(changed(ledger_key="abc"), now=NOW) == community()
+    audit = {"log": AUDIT.log, "key": ENCODED, "mirror": "abc"}
+    assert read_export(changed(audit=audit), now=NOW) == community()
+
+
+def test_a_community_without_an_audit_log_is_read() -> None:
+    assert read_export(changed(audit=...), now=NOW) == community(audit=None)
+
+
+@pytest.mark.parametrize(
+    ("origin", "known"),
+    [
+        ("north.example.org/audit/2026", True),
+        ("north.example.org/audit/2027", True),
+        ("north.example.org/audit", False),
+        ("north.example.org/audit/", False),
+        ("north.example.org/audit/26", False),
+        ("north.example.org/audit/\u0662\u0660\u0662\u0666", False),
+        ("north.example.org/audit/2026/2026", False),
+        ("south.example.org/audit/2026", False),
+        ("2026", False),
+    ],
+)
+def test_one_key_signs_every_year_of_a_log_and_nothing_else(origin: str, known: bool) -> None:
+    key = AUDIT.key_of(origin)
+    assert (key is not None) is known
+    if key is not None:
+        assert key == NoteSigner(origin, bytes(range(32))).key
 
 
 E38, E39 = community().endpoints["iti-38"], community().endpoints["iti-39"]
@@ -104,6 +137,16 @@ E38, E39 = community().endpoints["iti-38"], community().endpoints["iti-39"]
         pytest.param(changed(repository_unique_ids=[["2.999.1"]]), "list of OIDs", id="a list of lists"),
         pytest.param(changed(fingerprint="00" * 32), "not the fingerprint", id="another fingerprint"),
         pytest.param(changed(fingerprint=...), "64 hex digits", id="no fingerprint"),
+        pytest.param(changed(audit=[]), "audit is not an object", id="audit is no object"),
+        pytest.param(changed(audit=None), "audit is not an object", id="audit is null"),
+        pytest.param(changed(audit={"log": AUDIT.log}), "audit: key", id="audit without a key"),
+        pytest.param(changed(audit={"key": ENCODED}), "audit: log", id="audit without a name"),
+        pytest.param(changed(audit={"log": "a b/audit", "key": ENCODED}), "audit: log", id="a space in the name of a log"),
+        pytest.param(changed(audit={"log": "a+b/audit", "key": ENCODED}), "audit: log", id="a plus sign in the name of a log"),
+        pytest.param(changed(audit={"log": "a" * 201, "key": ENCODED}), "audit: log", id="a long name of a log"),
+        pytest.param(changed(audit={"log": AUDIT.log, "key": ENCODED[:-4]}), "audit: key", id="a short audit key"),
+        pytest.param(changed(audit={"log": AUDIT.log, "key": ENCODED + "\n"}), "audit: key", id="a line break after an audit key"),
+        pytest.param(changed(audit={"log": AUDIT.log, "key": "BA" + ENCODED[2:]}), "audit: key", id="a key of another algorithm"),
         pytest.param(changed(certificates=...), "not PEM", id="no certificate"),
         pytest.param(changed(certificates="abc"), "no PEM", id="no PEM"),
         pytest.param(changed(endpoints={"iti-38": E38}), "no iti-39", id="no ITI-39"),
@@ -194,6 +237,26 @@ def test_nobody_is_connected_twice(connection: sqlite3.Connection) -> None:
         Communities.remove(connection, HOME_A)
     with pytest.raises(BadRecord, match="not connected"):
         Communities.replace(connection, community(home=HOME_A), NOW, keep_previous=False)
+
+
+def test_the_name_of_an_audit_log_belongs_to_one_community(connection: sqlite3.Connection) -> None:
+    other = making.node_certificate(CA, hosts=("north.example.org",))
+    Communities.add(connection, community(), NOW)
+    with pytest.raises(BadRecord, match="cannot have one log"):
+        Communities.add(connection, community(RENEWED, home="urn:oid:2.999.4"), NOW)
+    elsewhere = AuditIdentity(log="south.example.org/audit", key=PUBLIC)
+    Communities.add(connection, community(other, home="urn:oid:2.999.3", audit=elsewhere), NOW)
+    with pytest.raises(BadRecord, match="cannot have one log"):
+        Communities.replace(connection, community(other, home="urn:oid:2.999.3"), NOW, keep_previous=False)
+
+
+def test_whether_a_receipt_is_required_is_kept(connection: sqlite3.Connection) -> None:
+    Communities.add(connection, community(audit_proof="required"), NOW)
+    known = Communities(connection)
+    assert known.get(HOME_B).audit_proof == "required"
+    Communities.replace(connection, community(), NOW, keep_previous=False)
+    known.reload(connection)
+    assert known.get(HOME_B).audit_proof == "optional"
 
 
 def test_a_new_certificate_replaces_the_old_one(connection: sqlite3.Connection) -> None:

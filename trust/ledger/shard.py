@@ -25,9 +25,14 @@ class Shard:
     subjects: Subjects
 
 
+def log_of(node: str) -> str:
+    """What the names of all shards of a node begin with, `<node DNS name>/audit`."""
+    return f"{node}/audit"
+
+
 def origin_of(node: str, year: int) -> str:
     """The name of a shard and of the key that signs it, `<node DNS name>/audit/<year>`."""
-    return f"{node}/audit/{year}"
+    return f"{log_of(node)}/{year}"
 
 
 def open_shard(head: Head, keys: LedgerKeys) -> Shard:

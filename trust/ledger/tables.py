@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Table, Text
 from sqlalchemy.dialects.sqlite import dialect
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 metadata: Final = MetaData()
 
@@ -58,8 +58,20 @@ audit_head: Final = Table(
 )
 
 
+# What another community has proved about its own log, beside the record that commits to it (`peer_receipt`).
+audit_receipt: Final = Table(
+    "audit_receipt",
+    metadata,
+    Column("seq", _BIG, primary_key=True, autoincrement=False),
+    Column("cid", Text, nullable=False, index=True),  # wsa:MessageID of the request
+    Column("proof", LargeBinary, nullable=False),  # C2SP tlog-proof, its exact bytes
+)
+
+
 def create_tables(connection: sqlite3.Connection) -> None:
     """Make the ledger's tables in a SQLite database that has none."""
     sqlite = dialect()
     for table in metadata.sorted_tables:
         connection.execute(str(CreateTable(table).compile(dialect=sqlite)))
+        for index in table.indexes:
+            connection.execute(str(CreateIndex(index).compile(dialect=sqlite)))

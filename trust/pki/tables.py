@@ -30,4 +30,5 @@ community = Table(
     Column("clearance", String(1), nullable=False),
     Column("previous", Text, nullable=False),  # PEM of a certificate that still counts during a change, or empty
     Column("added", String(20), nullable=False),
+    Column("audit_proof", String(8), nullable=False, server_default="optional"),  # or required: see Community
 )

@@ -1,0 +1,32 @@
+"""Receipts of other communities, and whether an exchange needs one (audit-ledger 2.8)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make what is new."""
+    _audit_receipt()
+    _community()
+
+
+def _audit_receipt() -> None:
+    op.create_table(
+        "audit_receipt",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("cid", sa.Text(), nullable=False),
+        sa.Column("proof", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("seq"),
+    )
+    op.create_index(op.f("ix_audit_receipt_cid"), "audit_receipt", ["cid"], unique=False)
+
+
+def _community() -> None:
+    op.add_column("community", sa.Column("audit_proof", sa.String(length=8), server_default="optional", nullable=False))
