@@ -1,13 +1,13 @@
 """The Document Registry actor: registers submissions, answers stored queries (ITI TF-2: 3.18, 3.42, 3.61).
 
 Its verbs are synchronous and run on the connection they are given; transactions begin and end outside. Who may see
-what is found is not asked here.
+which document is decided outside as well.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -31,6 +31,7 @@ from registry.store.found import Found, FoundObject, RegisteredDocument
 from registry.store.patients import PatientDirectory
 from registry.store.references import References
 from registry.store.search import Search
+from registry.store.sight import Sees
 from registry.store.submissions import write
 
 __all__ = [
@@ -157,8 +158,8 @@ class DocumentRegistry:
         directory.add(patient, now)
         return directory.chain(patient)[0]
 
-    def find(self, query: AdhocQuery) -> Found:
-        """Answer a stored query.
+    def find(self, query: AdhocQuery, sees: Sees | None = None) -> Found:
+        """Answer a stored query, to somebody who may see only those documents whose confidentiality `sees` allows.
 
         Raises:
             XdsErrors: what is wrong with the query, or with its result: XDSTooManyResults, XDSResultNotSinglePatient.
@@ -166,18 +167,15 @@ class DocumentRegistry:
         Source: ITI TF-2: 3.18.4.1.3.
         """
         asked = criteria(query)
-        objects = self._search.find(asked)
-        if objects is None and self._settings.unknown_patient_is_error:
+        found = self._search.find(asked, sees)
+        if found is None and self._settings.unknown_patient_is_error:
             raise UnknownPatientId(f"patient {asked.patient} is not known here")
-        return Found(query, query.return_type, objects or [], asked.patient)
+        objects, withheld = found or ([], 0)
+        return Found(query, query.return_type, objects, asked.patient, withheld)
 
     def documents(self, unique_ids: Sequence[str]) -> dict[str, list[RegisteredDocument]]:
         """Every entry of each documentUniqueId that is registered; those in quarantine are marked, not left out."""
         return stored_documents.documents(self._connection, self._codes, unique_ids)
-
-    def confidentiality(self, entry_uuids: Collection[str]) -> dict[str, tuple[tuple[str, str], ...]]:
-        """(code, scheme) pairs of confidentialityCode of each of these entryUUIDs that is a DocumentEntry."""
-        return stored_documents.confidentiality(self._connection, self._codes, entry_uuids)
 
     def deprecate(self, unique_id: str) -> None:
         """Deprecate a document, every entry of it. The connection is in a writing transaction.

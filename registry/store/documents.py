@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from registry.metadata.objects import APPROVED, DEPRECATED
 from registry.store.codes import CodeBook
 from registry.store.conditions import one_of
 from registry.store.found import RegisteredDocument
-from registry.store.keys import ObjectKind, kind_of_id, patient_of_id
-from registry.store.objects import ids_by_uuid
+from registry.store.keys import patient_of_id
 from registry.store.patients import PatientDirectory
 
 _SELECT: Final = """
@@ -63,21 +62,6 @@ def documents(
         )
         found.setdefault(unique_id, []).append(document)
     return found
-
-
-def confidentiality(
-    connection: sqlite3.Connection, book: CodeBook, entry_uuids: Collection[str]
-) -> dict[str, tuple[tuple[str, str], ...]]:
-    """(code, scheme) pairs of confidentialityCode of each of these entryUUIDs that is a DocumentEntry."""
-    asked = {
-        id_: entry_uuid
-        for entry_uuid, id_ in ids_by_uuid(connection, entry_uuids).items()
-        if kind_of_id(id_) == ObjectKind.DOCUMENT
-    }
-    clause = one_of("id", list(asked))
-    query = f"SELECT id, confidentiality_codes FROM document_entry WHERE {clause.text}"  # noqa: S608  own names
-    rows = connection.execute(query, clause.values).fetchall() if asked else []
-    return {asked[id_]: book.codes(connection, packed) for id_, packed in rows}
 
 
 def deprecate(connection: sqlite3.Connection, unique_id: str) -> None:

@@ -50,12 +50,16 @@ class FoundObject:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer of the registry to one stored query. `patient_id` is the patient asked for, "" for a query by ids."""
+    """The answer of the registry to one stored query.
+
+    `patient_id` is the patient asked for, "" for a query by ids; `withheld` the number of documents kept back.
+    """
 
     query: AdhocQuery
     return_type: str
     objects: list[FoundObject]
     patient_id: str
+    withheld: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

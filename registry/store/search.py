@@ -21,6 +21,7 @@ from registry.store.found import FoundObject
 from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, class_cluster, patient_of_id
 from registry.store.patients import PatientDirectory
 from registry.store.selection import SOURCE, TARGET, Row, Selection
+from registry.store.sight import Sees, Sight
 
 _DOCUMENT, _SUBMISSION_SET = ObjectKind.DOCUMENT, ObjectKind.SUBMISSION_SET
 _FOLDER, _ASSOCIATION = ObjectKind.FOLDER, ObjectKind.ASSOCIATION
@@ -48,8 +49,13 @@ class Search:
         self._home = home
         self._limit = limit
 
-    def find(self, criteria: Criteria) -> list[FoundObject] | None:
+    def find(self, criteria: Criteria, sees: Sees | None = None) -> tuple[list[FoundObject], int] | None:
         """The objects that `criteria` select; None when the patient asked for is not known (or was subsumed).
+
+        Args:
+            criteria: what is asked for.
+            sees: which documents whoever asks may see, by confidentiality; None: any. The rest is as if it were not
+                registered; the number beside the objects says how many documents that kept back.
 
         Raises:
             XdsErrors: XDSTooManyResults, XDSResultNotSinglePatient.
@@ -64,7 +70,8 @@ class Search:
             patients = directory.chain(criteria.patient) if criteria.patient else []
             if criteria.patient and not patients:
                 return None
-            selection = Selection(self._connection, leaf=criteria.leaf, limit=self._limit)
+            sight = Sight(self._connection, self._codes, sees) if sees else None
+            selection = Selection(self._connection, leaf=criteria.leaf, limit=self._limit, sight=sight)
             PLANS[criteria.query.id](
                 selection, _Asked(criteria, patients, documents, submission_sets, folders, clusters)
             )
@@ -74,7 +81,7 @@ class Search:
                 shown |= directory.survivors(found - shown.keys())
         if criteria.leaf and criteria.query.single_patient:
             _refuse_several_patients(selection, shown)
-        return self._objects(selection, shown, leaf=criteria.leaf)
+        return self._objects(selection, shown, leaf=criteria.leaf), len(sight.withheld) if sight else 0
 
     def _clusters(self, criteria: Criteria) -> list[int]:
         """Where documents of the class codes asked for lie."""

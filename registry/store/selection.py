@@ -1,6 +1,7 @@
 """Reading rows of each kind of object, with a common limit on how many a query may find.
 
-Quarantined documents, and associations that lead to them, are invisible to every method here.
+Quarantined documents, and associations that lead to them, are invisible to every method here; so is what lies out of
+the `Sight` of whoever asks.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from registry.metadata.objects import HAS_MEMBER
 from registry.store.conditions import ALWAYS, Clause, one_of
 from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, cluster_range, id_range, kind_of_id
 from registry.store.objects import ids_by_uuid
+from registry.store.sight import Sight
 
 Row = tuple[Any, ...]
 
@@ -50,8 +52,9 @@ class Selection:
     Raises TooManyResults from any method as soon as more than `limit` objects are kept.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, leaf: bool, limit: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, leaf: bool, limit: int, sight: Sight | None = None) -> None:
         self._connection = connection
+        self._sight = sight
         self._leaf = leaf
         self._left = limit
         self._limit = limit
@@ -97,12 +100,12 @@ class Selection:
         if not wanted:
             return []
         clause = one_of("id", wanted)
-        return self._read(kind, clause.text + conditions.text, (*clause.values, *conditions.values)).fetchall()
+        return list(self._read(kind, clause.text + conditions.text, (*clause.values, *conditions.values)))
 
     def with_unique_ids(self, kind: ObjectKind, unique_ids: Sequence[str]) -> list[Row]:
         """Objects with these uniqueIds; several documents may share one."""
         clause = one_of("unique_id", unique_ids)
-        return self._read(kind, clause.text, clause.values, limited=True).fetchall()
+        return list(self._read(kind, clause.text, clause.values, limited=True))
 
     def ids_of(self, entry_uuids: Iterable[str]) -> list[int]:
         """Ids of registered objects by entryUUID; what is not registered is passed over."""
@@ -133,8 +136,10 @@ class Selection:
         """Associations whose `end` is any object of the patient."""
         return self._read(ObjectKind.ASSOCIATION, f"{end} BETWEEN ? AND ?", id_range(patient))
 
-    def _read(self, kind: ObjectKind, where: str, values: Sequence[object], *, limited: bool = False) -> sqlite3.Cursor:
+    def _read(self, kind: ObjectKind, where: str, values: Sequence[object], *, limited: bool = False) -> Iterable[Row]:
         text = _select(kind, where, leaf=self._leaf)
+        if self._sight is not None:  # what is out of sight must not use up the limit
+            return self._sight.shown(kind, self._connection.execute(text, tuple(values)))
         if limited:
             return self._connection.execute(text + " LIMIT ?", (*values, self._left + 1))
         return self._connection.execute(text, tuple(values))

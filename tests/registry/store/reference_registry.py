@@ -49,6 +49,7 @@ class ReferenceRegistry:
     held: list[Held] = field(default_factory=list)
     merged: dict[str, str] = field(default_factory=dict)  # subsumed -> survivor
     made: int = 0
+    withheld: set[str] = field(default_factory=set)  # documents that whoever asks may not see
 
     # --- what happens to it
 
@@ -110,10 +111,21 @@ class ReferenceRegistry:
 
     def hidden(self, held: Held) -> bool:
         if held.is_a(DocumentEntry):
-            return held.quarantined
+            return held.quarantined or held.id in self.withheld
         if held.is_a(Association):
             return self.hidden(self.get(held.obj.source)) or self.hidden(self.get(held.obj.target))
-        return False
+        return self._hides_all(held)
+
+    def _hides_all(self, package: Held) -> bool:
+        """A submission set or folder with members, none of which may be seen by whoever asks."""
+        links = self.associations(HAS_MEMBER) if self.withheld else []
+        members = [self.get(a.obj.target) for a in links if a.obj.source == package.id]
+        members = [h for h in members if not self._quarantined(h)]
+        return bool(members) and all(self.hidden(h) for h in members)
+
+    def _quarantined(self, held: Held) -> bool:
+        ends = [self.get(held.obj.source), self.get(held.obj.target)] if held.is_a(Association) else []
+        return held.quarantined or any(self._quarantined(end) for end in ends)
 
     def visible(self, type_: type) -> list[Held]:
         return [h for h in self.held if h.is_a(type_) and not self.hidden(h)]

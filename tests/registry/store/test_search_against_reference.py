@@ -267,15 +267,20 @@ class World:
                 given[parameter.name[1:]] = [value, self.value(parameter)] if again else value
         return stored_query(row.id, returns=self.rng.choice(("LeafClass", "ObjectRef")), **given)
 
-    def compare(self, query) -> None:
+    def compare(self, query, sees=None) -> None:
         asked = criteria(query)
+        self.reference.withheld = {
+            h.id
+            for h in self.reference.held
+            if sees and h.is_a(DocumentEntry) and not sees([(c.code, c.scheme) for c in h.obj.confidentiality_codes])
+        }
         expected = self.reference.answer(asked)
         patients = {self.reference.survivor(h.patient) for h in expected if not h.is_a(Association)}
         if asked.leaf and asked.query.single_patient and len(patients) > 1:
             with pytest.raises(XdsErrors, match="XDSResultNotSinglePatient"):
-                self.bench.registry.find(query)
+                self.bench.registry.find(query, sees)
             return
-        found = self.bench.registry.find(query).objects
+        found = self.bench.registry.find(query, sees).objects
         names = self.names()
         assert sorted(map(str, (names[item.entry_uuid] for item in found))) == sorted(
             str(self.reference.name(held)) for held in expected
@@ -340,6 +345,9 @@ def test_every_query_finds_what_the_reference_finds(seed):
                     world.step()
                 for row in STORED_QUERIES.values():
                     for _ in range(4):
-                        world.compare(world.query(row))
+                        query = world.query(row)
+                        world.compare(query)
+                        world.compare(query, lambda codes: ("A", SCHEMES[0]) not in codes)
+                        world.compare(query, lambda _: False)
         finally:
             world.bench.close()

@@ -1,0 +1,97 @@
+"""What somebody may know of who may see only some documents: everything else is as if it were not registered.
+
+A document is out of sight by its confidentiality; an association when either of its ends is, whatever kind that end
+has; a submission set or folder when it has members and all of them are. So the plans of the stored queries need no rule
+of their own, and a withheld document leaves no trace in counts and errors either.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from registry.metadata.objects import HAS_MEMBER
+from registry.store.codes import CodeBook, CodePair
+from registry.store.conditions import one_of
+from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, kind_of_id
+
+Sees = Callable[[Sequence[CodePair]], bool]  # whether documents with these (code, scheme) pairs may be seen
+
+_CONFIDENTIALITY: Final = 3  # position in the row of a document
+_AT_ONCE: Final = 200
+_MEMBER: Final = ASSOCIATION_NUMBER[HAS_MEMBER]
+_CODES_OF: Final = "SELECT id, confidentiality_codes FROM document_entry WHERE "
+_ENDS_OF: Final = "SELECT id, source, target FROM association WHERE hidden = 0 AND "
+_MEMBERS_OF: Final = f"SELECT source, target FROM association WHERE hidden = 0 AND type = {_MEMBER} AND "  # noqa: S608
+
+
+class Sight:
+    """One query's view. `withheld` are the ids of documents that it would have come upon."""
+
+    def __init__(self, connection: sqlite3.Connection, codes: CodeBook, sees: Sees) -> None:
+        self._connection = connection
+        self._codes = codes
+        self._sees = sees
+        self._labels: dict[str, bool] = {}
+        self._known: dict[int, bool] = {}
+        self.withheld: set[int] = set()
+
+    def shown(self, kind: ObjectKind, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """Those of a query's rows that may be known of, read as they are wanted."""
+        rows = iter(rows)
+        while some := list(islice(rows, _AT_ONCE)):
+            if kind == ObjectKind.DOCUMENT:
+                self._known |= {row[0]: self._allowed(row[_CONFIDENTIALITY]) for row in some}
+                self.withheld |= {row[0] for row in some if not self._known[row[0]]}
+            else:
+                self._learn(row[0] for row in some)
+            yield from (row for row in some if self._known[row[0]])
+
+    def _allowed(self, packed: str) -> bool:
+        allowed = self._labels.get(packed)
+        if allowed is None:
+            allowed = self._labels[packed] = self._sees(self._codes.codes(self._connection, packed))
+        return allowed
+
+    def _learn(self, ids: Iterable[int]) -> None:
+        """Settle which of these objects may be known of: first read all that they depend on, then judge."""
+        asked = [id_ for id_ in ids if id_ not in self._known]
+        ends: dict[int, list[int]] = {}
+        members: dict[int, list[int]] = {}
+        new = set(asked)
+        while new:
+            of_kind = {kind: [id_ for id_ in new if kind_of_id(id_) == kind] for kind in ObjectKind}
+            for id_, packed in self._read(_CODES_OF, "id", of_kind[ObjectKind.DOCUMENT]):
+                self._known[id_] = self._allowed(packed)
+            for id_, source, target in self._read(_ENDS_OF, "id", of_kind[ObjectKind.ASSOCIATION]):
+                ends[id_] = [source, target]
+            packages = [*of_kind[ObjectKind.SUBMISSION_SET], *of_kind[ObjectKind.FOLDER]]
+            members |= {id_: [] for id_ in packages}
+            for source, target in self._read(_MEMBERS_OF, "source", packages):
+                members[source].append(target)
+            reached = {id_ for origin in new for id_ in ends.get(origin) or members.get(origin) or ()}
+            new = reached - self._known.keys() - ends.keys() - members.keys() - new
+        for id_ in asked:
+            self._judge(id_, ends, members)
+
+    def _judge(self, id_: int, ends: dict[int, list[int]], members: dict[int, list[int]]) -> bool:
+        """What is not found, or depends on itself, may not be known of."""
+        known = self._known.get(id_)
+        if known is None:
+            self._known[id_] = False
+            if id_ in ends:
+                known = all(self._judge(end, ends, members) for end in ends[id_])
+            elif id_ in members:
+                known = not members[id_] or any(self._judge(member, ends, members) for member in members[id_])
+            else:
+                known = False
+            self._known[id_] = known
+        return known
+
+    def _read(self, select: str, column: str, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+        if not ids:
+            return []
+        clause = one_of(column, ids)
+        return self._connection.execute(select + clause.text, clause.values).fetchall()
