@@ -446,8 +446,8 @@ async def test_a9_a_proof_holds_when_it_is_given(tmp_path: Path) -> None:
 
 
 def test_a9_a_proof_cannot_be_made_or_changed(tmp_path: Path) -> None:
-    with pytest.raises(TypeError):
-        AuditProof(object(), 0, [bytes(98)], b"")
+    with pytest.raises(TypeError, match="only the sequencer"):
+        AuditProof(object(), 0, [bytes(98)], b"", None)
 
     async def get() -> AuditProof:
         async with Place(tmp_path).running() as ledger:

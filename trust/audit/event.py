@@ -112,7 +112,8 @@ class NewRecord:
     """What a caller hands to the ledger; the sequencer adds index, subject tag, counter, salt and leaf.
 
     `payload` is the payload digest of audit-ledger 2.8 (32 bytes) for kinds 1 to 4 and 6, with `cid` the
-    wsa:MessageID of the request and `leg` "q" or "s"; they are empty for every other kind.
+    wsa:MessageID of the request and `leg` "q" or "s"; they are empty for every other kind. `receipt` is what the other
+    side proved about its own log: it is kept beside the record of kind 2 or 4, which commits to its hash.
     """
 
     kind: Kind
@@ -123,4 +124,5 @@ class NewRecord:
     cid: str = ""
     leg: str = ""
     payload: bytes = b""
-    note: dict[str, str] = field(default_factory=dict)  # further plain facts for kinds 1, 2, 7 to 10
+    receipt: bytes = b""
+    note: dict[str, str] = field(default_factory=dict)  # further plain facts

@@ -13,14 +13,15 @@ from trust.audit.dicom import render
 from trust.audit.event import Kind, NewRecord
 from trust.audit.source import AuditSource
 from trust.ledger import store
-from trust.ledger.merkle import Frontier, leaf_hash
+from trust.ledger.merkle import Frontier, Growth, leaf_hash
 from trust.ledger.record import NOISE_BYTES, plain, seal, subject_key
-from trust.ledger.store import Head, LeafRow, RecordRow, SubjectRow
+from trust.ledger.store import Head, LeafRow, OpenRow, ReceiptRow, RecordRow, SubjectRow
 
 _REMEMBERED: Final = 50_000
 _WITH_MESSAGE: Final = frozenset(
     {Kind.RESPONSE_SENT, Kind.RESPONSE_RECEIVED, Kind.LOCAL, Kind.EXCHANGE_FAILED, Kind.SECURITY}
 )
+_OUTCOMES: Final = frozenset({Kind.RESPONSE_RECEIVED, Kind.EXCHANGE_FAILED})
 
 
 class Subjects:
@@ -60,6 +61,10 @@ class Batch:
         self._rows: list[RecordRow] = []
         self._leaves: list[LeafRow] = []
         self._about: list[SubjectRow] = []
+        self._receipts: list[ReceiptRow] = []
+        self._begun: list[OpenRow] = []
+        self._ended: list[tuple[str]] = []
+        self._growth: Growth | None = None
 
     def __len__(self) -> int:
         return len(self._leaves)
@@ -91,11 +96,28 @@ class Batch:
             leaves.append((seq, sealed.entry))
             if subject:
                 about.append((subject, before.shard, counter, seq))
+        for new, (seq, _) in zip(records, leaves, strict=True):
+            self._exchange(new, seq)
         self._rows += rows
         self._leaves += leaves
         self._about += about
         self.taken |= taken
         return [entry for _, entry in leaves]
+
+    def _exchange(self, new: NewRecord, seq: int) -> None:
+        """What a record says about an exchange beyond itself: a receipt, a beginning, an end."""
+        if new.receipt:
+            self._receipts.append((seq, plain(new.cid), new.receipt))
+        if new.kind is Kind.REQUEST_SENT:
+            self._begun.append((plain(new.cid), seq))
+        elif new.kind in _OUTCOMES:
+            self._ended.append((plain(new.cid),))
+
+    def growth(self) -> Growth:
+        """What this batch adds to the tree, for proofs of its entries; made when the first of them is asked for."""
+        if self._growth is None:
+            self._growth = Growth(self.frontier_before, (leaf_hash(entry) for _, entry in self._leaves))
+        return self._growth
 
     def _number(self, subject: str, taken: dict[str, int]) -> int:
         number = taken.get(subject)
@@ -122,4 +144,8 @@ class Batch:
         self.frontier_after = frontier
         self.after = replace(self.before, size=frontier.size, root=frontier.root(), frontier=frontier.to_bytes())
         store.insert_entries(self._connection, self._rows, self._leaves, self._about)
+        if self._receipts:
+            store.insert_receipts(self._connection, self._receipts)
+        if self._begun or self._ended:
+            store.move_open(self._connection, self._begun, self._ended)
         return store.move_head(self._connection, self.before, self.after)

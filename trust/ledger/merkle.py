@@ -116,6 +116,59 @@ def inclusion_proof(index: int, size: int, subtree: Subtree) -> list[bytes]:
     return proof
 
 
+class Growth:
+    """What a batch added to a tree: proofs of its leaves, from the frontier before it and the batch alone.
+
+    A left sibling on the way to the root is a peak of that frontier or was completed by the batch, and all that is to
+    the right is of the batch, so that nothing older is read. `size` counts the leaves after the batch.
+    """
+
+    __slots__ = ("_nodes", "_peaks", "size")
+
+    def __init__(self, before: Frontier, leaves: Iterable[bytes]) -> None:
+        nodes: dict[tuple[int, int], bytes] = {}  # complete subtrees by the range of leaves that they span
+        peaks: list[tuple[int, int, bytes]] = []
+        end = 0
+        for bit in (1 << power for power in reversed(range(before.size.bit_length()))):
+            if before.size & bit:
+                end += bit
+                peaks.append((end - bit, end, before.peaks[len(peaks)]))
+        nodes.update(((start, stop), hash_) for start, stop, hash_ in peaks)
+        for leaf in leaves:
+            start, end, hash_ = end, end + 1, leaf
+            nodes[start, end] = hash_
+            while peaks and peaks[-1][1] - peaks[-1][0] == end - start:
+                start, _, left = peaks.pop()
+                hash_ = sha256(b"\x01" + left + hash_).digest()
+                nodes[start, end] = hash_
+            peaks.append((start, end, hash_))
+        self.size = end
+        self._nodes = nodes
+        self._peaks = peaks
+
+    def inclusion_proof(self, index: int) -> list[bytes]:
+        """As the function of this name does, for a leaf of the batch in the tree after it.
+
+        Raises:
+            ValueError: there is no such leaf, or its proof needs leaves that are older than the batch.
+        """
+        try:
+            return inclusion_proof(index, self.size, self._subtree)
+        except KeyError:
+            raise ValueError(f"leaf {index} is older than the batch") from None
+
+    def _subtree(self, start: int, end: int) -> bytes:
+        found = self._nodes.get((start, end))
+        if found is None and end == self.size:  # the ragged right edge: the peaks from `start` on
+            edge = [hash_ for first, _, hash_ in self._peaks if first >= start]
+            found = edge.pop()
+            while edge:
+                found = node_hash(edge.pop(), found)
+        if found is None:
+            raise KeyError(start)
+        return found
+
+
 def consistency_proof(old: int, new: int, subtree: Subtree) -> list[bytes]:
     """The hashes that show that the tree of `old` leaves is a prefix of the tree of `new`.
 

@@ -106,7 +106,7 @@ def _fields(new: NewRecord, index: int, counter: int, dicom: str) -> dict[str, A
         "peer": new.peer,
         "subject": new.subject,
         "subject_ctr": counter,
-        "peer_receipt": "",
+        "peer_receipt": sha256(new.receipt).hexdigest() if new.receipt else "",
         "event": _event(new.event, new.note),
         "dicom": dicom,
     }

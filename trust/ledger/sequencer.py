@@ -19,7 +19,9 @@ from trust.ledger import store
 from trust.ledger.committer import Committed, Committer, is_full
 from trust.ledger.flush import BatchWriter, Flight, Job, Ledger, Queue, Work
 from trust.ledger.head import HeadFile
+from trust.ledger.merkle import Growth
 from trust.ledger.publication import Publication
+from trust.ledger.receipt import render
 from trust.ledger.recovery import recover
 from trust.ledger.shard import open_shard
 from trust.ledger.store import Head
@@ -42,19 +44,28 @@ class AuditProof:
     `index` and `entry` are those of the last one, which is the record of the answer.
     """
 
-    __slots__ = ("checkpoint", "entries", "first_index")
+    __slots__ = ("_growth", "checkpoint", "entries", "first_index")
 
     checkpoint: bytes
     entries: tuple[bytes, ...]
     first_index: int
+    _growth: Callable[[], Growth]
 
-    def __init__(self, issued: object, first_index: int, entries: Sequence[bytes], checkpoint: bytes) -> None:
+    def __init__(
+        self,
+        issued: object,
+        first_index: int,
+        entries: Sequence[bytes],
+        checkpoint: bytes,
+        growth: Callable[[], Growth],
+    ) -> None:
         if issued is not _ISSUED:
             raise TypeError("only the sequencer makes an AuditProof, after the record is durable and signed")
         keep = object.__setattr__
         keep(self, "first_index", first_index)
         keep(self, "entries", tuple(entries))
         keep(self, "checkpoint", checkpoint)
+        keep(self, "_growth", growth)
 
     def __setattr__(self, name: str, value: object) -> None:  # type: ignore[explicit-override]  # typing has it from 3.12
         raise AttributeError("an AuditProof does not change")
@@ -68,6 +79,11 @@ class AuditProof:
     def entry(self) -> bytes:
         """The last entry, 98 bytes."""
         return self.entries[-1]
+
+    def receipt(self, place: int = -1) -> bytes:
+        """Proof for others that one of the entries, by default the last, is in the log (`trust.ledger.receipt`)."""
+        index = range(self.first_index, self.first_index + len(self.entries))[place]
+        return render(self.entries[place], index, self._growth().inclusion_proof(index), self.checkpoint)
 
 
 class Sequencer:
@@ -277,9 +293,11 @@ class Sequencer:
             self._refuse(flight, failure)
         else:
             shard = self._writer.accept(flight, outcome.checkpoint)
+            assert flight.batch is not None  # noqa: S101  it was accepted
+            growth = flight.batch.growth
             for job in flight.jobs:
                 if not job.future.done():
-                    proof = AuditProof(_ISSUED, job.first_index, job.entries, outcome.checkpoint)
+                    proof = AuditProof(_ISSUED, job.first_index, job.entries, outcome.checkpoint, growth)
                     job.future.set_result((job.result, proof))
             self._publication.offer(shard.head, shard.signer.key, outcome.checkpoint)
         self._settle(flight)

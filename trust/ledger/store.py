@@ -29,10 +29,19 @@ _RECORD: Final = "SELECT body, salt FROM audit_record WHERE seq = ?"
 _LAST_LEAF: Final = "SELECT max(seq) FROM audit_leaf"
 _COUNTER: Final = "SELECT ctr FROM audit_subject WHERE subject = ? AND shard = ? ORDER BY ctr DESC LIMIT 1"
 _INSERT_SUBJECTS: Final = "INSERT INTO audit_subject VALUES (?, ?, ?, ?)"
+_INSERT_RECEIPTS: Final = "INSERT INTO audit_receipt VALUES (?, ?, ?)"
+_RECEIPTS: Final = "SELECT seq, proof FROM audit_receipt WHERE cid = ? ORDER BY seq"
+_OPEN: Final = "INSERT OR REPLACE INTO audit_open VALUES (?, ?)"
+_CLOSE: Final = "DELETE FROM audit_open WHERE cid = ?"
+_LEFT_OPEN: Final = (
+    "SELECT r.body FROM audit_open o JOIN audit_record r ON r.seq = o.seq WHERE r.time < ? ORDER BY o.seq LIMIT ?"
+)
 
 RecordRow = tuple[int, int, str, bytes, bytes]  # seq, kind, time, salt, body
 LeafRow = tuple[int, bytes]  # seq, entry
 SubjectRow = tuple[str, int, int, int]  # subject, shard, number, seq
+ReceiptRow = tuple[int, str, bytes]  # seq, cid, proof
+OpenRow = tuple[str, int]  # cid, seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,27 @@ def insert_entries(
     connection.executemany(_INSERT_RECORDS, records)
     connection.executemany(_INSERT_LEAVES, leaves)
     connection.executemany(_INSERT_SUBJECTS, subjects)
+
+
+def insert_receipts(connection: sqlite3.Connection, receipts: Iterable[ReceiptRow]) -> None:
+    """Keep what other communities proved."""
+    connection.executemany(_INSERT_RECEIPTS, receipts)
+
+
+def receipts(connection: sqlite3.Connection, cid: str) -> list[tuple[int, bytes]]:
+    """(seq of the own record, receipt) of one exchange, oldest first."""
+    return connection.execute(_RECEIPTS, (cid,)).fetchall()
+
+
+def move_open(connection: sqlite3.Connection, begun: Iterable[OpenRow], ended: Iterable[tuple[str]]) -> None:
+    """Exchanges that have begun, and those whose outcome is on record."""
+    connection.executemany(_OPEN, begun)
+    connection.executemany(_CLOSE, ended)
+
+
+def left_open(connection: sqlite3.Connection, before: str, most: int) -> list[bytes]:
+    """The records of kind 1 older than the time `before` whose exchange has no outcome on record, oldest first."""
+    return [bytes(row[0]) for row in connection.execute(_LEFT_OPEN, (before, most))]
 
 
 def counter(connection: sqlite3.Connection, subject: str, shard: int) -> int:

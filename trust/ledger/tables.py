@@ -68,6 +68,17 @@ audit_receipt: Final = Table(
 )
 
 
+# Exchanges that this node began and whose outcome is not on record yet: what a crash leaves here is recorded as failed
+# at the next start, so that every record of kind 1 has one of kind 4 or 6.
+audit_open: Final = Table(
+    "audit_open",
+    metadata,
+    Column("cid", Text, primary_key=True),
+    Column("seq", _BIG, nullable=False),  # of the record of kind 1
+    sqlite_with_rowid=False,
+)
+
+
 def create_tables(connection: sqlite3.Connection) -> None:
     """Make the ledger's tables in a SQLite database that has none."""
     sqlite = dialect()

@@ -1,4 +1,4 @@
-"""Receipts of other communities, and whether an exchange needs one (audit-ledger 2.8)."""
+"""Receipts of other communities, exchanges without an outcome, and whether an exchange needs one (audit-ledger 2.8)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ depends_on = None
 def upgrade() -> None:
     """Make what is new."""
     _audit_receipt()
+    _audit_open()
     _community()
 
 
@@ -26,6 +27,16 @@ def _audit_receipt() -> None:
         sa.PrimaryKeyConstraint("seq"),
     )
     op.create_index(op.f("ix_audit_receipt_cid"), "audit_receipt", ["cid"], unique=False)
+
+
+def _audit_open() -> None:
+    op.create_table(
+        "audit_open",
+        sa.Column("cid", sa.Text(), nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("cid"),
+        sqlite_with_rowid=False,
+    )
 
 
 def _community() -> None:

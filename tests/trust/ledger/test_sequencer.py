@@ -424,9 +424,9 @@ async def test_a_year_that_does_not_continue_the_one_before_is_found(place: Plac
 
 
 def test_nobody_else_makes_a_proof() -> None:
-    with pytest.raises(TypeError):
-        AuditProof(object(), 0, [], b"")
-    with pytest.raises(TypeError):
-        AuditProof(None, 0, [], b"")
+    with pytest.raises(TypeError, match="only the sequencer"):
+        AuditProof(object(), 0, [], b"", None)
+    with pytest.raises(TypeError, match="only the sequencer"):
+        AuditProof(None, 0, [], b"", None)
     with pytest.raises(TypeError):
         AuditProof()  # type: ignore[call-arg]
