@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from node.damages import Damages
     from node.federation.gateway import Gateway
     from node.metrics import Metrics
     from registry.document_registry import DocumentRegistry
@@ -46,6 +47,7 @@ class Actors:
     new_uuid: Callable[[], str]
     refuse_writes: Callable[[], bool]
     alarm: Callable[[str], None]
+    damages: Damages
     metrics: Metrics
 
 

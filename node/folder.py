@@ -31,6 +31,11 @@ class Folder:
         return self.data / "node.db"
 
     @property
+    def scrub(self) -> Path:
+        """How far the scrub of the documents is."""
+        return self.data / "scrub.json"
+
+    @property
     def spool(self) -> Path:
         """Documents of other communities on their way through: encrypted and unlinked at once."""
         return self.data / "spool"

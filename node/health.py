@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import shutil
 import sqlite3
 import stat
@@ -23,12 +24,17 @@ from cryptography import x509
 from node import database
 from node.config import Config
 from node.migrations import REVISIONS
+from node.scrubbing import Progress
+from repository.store.catalogue import Catalogue
+from repository.store.upkeep import place
 from trust.communities import Community
 from trust.community_store import Communities
 from trust.errors import BadCertificate
 from trust.pki.certificates import Usage, check_peer_certificate, from_pem, names, names_host
 
 ALARM_DAYS: Final = 30
+_MOST_NAMED: Final = 5
+_FEW_FILES: Final = 4096
 _TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
 
 
@@ -171,10 +177,10 @@ def key_files(config: Config, _now: datetime) -> Iterator[Finding]:
 def disk(config: Config, _now: datetime) -> Iterator[Finding]:
     """Free space where documents and the database lie."""
     least = config.repository.min_free_bytes
-    places = {place.stat().st_dev: place for place in map(_existing, (config.folder.data, config.folder.blobs))}
-    for place in places.values():
-        free = shutil.disk_usage(place).free
-        text = f"{free / 1e9:.1f} GB free at {place}"
+    disks = {path.stat().st_dev: path for path in map(_existing, (config.folder.data, config.folder.blobs))}
+    for path in disks.values():
+        free = shutil.disk_usage(path).free
+        text = f"{free / 1e9:.1f} GB free at {path}"
         if free < least:
             yield Finding(
                 Level.FAIL,
@@ -208,6 +214,41 @@ def storage(config: Config, _now: datetime) -> Iterator[Finding]:
         )
     else:
         yield Finding(Level.OK, "database", f"schema {found}")
+
+
+def documents(config: Config, _now: datetime) -> Iterator[Finding]:
+    """Documents that were found damaged, by a reader or by the scrub."""
+    if database.revision(config.folder.database) != REVISIONS[-1]:
+        return
+    with contextlib.closing(database.open_reader(config.folder.database)) as connection:
+        catalogue = Catalogue(connection)
+        damaged = [stored for blob in catalogue.damaged() for stored in catalogue.in_blob(blob)]
+    for stored in damaged[:_MOST_NAMED]:
+        yield Finding(
+            Level.FAIL,
+            "documents",
+            f"document {stored.unique_id} is damaged and in no answer",
+            f"put {place(config.folder.blobs, stored.blob)} back from a backup, or submit the same document again",
+        )
+    if len(damaged) > _MOST_NAMED:
+        what = f"{len(damaged) - _MOST_NAMED} more documents are damaged"
+        yield Finding(Level.FAIL, "documents", what, "look at the disk; restore a backup")
+    progress = Progress.read(config.folder.scrub)
+    if not damaged:
+        read = f"last read whole on {progress.ended[:10]}" if progress.ended else "not yet read whole by the scrub"
+        yield Finding(Level.OK, "documents", f"none is known to be damaged; {read}")
+
+
+def files(_config: Config, _now: datetime) -> Iterator[Finding]:
+    """How many files and connections a process may have open."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < _FEW_FILES:
+        yield Finding(
+            Level.WARN,
+            "open files",
+            f"a process may have {most} files and connections open",
+            f"allow {_FEW_FILES} or more: LimitNOFILE= of the service, or ulimit -Hn",
+        )
 
 
 def clock(config: Config, now: datetime) -> Iterator[Finding]:
@@ -259,6 +300,8 @@ FILES: Final[tuple[Check, ...]] = (
     key_files,
     disk,
     storage,
+    documents,
+    files,
     clock,
     audit,
 )

@@ -222,6 +222,27 @@ def refusal(now: datetime, *, incident: str, caller: Caller | None, address: str
     )
 
 
+def document_alert(
+    now: datetime, *, incident: str, node: str, document: tuple[str, str], what: str, serious: bool
+) -> NewRecord:
+    """A stored document (uniqueId, repositoryUniqueId) turned out to be damaged, or sound again."""
+    return NewRecord(
+        kind=Kind.SECURITY,
+        time=instant(now),
+        event=AuditEvent(
+            id=EventId.SECURITY_ALERT,
+            action=Action.EXECUTE,
+            outcome=Outcome.SERIOUS if serious else Outcome.SUCCESS,
+            outcome_text=what,
+            time=instant(now),
+            type=Coded("110135", "DCM", "Object Security Attributes Changed"),
+            participants=(Participant(user_id=node, requestor=True),),
+            objects=(document_object(*document, node),),
+            incident=incident,
+        ),
+    )
+
+
 def activity(
     now: datetime, *, node: str, user: str, type_: Coded, event_id: EventId, action: Action, what: str
 ) -> NewRecord:

@@ -17,6 +17,7 @@ from registry.errors import ErrorCode, RegistryError, XdsErrors
 from repository.errors import BlobDamaged
 from repository.messages import DocumentAnswer, DocumentRequest, read_retrieve_request, retrieve_response
 from repository.retrieve import distinct, overall_status
+from repository.store.catalogue import StoredDocument
 from trust.audit.event import AuditedObject
 
 
@@ -65,7 +66,8 @@ def from_here(requests: Sequence[DocumentRequest], exchange: Exchange, *, gatewa
     """Fetch what this node holds and the caller may see.
 
     A document that is unknown, withheld or quarantined gets the same XDSDocumentUniqueIdError: whoever may not see
-    it does not learn that it exists. `gateway` puts the error's location as ITI-39 wants it.
+    it does not learn that it exists. One that is damaged is an XDSRepositoryError to those who may see it. `gateway`
+    puts the error's location as ITI-39 wants it.
     """
     actors = exchange.actors
     ours = [item for item in requests if item.repository_unique_id == actors.own.repository_unique_id]
@@ -76,16 +78,18 @@ def from_here(requests: Sequence[DocumentRequest], exchange: Exchange, *, gatewa
     for request in requests:
         entries = registered.get(request.document_unique_id, []) if request in ours else []
         entry = _visible(entries, exchange)
+        stored = actors.repository.locate(request.document_unique_id) if entry else None
         try:
-            found = _open(request, entry, exchange) if entry else None
+            if entry and stored:
+                documents.append(_outgoing(request, entry, stored, exchange))
+                continue
         except BlobDamaged:
-            found = None
-            exchange.actors.alarm("document-damaged")
-        if found:
-            documents.append(found)
-            continue
+            assert stored is not None  # noqa: S101  its file is what is damaged
+            actors.damages.found(stored, exchange.incident)
+            errors.append(_broken(request, exchange, gateway=gateway))
+        else:
+            errors.append(_missing(request, exchange, known_repository=request in ours, gateway=gateway))
         failed.append(request)
-        errors.append(_missing(request, exchange, known_repository=request in ours, gateway=gateway))
     return RetrieveResult(documents=tuple(documents), errors=tuple(errors), failed=tuple(failed))
 
 
@@ -99,29 +103,35 @@ def _visible(entries: Sequence[RegisteredDocument], exchange: Exchange) -> Regis
     return None
 
 
-def _open(request: DocumentRequest, entry: RegisteredDocument, exchange: Exchange) -> Outgoing | None:
-    repository = exchange.actors.repository
-    stored = repository.locate(request.document_unique_id)
-    if stored is None:
-        return None
+def _outgoing(
+    request: DocumentRequest, entry: RegisteredDocument, stored: StoredDocument, exchange: Exchange
+) -> Outgoing:
     return Outgoing(
         request=request,
         content_id=f"{exchange.actors.new_uuid().removeprefix('urn:uuid:')}@{exchange.actors.own.repository_unique_id}",
         mime_type=entry.mime_type or stored.mime_type,
         size=stored.size,
         sha256=stored.sha256,
-        frames=_watched(repository.open(stored).frames(), exchange),
+        frames=_watched(exchange.actors.repository.open(stored).frames(), stored, exchange),
         patient=entry.patient_id,
     )
 
 
-def _watched(frames: Iterator[bytes], exchange: Exchange) -> Iterator[bytes]:
-    """A document that turns out to be damaged while it leaves breaks its answer off, and raises the alarm."""
+def _watched(frames: Iterator[bytes], stored: StoredDocument, exchange: Exchange) -> Iterator[bytes]:
+    """A document that turns out to be damaged while it leaves breaks its answer off; the next answer names it."""
     try:
         yield from frames
     except BlobDamaged:
-        exchange.actors.alarm("document-damaged")
+        exchange.actors.damages.found(stored, exchange.incident)
         raise
+
+
+def _broken(request: DocumentRequest, exchange: Exchange, *, gateway: bool) -> RegistryError:
+    return RegistryError(
+        ErrorCode.REPOSITORY_ERROR,
+        f"document {request.document_unique_id} is damaged and cannot be given out, incident {exchange.incident}",
+        exchange.actors.own.home if gateway else request.document_unique_id,
+    )
 
 
 def _missing(request: DocumentRequest, exchange: Exchange, *, known_repository: bool, gateway: bool) -> RegistryError:

@@ -14,6 +14,7 @@ from uuid import uuid4  # noqa: TID251  the one source of ids
 
 from node import database
 from node.config import Config
+from node.damages import Damages
 from node.exchange import Actors, Community
 from node.federation.client import PeerClient
 from node.federation.gateway import Gateway
@@ -183,23 +184,26 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
 ) -> Actors:
     writing = registry.on(writer)
     least = config.repository.min_free_bytes
+    own = Community(
+        home=config.node.home_community_id,
+        name=config.node.name,
+        repository_unique_id=config.node.repository_unique_id,
+        assigning_authority=config.node.assigning_authority,
+    )
+    repository = DocumentRepository(reader, blobs, own.repository_unique_id)
     return Actors(
-        own=Community(
-            home=config.node.home_community_id,
-            name=config.node.name,
-            repository_unique_id=config.node.repository_unique_id,
-            assigning_authority=config.node.assigning_authority,
-        ),
+        own=own,
         reader=reader,
         registry=registry,
         registry_on=lambda connection: writing if connection is writer else registry.on(connection),
-        repository=DocumentRepository(reader, blobs, config.node.repository_unique_id),
+        repository=repository,
         gateway=gateway,
         sequencer=sequencer,
         clock=clock,
         new_uuid=new_uuid,
         refuse_writes=lambda: bool(blobs.failure) or blobs.free_bytes() < least,
         alarm=lambda _: None,
+        damages=Damages(repository, metrics, own, clock),
         metrics=metrics,
     )
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import resource
 import signal
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -28,6 +29,7 @@ from node.mllp import MllpListener
 from node.patient_feed import FeedContext, PatientFeed
 from node.records import activity, refusal
 from node.resources import RESOURCES
+from node.scrubbing import Scrubber
 from node.services import Services, open_services
 from node.soap.limits import MimeLimits
 from trust.audit.event import Action, Coded, EventId
@@ -52,6 +54,7 @@ async def run(config: Config) -> int:
         Faults: it cannot start.
     """
     harden_process()
+    allow_files()
     wrong = check_key_files(config.folder.keys)
     if wrong:
         raise Faults([Fault("keys", str(config.folder.keys), text, "then start again") for text in wrong], Exit.USAGE)
@@ -114,6 +117,14 @@ class Running:
             config.folder.socket, partial(operations.execute, services), services.new_uuid
         )
         self._feed = self._mllp(config, services)
+        self._scrubber = Scrubber(
+            database=config.folder.database,
+            state=config.folder.scrub,
+            repository=services.repository,
+            damages=services.actors.damages,
+            clock=services.clock,
+            new_uuid=services.new_uuid,
+        )
 
     def _listeners(self, config: Config, services: Services) -> dict[str, NodeServer]:
         dispatcher = Dispatcher(
@@ -187,7 +198,12 @@ class Running:
             raise Faults([Fault("port.taken", place, str(problem), step)], Exit.USAGE) from None
         self._tasks = [
             asyncio.create_task(self._every(seconds, work))
-            for seconds, work in ((1.0, self._put_on_record), (30.0, self._reload_tls), (60.0, self._sweep))
+            for seconds, work in (
+                (1.0, self._put_on_record),
+                (30.0, self._reload_tls),
+                (60.0, self._sweep),
+                (600.0, self._scrub),
+            )
         ]
         self._ready = True
         log.info("ready", extra={"port": config.port("https")})
@@ -195,6 +211,7 @@ class Running:
     async def stop(self) -> None:
         """Refuse what is new, finish what is under way, record the end."""
         self._ready = False
+        self._scrubber.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -237,6 +254,7 @@ class Running:
             # What this process writes to these files cannot be trusted any more: stop, a restart reads them anew.
             log.critical("the document storage failed", extra={"reason": services.blobs.failure})
             services.fatal.set()
+        await services.actors.damages.put_on_record(services.sequencer)
         refusals, services.refusals[:] = list(services.refusals), []
         alarms, services.alarms[:] = list(services.alarms), []
         counted = {text: (refusals + alarms).count(text) for text in dict.fromkeys(refusals + alarms)}
@@ -263,6 +281,10 @@ class Running:
         except BadCertificate as problem:
             log.warning("certificates could not be reloaded: %s", problem)
 
+    async def _scrub(self) -> None:
+        """Read every document again, a round a week; a long one is one piece of periodic work."""
+        await asyncio.to_thread(self._scrubber.run)
+
     async def _sweep(self) -> None:
         """Remove documents whose registration failed."""
         services = self._services
@@ -278,6 +300,12 @@ class Running:
         services.metrics.free_bytes.set(services.blobs.free_bytes())
         services.metrics.audit_size.set(_size(services.sequencer.checkpoint))
         services.metrics.certificate_days.set(days_left(self._tls.chain[0], services.clock()))
+
+
+def allow_files() -> None:
+    """As many open files and connections as the system lets this process have: the usual 1024 are few."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _size(checkpoint: bytes) -> int:

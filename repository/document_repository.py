@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from registry.errors import ErrorCode, RegistryError, XdsErrors
 from repository.errors import BlobDamaged, BlobStorageFailed
 from repository.store.blobs import BlobReader, BlobStore, Staged, Staging, Swept
 from repository.store.catalogue import Catalogue, OtherContent, StoredDocument
-from repository.store.upkeep import Checked
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubbed:
+    """One document as a scrub found it; `damage` is empty when it is sound. `again`: it was damaged when last seen."""
+
+    stored: StoredDocument
+    damage: str
+    again: bool = False
 
 
 class DocumentRepository:
@@ -19,6 +28,7 @@ class DocumentRepository:
         self.repository_unique_id = repository_unique_id
         self._catalogue = Catalogue(reader)
         self._blobs = blobs
+        self._damaged = set(self._catalogue.damaged())
 
     def begin(self) -> Staging:
         """Start to take a document: `write`, then `await finish()`.
@@ -32,7 +42,7 @@ class DocumentRepository:
     def keep(self, connection: sqlite3.Connection, unique_id: str, mime_type: str, staged: Staged) -> StoredDocument:
         """Add the row of a staged document, within the transaction that `connection` holds.
 
-        The same content again under this uniqueId is no error.
+        The same content again under this uniqueId is no error. Staging it healed the file where that was damaged.
 
         Raises:
             XdsErrors: this uniqueId is stored with another content: XDSNonIdenticalSize, XDSNonIdenticalHash.
@@ -43,6 +53,8 @@ class DocumentRepository:
             raise XdsErrors(_differences(kept))
         if not self._blobs.holds(kept.blob):
             raise BlobStorageFailed(f"the file of document {unique_id} has vanished")
+        if kept.blob in self._damaged:
+            self.note(connection, kept, damaged=False, now="")
         return kept
 
     def locate(self, unique_id: str) -> StoredDocument | None:
@@ -52,12 +64,14 @@ class DocumentRepository:
     def open(self, stored: StoredDocument) -> BlobReader:
         """The document's bytes, ready to be read; its size can be announced.
 
-        A document of one frame is checked here, whole. Of a longer one the header is checked; call `verify` of the
-        reader (in a thread) where a damaged document must be known before the answer begins.
+        A document of one frame is checked here, whole. Of a longer one the header is checked, and each frame before it
+        is given out: damage found there is known from then on (`found_damaged`), before the next answer begins.
 
         Raises:
             BlobDamaged: the file is not what was stored.
         """
+        if stored.blob in self._damaged:
+            raise BlobDamaged(f"document {stored.unique_id} was found damaged before")
         reader = self._blobs.open(stored.blob)
         if reader.size != stored.size:
             raise BlobDamaged(f"document {stored.unique_id} has {reader.size} octets instead of {stored.size}")
@@ -65,21 +79,40 @@ class DocumentRepository:
             reader.verify()
         return reader
 
+    def found_damaged(self, stored: StoredDocument) -> bool:
+        """Give out no document of this blob from now on. Whether that is news; `note` makes it last."""
+        news = stored.blob not in self._damaged
+        self._damaged.add(stored.blob)
+        return news
+
+    def note(self, connection: sqlite3.Connection, stored: StoredDocument, *, damaged: bool, now: str) -> None:
+        """Write down what was found, within the transaction that `connection` holds; sound ones are given out again."""
+        Catalogue(connection).note(stored.blob, damaged=damaged, now=now)
+        if not damaged:
+            self._damaged.discard(stored.blob)
+
     def sweep(self, connection: sqlite3.Connection, older_than_seconds: float) -> Swept:
         """Remove files that no row refers to. Blocking; `connection` reads and belongs to the thread this runs in."""
         return self._blobs.sweep(Catalogue(connection).references, older_than_seconds)
 
-    def scrub(self, connection: sqlite3.Connection) -> Iterator[Checked]:
-        """Read every document that has a row and compare size and both hashes; one result each, named by uniqueId.
+    def scrub(
+        self, connection: sqlite3.Connection, *, after: str = "", pace: Callable[[int], None] = lambda _: None
+    ) -> Iterator[Scrubbed]:
+        """Read every document that has a row and compare size and both hashes; one result each, in order of uniqueId.
 
-        Blocking; run it in a thread, and pause between results as the load allows.
+        Those that were found damaged before come first, also when the scrub goes on `after` a uniqueId: they may have
+        been put right. Blocking, so run it in a thread; `pace` is called with the octets of each frame, and may wait.
         """
-        for stored in Catalogue(connection).documents():
-            yield Checked(stored.unique_id, self._damage(stored))
+        catalogue = Catalogue(connection)
+        for blob in catalogue.damaged():
+            for stored in catalogue.in_blob(blob):
+                yield Scrubbed(stored, self._damage(stored, pace), again=True)
+        for stored in catalogue.documents(after):
+            yield Scrubbed(stored, self._damage(stored, pace))
 
-    def _damage(self, stored: StoredDocument) -> str:
+    def _damage(self, stored: StoredDocument, pace: Callable[[int], None]) -> str:
         try:
-            digest = self._blobs.open(stored.blob).digest()
+            digest = self._blobs.open(stored.blob).digest(pace)
         except BlobDamaged as damage:
             return str(damage)
         if (digest.size, digest.sha1, digest.sha256) != (stored.size, stored.sha1, stored.sha256):

@@ -16,6 +16,7 @@ _INSERT: Final = (
 )
 _LOCATE: Final = f"SELECT {_COLUMNS} FROM stored_document WHERE unique_id = ?"  # noqa: S608
 _PAGE: Final = f"SELECT {_COLUMNS} FROM stored_document WHERE unique_id > ? ORDER BY unique_id LIMIT 200"  # noqa: S608
+_IN_BLOB: Final = f"SELECT {_COLUMNS} FROM stored_document WHERE blob = ? ORDER BY unique_id"  # noqa: S608
 _REFERENCES: Final = "SELECT 1 FROM stored_document WHERE blob = ? LIMIT 1"
 
 
@@ -64,12 +65,31 @@ class Catalogue:
         """Whether any row refers to the blob of this name."""
         return self._connection.execute(_REFERENCES, (bytes.fromhex(blob),)).fetchone() is not None
 
-    def documents(self) -> Iterator[StoredDocument]:
-        """Every row in order of uniqueId, read in short steps: nothing is held open between them."""
-        last = ""
+    def documents(self, after: str = "") -> Iterator[StoredDocument]:
+        """Every row in order of uniqueId, read in short steps: nothing is held open between them.
+
+        `after`: only those that follow this uniqueId.
+        """
+        last = after
         while rows := self._connection.execute(_PAGE, (last,)).fetchall():
             yield from map(_document, rows)
             last = rows[-1][0]
+
+    def in_blob(self, blob: str) -> list[StoredDocument]:
+        """The documents whose content lies in the blob of this name."""
+        return [_document(row) for row in self._connection.execute(_IN_BLOB, (bytes.fromhex(blob),))]
+
+    def damaged(self) -> list[str]:
+        """Names of the blobs that were found damaged and not yet sound again."""
+        return [blob.hex() for (blob,) in self._connection.execute("SELECT blob FROM damaged_blob")]
+
+    def note(self, blob: str, *, damaged: bool, now: str) -> None:
+        """Write down that a blob was found damaged, or sound again."""
+        if damaged:
+            values = (bytes.fromhex(blob), now)
+            self._connection.execute("INSERT OR IGNORE INTO damaged_blob (blob, found) VALUES (?, ?)", values)
+        else:
+            self._connection.execute("DELETE FROM damaged_blob WHERE blob = ?", (bytes.fromhex(blob),))
 
 
 def _document(row: tuple[str, str, int, str, bytes, bytes]) -> StoredDocument:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -76,10 +76,14 @@ class BlobReader:
         for _ in self.frames():
             pass
 
-    def digest(self) -> Digest:
-        """Size and hashes of the content, computed anew. Blocking; raises BlobDamaged as `frames` does."""
+    def digest(self, pace: Callable[[int], None] = lambda _: None) -> Digest:
+        """Size and hashes of the content, computed anew. Blocking; raises BlobDamaged as `frames` does.
+
+        `pace` is called with the octets of each frame, and may wait.
+        """
         sha1, sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
         for frame in self.frames():
             sha1.update(frame)
             sha256.update(frame)
+            pace(len(frame))
         return Digest(self.size, sha1.hexdigest(), sha256.digest())

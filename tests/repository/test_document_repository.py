@@ -120,7 +120,7 @@ async def test_another_sound_file_than_the_rows_is_damage(
     assert stored is not None
     with pytest.raises(BlobDamaged, match="13 octets instead of 7"):
         repository.open(stored)
-    assert [(item.name, bool(item.damage)) for item in repository.scrub(database)] == [("2.999.1", True)]
+    assert [(item.stored.unique_id, bool(item.damage)) for item in repository.scrub(database)] == [("2.999.1", True)]
 
 
 async def test_sweep_keeps_what_has_a_row(
@@ -130,7 +130,7 @@ async def test_sweep_keeps_what_has_a_row(
     await provide(repository, b"given up")
     swept = await asyncio.to_thread(repository.sweep, reader, 0)
     assert (swept.documents, swept.staged, swept.strange) == (1, 0, ())
-    assert [(item.name, item.damage) for item in repository.scrub(reader)] == [("2.999.1", "")]
+    assert [(item.stored.unique_id, item.damage) for item in repository.scrub(reader)] == [("2.999.1", "")]
 
 
 async def test_scrub_names_the_document(
@@ -141,4 +141,66 @@ async def test_scrub_names_the_document(
     stored = repository.locate("2.999.1")
     assert stored is not None
     damage(blobs, stored.blob, -1)
-    assert [item.name for item in repository.scrub(database) if item.damage] == ["2.999.1"]
+    assert [item.stored.unique_id for item in repository.scrub(database) if item.damage] == ["2.999.1"]
+
+
+async def _damaged_one(repository: DocumentRepository, database: sqlite3.Connection, blobs: BlobStore, content: bytes):
+    stored = repository.keep(database, "2.999.1", "text/plain", await provide(repository, content))
+    repository.keep(database, "2.999.2", "text/plain", await provide(repository, content))
+    repository.keep(database, "2.999.3", "text/plain", await provide(repository, b"another"))
+    damage(blobs, stored.blob, -1)
+    return stored
+
+
+async def test_what_was_found_damaged_is_given_out_under_no_name(
+    repository: DocumentRepository, database: sqlite3.Connection, blobs: BlobStore
+) -> None:
+    stored = await _damaged_one(repository, database, blobs, os.urandom(3 * FRAME_SIZE))
+    repository.open(stored)  # its header holds
+    assert repository.found_damaged(stored)
+    assert not repository.found_damaged(stored), "that is no news"
+    for unique_id, known in (("2.999.1", True), ("2.999.2", True), ("2.999.3", False)):
+        located = repository.locate(unique_id)
+        assert located is not None
+        if known:
+            with pytest.raises(BlobDamaged):
+                repository.open(located)
+        else:
+            repository.open(located)
+
+
+async def test_what_is_noted_outlives_the_process(
+    repository: DocumentRepository, database: sqlite3.Connection, reader: sqlite3.Connection, blobs: BlobStore
+) -> None:
+    stored = await _damaged_one(repository, database, blobs, os.urandom(3 * FRAME_SIZE))
+    repository.note(database, stored, damaged=True, now="2026-01-01T00:00:00Z")
+    with pytest.raises(BlobDamaged):
+        DocumentRepository(reader, blobs, "2.999.3.1").open(stored)
+    repository.note(database, stored, damaged=False, now="")
+    DocumentRepository(reader, blobs, "2.999.3.1").open(stored)
+
+
+async def test_the_same_content_again_heals_it(
+    repository: DocumentRepository, database: sqlite3.Connection, reader: sqlite3.Connection, blobs: BlobStore
+) -> None:
+    content = os.urandom(3 * FRAME_SIZE)
+    stored = await _damaged_one(repository, database, blobs, content)
+    repository.found_damaged(stored)
+    repository.note(database, stored, damaged=True, now="2026-01-01T00:00:00Z")
+    repository.keep(database, "2.999.4", "text/plain", await provide(repository, content))
+    assert b"".join(repository.open(stored).frames()) == content
+    assert b"".join(DocumentRepository(reader, blobs, "2.999.3.1").open(stored).frames()) == content
+
+
+async def test_scrub_goes_on_where_it_was_and_looks_at_the_damaged_first(
+    repository: DocumentRepository, database: sqlite3.Connection, blobs: BlobStore
+) -> None:
+    stored = await _damaged_one(repository, database, blobs, b"content")
+    repository.note(database, stored, damaged=True, now="2026-01-01T00:00:00Z")
+    paced: list[int] = []
+    seen = [
+        (item.stored.unique_id, bool(item.damage), item.again)
+        for item in repository.scrub(database, after="2.999.2", pace=paced.append)
+    ]
+    assert seen == [("2.999.1", True, True), ("2.999.2", True, True), ("2.999.3", False, False)]
+    assert paced == [len(b"another")]

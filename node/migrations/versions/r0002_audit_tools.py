@@ -1,4 +1,4 @@
-"""Receipts of other communities, exchanges without an outcome, and whether an exchange needs one (audit-ledger 2.8)."""
+"""Receipts, exchanges without an outcome, whether an exchange needs a receipt (audit-ledger 2.8); damaged documents."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def upgrade() -> None:
     _audit_receipt()
     _audit_open()
     _community()
+    _damaged_blob()
 
 
 def _audit_receipt() -> None:
@@ -41,3 +42,13 @@ def _audit_open() -> None:
 
 def _community() -> None:
     op.add_column("community", sa.Column("audit_proof", sa.String(length=8), server_default="optional", nullable=False))
+
+
+def _damaged_blob() -> None:
+    op.create_table(
+        "damaged_blob",
+        sa.Column("blob", sa.LargeBinary(), nullable=False),
+        sa.Column("found", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("blob"),
+        sqlite_with_rowid=False,
+    )
