@@ -19,6 +19,7 @@ from node.exchange import Actors, Community
 from node.federation.client import PeerClient
 from node.federation.gateway import Gateway
 from node.federation.outcomes import Known
+from node.federation.resolver import GuardedResolver
 from node.metrics import Metrics
 from node.records import instant
 from node.soap.limits import MimeLimits
@@ -126,7 +127,10 @@ def _assembled(
     blobs = BlobStore(folder.blobs, BlobKeys.read(folder.blob_key), min_free_bytes=config.repository.min_free_bytes)
     spool = Spool(folder.spool)
     client = PeerClient(
-        lambda community: _calling(tls, community.pins), spool, MimeLimits(total=config.limits.document_bytes)
+        lambda community: _calling(tls, community.pins),
+        spool,
+        MimeLimits(total=config.limits.document_bytes),
+        lambda: GuardedResolver(development=config.node.development, permitted=config.federation.permitted_hosts),
     )
     registry = DocumentRegistry(reader, affinity_domain(config), _settings(config))
     metrics = Metrics()

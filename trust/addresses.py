@@ -82,6 +82,19 @@ def address_fault(address: Address, *, development: bool, permitted: Sequence[st
     return ""
 
 
+def resolved_fault(host: str, address: Address, *, development: bool, permitted: Sequence[str] = ()) -> str:
+    """`address_fault` of an address that `host` resolved to.
+
+    A host that an administrator named may have a private address, but not be this machine or a metadata service.
+    """
+    fault = address_fault(address, development=development, permitted=permitted)
+    if fault and host.lower() in {one.lower() for one in permitted}:
+        own = address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
+        wrapping = isinstance(address, ipaddress.IPv6Address) and _wraps_ipv4(address)
+        return fault if own or wrapping else ""
+    return fault
+
+
 def _wraps_ipv4(address: ipaddress.IPv6Address) -> bool:
     plain = address.is_loopback or address.is_unspecified
     return not plain and any(address in network for network in _WRAPPING)

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from node import database
 from node.config import Config
 from node.faults import refused
-from trust.addresses import address_fault
+from trust.addresses import resolved_fault
 from trust.community_store import Communities
 from trust.errors import BadCertificate
 from trust.pki.tls import client_context
@@ -72,7 +72,8 @@ async def _steps(config: Config, url: SplitResult, pins: str) -> AsyncIterator[S
     addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
     yield Step(good=True, what=f"name {host}: {', '.join(addresses)}")
     for address in addresses:
-        fault = address_fault(
+        fault = resolved_fault(
+            host,
             ipaddress.ip_address(address),
             development=config.node.development,
             permitted=config.federation.permitted_hosts,

@@ -16,6 +16,7 @@ import aiohttp
 from lxml import etree
 
 from node.federation.calls import Call
+from node.federation.resolver import ForbiddenAddress, GuardedResolver
 from node.soap.faults import SoapFault
 from node.soap.limits import ANSWER, MimeLimits
 from node.soap.message import Message, read_answer
@@ -72,15 +73,27 @@ class PeerAnswer:
 class PeerClient:
     """Calls other communities. One for the whole node: it owns the pooled connections."""
 
-    def __init__(self, context: Callable[[Community], ssl.SSLContext], spool: Spool, limits: MimeLimits) -> None:
+    def __init__(
+        self,
+        context: Callable[[Community], ssl.SSLContext],
+        spool: Spool,
+        limits: MimeLimits,
+        resolver: Callable[[], GuardedResolver],
+    ) -> None:
+        """`resolver` is called once the event loop runs."""
         self._context = context
         self._spool = spool
         self._limits = limits
+        self._new_resolver = resolver
+        self._resolver: GuardedResolver | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
         """Open the pool. No proxy settings, cookies or redirects of any environment apply."""
-        connector = aiohttp.TCPConnector(limit=0, limit_per_host=64, keepalive_timeout=75, ttl_dns_cache=60)
+        self._resolver = self._new_resolver()
+        connector = aiohttp.TCPConnector(
+            limit=0, limit_per_host=64, keepalive_timeout=75, ttl_dns_cache=60, resolver=self._resolver
+        )
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -97,16 +110,20 @@ class PeerClient:
         """Close every connection."""
         if self._session:
             await self._session.close()
+        if self._resolver:
+            await self._resolver.close()
 
-    async def send(self, call: Call) -> PeerAnswer:
-        """Send a request and read its answer.
+    async def send(self, call: Call, progress: Callable[[int], None] = lambda _: None) -> PeerAnswer:
+        """Send a request and read its answer. `progress` is told how many octets of documents came so far.
 
         Raises:
             PeerFault: not reachable, refused, or an answer that is not what the transaction allows.
         """
         assert self._session is not None  # noqa: S101  start() comes first
+        assert self._resolver is not None  # noqa: S101
         payload, content_type = _packaged(call)
         try:
+            self._resolver.check_literal(call.host)
             async with self._session.post(
                 call.url,
                 data=payload,
@@ -114,24 +131,26 @@ class PeerClient:
                 ssl=self._context(call.community),
                 allow_redirects=False,
             ) as response:
-                return await self._read(call, response)
+                return await self._read(call, response, progress)
         except aiohttp.ClientSSLError as error:
             raise PeerFault(f"is not who it should be, or does not accept our certificate ({_kind(error)})") from None
         except aiohttp.ClientConnectorError as error:
             raise PeerFault(f"cannot be reached ({_kind(error.os_error)})") from None
+        except ForbiddenAddress as error:
+            raise PeerFault(f"cannot be reached ({_kind(error)})") from None
         except (aiohttp.ClientError, OSError, EOFError) as error:
             raise PeerFault(f"broke off ({_kind(error)})") from None
         except (SoapFault, ValueError) as error:
             raise PeerFault(f"answered what cannot be read ({str(error)[:120]})") from None
 
-    async def _read(self, call: Call, response: aiohttp.ClientResponse) -> PeerAnswer:
+    async def _read(self, call: Call, response: aiohttp.ClientResponse, progress: Callable[[int], None]) -> PeerAnswer:
         if response.status not in (200, 400, 403, 500, 503):
             raise PeerFault(f"answered HTTP status {response.status}")
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise PeerFault("compressed its answer although that was not asked for")
         media_type = read_media_type(response.headers.get("Content-Type", ""))
         if media_type.name.startswith("multipart/"):
-            answer = await self._read_package(media_type, response)
+            answer = await self._read_package(media_type, response, progress)
         elif media_type.name in ("application/soap+xml", "text/xml", "application/xml"):
             root = bytearray()
             async for chunk in response.content.iter_chunked(_CHUNK):
@@ -143,8 +162,10 @@ class PeerClient:
             raise PeerFault(f"answered {media_type.name} under HTTP status {response.status}")
         return self._checked(call, answer)
 
-    async def _read_package(self, media_type: MediaType, response: aiohttp.ClientResponse) -> PeerAnswer:
-        parts = _Parts(self._spool)
+    async def _read_package(
+        self, media_type: MediaType, response: aiohttp.ClientResponse, progress: Callable[[int], None]
+    ) -> PeerAnswer:
+        parts = _Parts(self._spool, progress)
         try:
             await parts.read(MultipartReader(media_type, self._limits), response.content, self._limits.total)
             message = read_answer(bytes(parts.root))
@@ -182,8 +203,10 @@ class PeerClient:
 class _Parts:
     """The parts of one package: the first is the root, every other one is spooled."""
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, spool: Spool, progress: Callable[[int], None]) -> None:
         self._spool = spool
+        self._progress = progress
+        self._spooled = 0
         self.root = bytearray()
         self.root_id: str | None = None
         self.documents: dict[str, Fetched] = {}
@@ -218,6 +241,8 @@ class _Parts:
     def _take(self, data: bytes) -> None:
         if self._current is not None:
             self._current[1].write(data)
+            self._spooled += len(data)
+            self._progress(self._spooled)
             return
         self.root += data
         _bounded(len(self.root), ANSWER.size)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from node.exchange import Exchange
@@ -24,6 +25,7 @@ from trust.communities import Community
 
 log = logging.getLogger("node.federation")
 
+SLOWEST: Final = 256 * 1024  # octets of documents a second that a community must send beyond the deadline
 _NO_OBJECTS: Final = QueryAnswer(ResponseHead(""))
 _NO_DOCUMENTS: Final = RetrieveAnswer(ResponseHead(""))
 
@@ -108,14 +110,20 @@ class Gateway:
     async def _one(self, call: Call, deadline: float, read: Callable[[Answered], None]) -> Answered:
         outcome = Answered(community=call.community, call=call)
         try:
-            async with asyncio.timeout_at(deadline):
-                outcome.answer = await self._client.send(call)
+            async with asyncio.timeout_at(deadline) as limit:
+                outcome.answer = await self._client.send(call, partial(_prolong, limit, deadline))
             read(outcome)
         except TimeoutError:
             outcome.error = _unavailable(call, "gave no answer within the deadline")
         except PeerFault as fault:
             outcome.error = _unavailable(call, str(fault))
         return outcome
+
+
+def _prolong(limit: asyncio.Timeout, deadline: float, octets: int) -> None:
+    """A document that comes buys the time it takes: the deadline is for answers that do not begin, or stop."""
+    if not limit.expired():
+        limit.reschedule(deadline + octets / SLOWEST)
 
 
 def _count(outcome: Answered, exchange: Exchange) -> None:

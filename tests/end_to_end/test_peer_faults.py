@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base
-from tests.end_to_end.wire import NS, PARTIAL, Document, find_documents, provide, retrieve, urn
+from tests.end_to_end.wire import NS, PARTIAL, Document, find_documents, package, provide, retrieve, urn
 
 Behaviour = Callable[[ssl.SSLSocket, bytes], None]
 RESPONSE = "urn:ihe:iti:2007:CrossGatewayQueryResponse"
@@ -199,9 +199,63 @@ def test_retrieve(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Docu
     assert [(code, location) for code, location, _ in answer.errors] == [("XDSUnavailableCommunity", "2.999.4.1")]
 
 
+FOR_EVER = float("inf")
+
+
+def sends(fake: FakePeer, content: bytes, pauses: dict[int, float]) -> Behaviour:
+    """A truthful ITI-39 answer that pauses once so many octets of the document have left."""
+
+    def behave(connection: ssl.SSLSocket, request: bytes) -> None:
+        unique_id = request.split(b"DocumentUniqueId>")[1].split(b"<")[0].decode()
+        body = (
+            f'<xds:RetrieveDocumentSetResponse xmlns:xds="{NS["xds"]}" xmlns:rs="{NS["rs"]}"><rs:RegistryResponse '
+            'status="urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"/><xds:DocumentResponse>'
+            f"<xds:HomeCommunityId>{fake.node.home}</xds:HomeCommunityId>"
+            f"<xds:RepositoryUniqueId>{fake.node.repository}</xds:RepositoryUniqueId>"
+            f"<xds:DocumentUniqueId>{unique_id}</xds:DocumentUniqueId><xds:mimeType>text/plain</xds:mimeType>"
+            '<xds:Document><xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:d@x"/></xds:Document>'
+            "</xds:DocumentResponse></xds:RetrieveDocumentSetResponse>"
+        )
+        raw = http(
+            package("b", soap("urn:ihe:iti:2007:CrossGatewayRetrieveResponse", body), [("d@x", "text/plain", content)]),
+            kind='multipart/related; boundary="b"; type="application/xop+xml"; start="<root@source>"; '
+            'start-info="application/soap+xml"',
+        )
+        begin, at = raw.index(content), 0
+        for octets, seconds in pauses.items():
+            connection.sendall(raw[at : begin + octets])
+            at = begin + octets
+            if seconds == FOR_EVER:
+                return silence(connection, b"")
+            fake.stopped.wait(seconds)
+        return connection.sendall(raw[at:])
+
+    return behave
+
+
+def test_a_document_that_comes_slowly_comes_whole(trio: tuple[Node, Node, FakePeer]) -> None:
+    """Its transfer takes longer than the deadline of 1.5 s; each MiB that came bought four seconds."""
+    node, _, fake = trio
+    content = bytes(range(256)) * 8192
+    fake.behaviour = sends(fake, content, {1 << 20: 1.2, 3 << 19: 1.2})
+    answer = node.client().send("iti-43", retrieve((fake.node.home, fake.node.repository, "2.999.4.77")))
+    assert answer.codes == []
+    assert answer.documents() == {"2.999.4.77": ("text/plain", content)}
+
+
+def test_a_document_that_stops_coming_is_given_up(trio: tuple[Node, Node, FakePeer]) -> None:
+    node, _, fake = trio
+    content = bytes(range(256)) * 8192
+    fake.behaviour = sends(fake, content, {1 << 10: FOR_EVER})
+    answer = node.client().send("iti-43", retrieve((fake.node.home, fake.node.repository, "2.999.4.78")))
+    assert answer.codes == ["XDSUnavailableCommunity"]
+    assert answer.documents() == {}
+
+
 def test_a_peer_that_is_down(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Document]]) -> None:
     node, _, fake = trio
     patient, documents = known
+    fake.behaviour = hang_up  # one more connection may be accepted while it stops
     fake.stop()
     answer = node.client().send("iti-18", find_documents(patient))
     assert answer.status == PARTIAL

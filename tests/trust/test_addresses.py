@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from trust.addresses import address_fault, host_faults, host_of, url_faults
+from trust.addresses import address_fault, host_faults, host_of, resolved_fault, url_faults
 
 INSIDE = [
     "127.0.0.1", "127.1", "127.0.0.1.", "0", "0.0.0.0", "2130706433", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "017700000001",
@@ -97,6 +97,30 @@ def test_resolved_addresses_are_judged_the_same_way() -> None:
         assert address_fault(ipaddress.ip_address(text), development=False)
     assert address_fault(ipaddress.ip_address("8.8.8.8"), development=False) == ""
     assert address_fault(ipaddress.ip_address("127.0.0.1"), development=True) == ""
+
+
+NAMED = ["node2", "Archive.internal", "10.1.0.0/16"]
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "good"),
+    [
+        ("node2", "10.9.9.9", True),
+        ("archive.internal", "192.168.3.3", True),
+        ("archive.internal", "fd00::7", True),
+        ("node2", "127.0.0.1", False),
+        ("node2", "169.254.169.254", False),
+        ("node2", "::ffff:10.9.9.9", False),
+        ("node2", "224.0.0.1", False),
+        ("node3.example.org", "10.9.9.9", False),
+        ("node3.example.org", "10.1.9.9", True),
+        ("node3.example.org", "8.8.8.8", True),
+        ("node3.example.org", "169.254.169.254", False),
+    ],
+)
+def test_a_named_host_may_be_private_but_not_this_machine(host: str, address: str, good: bool) -> None:
+    fault = resolved_fault(host, ipaddress.ip_address(address), development=False, permitted=NAMED)
+    assert (fault == "") is good
 
 
 def test_host() -> None:
