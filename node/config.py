@@ -205,6 +205,16 @@ def _contradictions(config: Config) -> list[Fault]:
                 'write listener = "tls", or listen on localhost',
             )
         )
+    found += [
+        Fault(
+            "config.value",
+            f"{place}, [[audit.repositories]] {one.name}",
+            "a certificate and its private key are given together",
+            "write certificate and private_key, or neither: then the node shows its own",
+        )
+        for one in config.audit.repositories
+        if bool(one.certificate) is not bool(one.private_key)
+    ]
     if node.public_url and urlsplit(node.public_url).path not in ("", "/"):
         found.append(
             Fault(

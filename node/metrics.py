@@ -42,6 +42,18 @@ class Metrics:
         self.alarms = Counter("xdsnode_alarms", "Alarms raised", ["alarm"], registry=self.registry)
         self.free_bytes = Gauge("xdsnode_disk_free_bytes", "Free space for documents", registry=self.registry)
         self.audit_size = Gauge("xdsnode_audit_entries", "Entries under the latest checkpoint", registry=self.registry)
+        self.audit_backlog = Gauge(
+            "xdsnode_audit_backlog",
+            "Audit entries that an Audit Record Repository does not have yet",
+            ["repository"],
+            registry=self.registry,
+        )
+        self.audit_sent = Counter(
+            "xdsnode_audit_messages_sent",
+            "Audit messages sent to an Audit Record Repository, repetitions included",
+            ["repository"],
+            registry=self.registry,
+        )
         self.certificate_days = Gauge(
             "xdsnode_certificate_days", "Days until the node's certificate ends", registry=self.registry
         )

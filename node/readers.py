@@ -5,12 +5,15 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from dataclasses import dataclass, fields
-from typing import Final
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
+
+T = TypeVar("T")
 
 _OID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+_WORD = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _MOST_PORT_BASE: Final = 65_526
 
 
@@ -124,6 +127,49 @@ def host(value: object) -> str:
         raise Unusable(
             f"{_shown(value)} is neither a host name nor an IP address", "write the name without https:// and port"
         ) from None
+
+
+def required_host(value: object) -> str:
+    """A host name or an IP address."""
+    found = host(value)
+    if not found:
+        raise Unusable("the host is empty", "write the name of the machine")
+    return found
+
+
+def word(value: object) -> str:
+    """A short name that can be a part of a file name."""
+    found = text(value)
+    if not _WORD.fullmatch(found):
+        raise Unusable(f"{_shown(value)} is not a short name", 'write 1 to 32 of a-z, 0-9 and -: "regional-arr"')
+    return found
+
+
+def tables(value: object, *, kind: type[T]) -> tuple[T, ...]:
+    """A list of tables, each with the keys that the dataclass `kind` declares; their names differ."""
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise Unusable("this is a list of tables", "write each below a line of its own in double square brackets")
+    found = tuple(_table(one, kind) for one in value)
+    names = [getattr(one, "name", "") for one in found]
+    if len(set(names)) < len(names):
+        raise Unusable("two of them have the same name", "give each a name of its own")
+    return found
+
+
+def _table(table: dict[str, object], kind: type[Any]) -> Any:  # noqa: ANN401  one of `kind`
+    known = {item.name: item for item in fields(kind)}
+    for name in sorted(table.keys() - known.keys()):
+        raise Unusable(f"there is no key {name}", f"correct the spelling or remove it; there are: {', '.join(known)}")
+    for name, item in known.items():
+        if item.default is MISSING and name not in table:
+            raise Unusable(f"the key {name} is required: {item.metadata['meaning']}", f"add a line `{name} = …`")
+    values: dict[str, object] = {}
+    for name, given in table.items():
+        try:
+            values[name] = known[name].metadata["read"](given)
+        except Unusable as problem:
+            raise Unusable(f"{name}: {problem.cause}", problem.next_step) from None
+    return kind(**values)
 
 
 def https_url(value: object) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from node import control, operations
+from node.atna.assembly import exporters
 from node.config import LOOPBACK, Config
 from node.database import open_reader
 from node.dispatch import Dispatcher, routes
@@ -125,6 +126,7 @@ class Running:
             clock=services.clock,
             new_uuid=services.new_uuid,
         )
+        self._exporters = exporters(config, self._tls, services.sequencer, services.metrics, now=services.clock)
 
     def _listeners(self, config: Config, services: Services) -> dict[str, NodeServer]:
         dispatcher = Dispatcher(
@@ -205,6 +207,8 @@ class Running:
                 (600.0, self._scrub),
             )
         ]
+        for exporter in self._exporters:
+            exporter.start(self._services.actors.alarm, self._services.refusals.append)
         self._ready = True
         log.info("ready", extra={"port": config.port("https")})
 
@@ -224,6 +228,7 @@ class Running:
             with contextlib.suppress(TrustError):
                 await self._put_on_record()
                 await self._record(_STOP, "the node stops")
+        await asyncio.gather(*(asyncio.to_thread(exporter.stop) for exporter in self._exporters))
         log.info("stopped")
 
     async def _record(self, type_: Coded, what: str) -> None:

@@ -69,10 +69,31 @@ class FederationSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRepository:
+    """[[audit.repositories]]: an Audit Record Repository, which gets every AuditMessage as syslog over TLS (ITI-20)."""
+
+    name: str = key(readers.word, "short name, for files and metrics")
+    host: str = key(readers.required_host, "host name, which its certificate carries")
+    port: int = key(partial(readers.number, least=1, most=65535), "port of syslog over TLS", 6514)
+    ca: str = key(readers.text, "file of the CA of its certificate (PEM); empty means the node's trusted CAs", "")
+    certificate: str = key(readers.text, "certificate to show it; empty means the node's own", "")
+    private_key: str = key(readers.text, "private key of that certificate", "")
+    enterprise_number: int = key(
+        partial(readers.number, least=0, most=2**32 - 1),
+        "IANA private enterprise number for structured data (origin, index, entry); 0 means none is sent",
+        0,
+    )
+    checkpoints: bool = _flag("send the signed checkpoint each minute", True)  # noqa: FBT003
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSection:
     """[audit]: the tamper-evident record."""
 
     head_path: str = key(readers.text, "file that remembers the last signed head; best on another disk", "keys/head.db")
+    repositories: tuple[AuditRepository, ...] = key(
+        partial(readers.tables, kind=AuditRepository), "Audit Record Repositories, each as [[audit.repositories]]", ()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

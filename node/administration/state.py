@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from node import __version__, health
 from node.administration.orders import Order, Result
 from node.amounts import duration, size
+from node.atna.findings import deliveries
 from node.health import Level
 from trust.identity.caller import Role
 from trust.ledger import store
@@ -21,7 +22,7 @@ async def status(order: Order) -> Result:
     """Facts for people, and every finding that is not OK."""
     services = order.services
     now = services.clock()
-    findings = health.examine(services.config, now, health.FILES)
+    findings = health.examine(services.config, now, (*health.FILES, deliveries))
     findings += health.peers(services.communities.all(), now)
     return {
         "facts": _facts(order, now),

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import asdict
 
 from node import health
+from node.atna.findings import deliveries
 from node.commands import console
 from node.commands.environment import now
 from node.commands.options import add_dir, add_json, root
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every finding."""
     config = load(root(args))
-    findings = health.examine(config, now(), (*health.FILES, health.connected))
+    findings = health.examine(config, now(), (*health.FILES, health.connected, deliveries))
     if args.json:
         console.emit({"findings": [asdict(finding) for finding in findings]})
     else:

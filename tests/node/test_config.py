@@ -48,6 +48,42 @@ def test_defaults_of_a_minimal_file() -> None:
     assert config.mllp.listener == "off"
 
 
+def test_audit_repositories() -> None:
+    text = (
+        NODE
+        + """
+[audit]
+head_path = "elsewhere.db"
+[[audit.repositories]]
+name = "regional"
+host = "arr.region.example"
+enterprise_number = 32473
+[[audit.repositories]]
+name = "own"
+host = "10.0.0.7"
+port = 10514
+ca = "keys/arr-ca.pem"
+certificate = "keys/syslog.pem"
+private_key = "keys/syslog.key"
+checkpoints = false
+"""
+    )
+    first, second = parse(text, ROOT).audit.repositories
+    assert (first.name, first.port, first.enterprise_number, first.ca, first.checkpoints) == (
+        "regional",
+        6514,
+        32473,
+        "",
+        True,
+    )
+    assert (second.host, second.port, second.private_key, second.checkpoints) == (
+        "10.0.0.7",
+        10514,
+        "keys/syslog.key",
+        False,
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -56,6 +92,12 @@ def test_defaults_of_a_minimal_file() -> None:
         pytest.param(NODE + "hots = 'x'", [("config.unknown", "[node] hots")], id="unknown key"),
         pytest.param("node = 3", [("config.type", "node")], id="section that is a value"),
         pytest.param(NODE.replace("name =", "nome ="), [("config.unknown", "[node] nome"), ("config.missing", "[node] name")], id="misspelled required key"),
+        pytest.param(NODE + "[audit]\nrepositories = 3", [("config.value", "[audit] repositories")], id="no list of repositories"),
+        pytest.param(NODE + "[[audit.repositories]]\nname = 'a'", [("config.value", "[audit] repositories")], id="repository without a host"),
+        pytest.param(NODE + "[[audit.repositories]]\nname = 'a b'\nhost = 'h'", [("config.value", "[audit] repositories")], id="repository whose name is no word"),
+        pytest.param(NODE + "[[audit.repositories]]\nname = 'a'\nhost = 'h'\nprot = 1", [("config.value", "[audit] repositories")], id="repository with a misspelled key"),
+        pytest.param(NODE + "[[audit.repositories]]\nname = 'a'\nhost = 'h'\n" * 2, [("config.value", "[audit] repositories")], id="two repositories of one name"),
+        pytest.param(NODE + "[[audit.repositories]]\nname = 'a'\nhost = 'h'\ncertificate = 'c.pem'", [("config.value", "[[audit.repositories]] a")], id="repository with half a certificate"),
         pytest.param("", [("config.missing", f"[node] {key}") for key in ("name", "home_community_id", "repository_unique_id", "assigning_authority")], id="empty file"),
         pytest.param(NODE.replace("Klinik Nord", "x" * 101), [("config.value", "[node] name")], id="name too long"),
         pytest.param(NODE.replace("Klinik Nord", ""), [("config.value", "[node] name")], id="no name"),

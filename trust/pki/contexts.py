@@ -139,6 +139,22 @@ class NodeTls:
             self._clients[pins] = known
         return known
 
+    def calling(self, anchors: str = "", *, chain: Path | None = None, key: Path | None = None) -> tls.ClientContext:
+        """A fresh context for a server that is no community, e.g. an Audit Record Repository.
+
+        Args:
+            anchors: its CA (PEM), which no revocation list of the node speaks of; "" for the node's own anchors.
+            chain: certificate to show instead of the node's.
+            key: private key of `chain`.
+
+        Raises:
+            BadCertificate: one of them cannot be used.
+        """
+        lists = RevocationLists()
+        judge = _judge_of_servers(frozenset(), lambda: lists if anchors else self._loaded.lists, self._clock)
+        trusted = to_pem(from_pem(anchors) if anchors else self._loaded.authorities)
+        return tls.client_context(str(chain or self._files.chain), str(key or self._files.key), trusted, judge)
+
     def problems(self, now: datetime) -> list[str]:
         """What an administrator has to know now, as sentences; empty when all is well."""
         return [*_own_certificate(self._loaded.chain, now), *self._loaded.problems, *self._loaded.lists.problems(now)]

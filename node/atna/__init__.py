@@ -1,0 +1,1 @@
+"""Audit records on their way to Audit Record Repositories outside (ITI-20 over TLS)."""
