@@ -23,6 +23,7 @@ GATES = (
 ADDED = (
     Suite("conformance", "NIST's plans against a fresh federation of three nodes", conformance.run),
     Suite("faults", "kill -9 under load, full disk", unit.faults),
+    Suite("arr", "rsyslog as Audit Record Repository, stopped and killed under load", unit.arr),
     Suite("security", "attacks from outside", unit.nothing_yet),
     Suite("browser", "pages in a browser", unit.nothing_yet),
 )

@@ -1,8 +1,9 @@
-"""The test suites that are pytest: the fast one of every run, and the fault suite."""
+"""The test suites that are pytest: the fast one of every run, the fault suite, and the one with rsyslog."""
 
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 
 from scripts.suites.outcome import RESULTS, Request, Status, echoed, of_status
@@ -26,6 +27,15 @@ def faults(request: Request) -> Status:
     if request.seed is not None:
         arguments += ["--seed", str(request.seed)]
     status, _ = echoed(arguments)
+    return of_status(status)
+
+
+def arr(_: Request) -> Status:
+    """Debian's rsyslog as Audit Record Repository, stopped and killed under load (tests/arr)."""
+    if shutil.which("rsyslogd", path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
+        print("rsyslogd is not installed: apt-get install rsyslog rsyslog-openssl")
+        return Status.SKIPPED
+    status, _lines = echoed([sys.executable, "-m", "pytest", "-q", "--arr", "--timeout", "300", "tests/arr"])
     return of_status(status)
 
 
