@@ -67,10 +67,11 @@ def provide(path: str, content: bytes) -> bytes:
     return http(path, _MTOM, _package(root, NUMBER + content))
 
 
-def retrieve(path: str, repository: str, unique_id: str) -> bytes:
-    """ITI-43 of one document."""
+def retrieve(path: str, repository: str, unique_id: str, home: str = "") -> bytes:
+    """ITI-43 of one document, of another community when `home` names one."""
+    where = f"<xds:HomeCommunityId>{home}</xds:HomeCommunityId>" if home else ""
     body = (
-        '<xds:RetrieveDocumentSetRequest xmlns:xds="urn:ihe:iti:xds-b:2007"><xds:DocumentRequest>'
+        f'<xds:RetrieveDocumentSetRequest xmlns:xds="urn:ihe:iti:xds-b:2007"><xds:DocumentRequest>{where}'
         f"<xds:RepositoryUniqueId>{repository}</xds:RepositoryUniqueId>"
         f"<xds:DocumentUniqueId>{unique_id}</xds:DocumentUniqueId>"
         "</xds:DocumentRequest></xds:RetrieveDocumentSetRequest>"

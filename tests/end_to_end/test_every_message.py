@@ -1,0 +1,250 @@
+"""Every message that a node sends validates: each row of the table of transactions, requests, answers, errors and faults.
+
+The messages are those of a real session: commands, two nodes and their callers, each with a relay between that keeps what
+passes. A row that is added to the table fails here until the session covers it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from node.bindings import Packaging
+from node.transactions import TRANSACTIONS
+from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base
+from tests.end_to_end.recorder import Keys, Recorder
+from tests.end_to_end.wire import (
+    ACTIONS,
+    FAILURE,
+    NS,
+    SUCCESS,
+    Answer,
+    Client,
+    Document,
+    adhoc,
+    envelope,
+    find_documents,
+    provide,
+    retrieve,
+    submission,
+)
+from tests.shared import SHARED, needs_shared
+
+pytestmark = needs_shared
+
+OURS = Path(__file__).resolve().parents[1] / "vectors" / "soap12" / "envelope.xsd"
+PATIENT = f"WALK1^^^&{AUTHORITY}&ISO"
+UNKNOWN = f"WALK404^^^&{AUTHORITY}&ISO"
+RECEIVED_ONLY = {"ITI-42"}  # transactions that no part of a node ever begins
+SCHEMA_OF = {
+    NS["query"]: "query.xsd",
+    NS["rs"]: "rs.xsd",
+    NS["lcm"]: "lcm.xsd",
+    NS["xds"]: "XDS.b_DocumentRepository.xsd",
+}
+
+
+@dataclass
+class Session:
+    """What was said."""
+
+    requests: list[Answer]  # by the node and its commands
+    answers: list[Answer]
+    records: list[bytes]  # AuditMessages of both nodes
+
+    def of(self, action: str, *, requests: bool) -> list[Answer]:
+        return [message for message in (self.requests if requests else self.answers) if action_of(message) == action]
+
+
+def action_of(message: Answer) -> str:
+    return message.root.findtext("s:Header/wsa:Action", "", NS)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """Two nodes that know each other, with relays before each of them."""
+    folder = tmp_path_factory.mktemp("walk")
+    base = free_base(5)
+    asking, holding = (Node(folder / f"node{k}", base + 10 * k, f"Institution {k}") for k in range(2))
+    for node, relay in ((asking, base + 21), (holding, base + 31)):
+        node.init(folder / "ca")
+        _configure(node, "# public_url = .*", f'public_url = "https://localhost:{relay}"')
+    connect([asking, holding])
+    tls = [Keys(node.folder / "keys" / "tls.pem", node.folder / "keys" / "tls.key") for node in (asking, holding)]
+    local = Keys(asking.folder / "keys" / "client.pem", asking.folder / "keys" / "client.key")
+    relays = {
+        "callers": Recorder(base + 21, base + 1, tls[0], local).start(),
+        "peers": Recorder(base + 31, base + 11, tls[1], tls[0]).start(),
+        "commands": Recorder(base + 41, base + 1, tls[0], local).start(),
+    }
+    try:
+        asking.start()
+        holding.start()
+        _configure(asking, "^port_base = .*", f"port_base = {base + 40}")  # for the commands; the node runs already
+        _commands(asking, holding, folder)
+        client = asking.client()
+        client.endpoints = {
+            key: url.replace(f":{base + 1}/", f":{base + 21}/") for key, url in client.endpoints.items()
+        }
+        _callers(client, asking.home)
+        records = [
+            json.loads(line)["dicom"].encode()
+            for node in (asking, holding)
+            for line in node.run("audit", "list", "--json").stdout.splitlines()
+            if json.loads(line).get("dicom")
+        ]
+        yield Session(
+            relays["commands"].sent() + relays["peers"].sent(),
+            [message for relay in relays.values() for message in relay.answered()],
+            records,
+        )
+    finally:
+        for node in (asking, holding):
+            node.stop()
+        for relay in relays.values():
+            relay.stop()
+
+
+def _configure(node: Node, pattern: str, line: str) -> None:
+    path = node.folder / "node.toml"
+    text, changed = re.subn(pattern, line, path.read_text(), count=1, flags=re.MULTILINE)
+    assert changed == 1, pattern
+    path.write_text(text)
+
+
+def _commands(asking: Node, holding: Node, folder: Path) -> None:
+    """submit, find and fetch, with folders, errors and documents that lie at the other node."""
+    for node in (asking, holding):
+        node.know(PATIENT)
+    note = folder / "note.txt"
+    note.write_text("a note & <more>")
+    there = Document(b"held by the other institution", title='Brief <信> & "more"')
+    body, parts = provide(PATIENT, [there])
+    assert holding.client().send("iti-41", body, parts).status == SUCCESS
+    asking.run("submit", "--patient", PATIENT, "--folder", "Knee & more", str(note))
+    replaced = json.loads(asking.run("submit", "--json", "--patient", PATIENT, str(note)).stdout)
+    unique_id = re.search(r"2\.25\.\d+", json.dumps(replaced))
+    assert unique_id
+    asking.run("submit", "--patient", PATIENT, "--replace", unique_id.group(), str(note))
+    assert asking.run("submit", "--patient", UNKNOWN, str(note), check=False).returncode == 1
+    assert there.unique_id in asking.run("find", "--patient", PATIENT, "--json").stdout
+    asking.run("fetch", "--patient", PATIENT, "--output", str(folder / "fetched"))
+    one = ["--home", holding.home, "--repository", holding.repository, "--unique-id", "2.999.404"]
+    assert asking.run("fetch", *one, "--output", str(folder / "none"), check=False).returncode == 1
+
+
+def _callers(client: Client, home: str) -> None:
+    """Everything else that callers may send: right, refused by a rule, and no message at all."""
+    client.send("iti-42", submission(PATIENT, [Document(b"elsewhere", hash=True, repository="2.999.3.9")]))
+    client.send("iti-42", submission(UNKNOWN, [Document(b"x", hash=True, repository="2.999.3.9")]))
+    client.send("iti-18", find_documents(PATIENT, return_type="ObjectRef"))
+    for transaction in ("iti-18", "iti-38"):
+        client.send(transaction, find_documents(PATIENT))
+        client.send(transaction, adhoc("urn:uuid:00000000-0000-0000-0000-000000000000", ""))
+    for document in ((home, "2.999.404", "2.999.1"), ("urn:oid:2.999.404", "2.999.404", "2.999.1")):
+        client.send("iti-39", retrieve(document))
+        client.send("iti-43", retrieve(document))
+    for name, (path, kind, raw) in FAULTS.items():
+        answer = client.post(client.endpoints[path], kind, raw)
+        assert answer.body.tag == f"{{{NS['s']}}}Fault", name
+
+
+SOAP = "application/soap+xml; charset=UTF-8"
+FIND = envelope(ACTIONS["iti-18"], find_documents(PATIENT))
+FAULTS: dict[str, tuple[str, str, bytes]] = {
+    "not XML": ("iti-18", SOAP, b"<a"),
+    "SOAP 1.1": ("iti-18", "text/xml", FIND),
+    "another envelope": ("iti-18", SOAP, FIND.replace(NS["s"].encode(), b"http://schemas.xmlsoap.org/soap/envelope/")),
+    "a document type": ("iti-18", SOAP, b"<!DOCTYPE a>" + FIND),
+    "an unknown action": ("iti-18", SOAP, FIND.replace(b"RegistryStoredQuery", b"Nothing")),
+    "the action of another body": ("iti-18", SOAP, envelope(ACTIONS["iti-18"], retrieve((None, "2.9", "2.9")))),
+    "a header that must be understood": (
+        "iti-18", SOAP, FIND.replace(b"<wsa:To>", b'<a:b xmlns:a="urn:a&amp;b" s:mustUnderstand="1"/><wsa:To>'),
+    ),
+    "two actions": ("iti-18", SOAP, FIND.replace(b"<wsa:To>", b"<wsa:Action>a</wsa:Action><wsa:To>")),
+    "simple SOAP where MTOM is due": (
+        "iti-43", SOAP, envelope(ACTIONS["iti-43"], retrieve((None, "2.999.404", "2.999.1"))),
+    ),
+    "a package without parts": ("iti-43", 'multipart/related; boundary="b"', b"--b--\r\n"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def schemas() -> dict[str, etree.XMLSchema]:
+    assert SHARED is not None
+    given = SHARED / "schemas" / "xds"
+    return {
+        NS["s"]: etree.XMLSchema(etree.parse(OURS)),
+        **{space: etree.XMLSchema(etree.parse(given / name)) for space, name in SCHEMA_OF.items()},
+    }
+
+
+def check(message: Answer, schemas: dict[str, etree.XMLSchema]) -> None:
+    """Envelope, headers and body against their schemas; parts against the references to them."""
+    referred = [item.get("href") for item in message.root.iter(f"{{{NS['xop']}}}Include")]
+    assert sorted(referred) == sorted(f"cid:{name}" for name in message.parts)
+    schemas[NS["s"]].assertValid(message.root)
+    body = etree.fromstring(etree.tostring(message.body))
+    for holder in body.iter(f"{{{NS['xds']}}}Document"):
+        for child in holder:
+            holder.remove(child)  # xop:Include stands for base64 text, which is what the schema knows
+    space = etree.QName(body).namespace
+    if space != NS["s"]:  # a fault was checked with its envelope
+        schemas[space].assertValid(body)
+
+
+@pytest.mark.parametrize("row", TRANSACTIONS, ids=lambda row: row.id)
+def test_requests(session: Session, schemas: dict[str, etree.XMLSchema], row) -> None:
+    sent = session.of(row.binding.action, requests=True)
+    assert bool(sent) is (row.id not in RECEIVED_ONLY), "the session does not cover this row"
+    for message in sent:
+        assert message.content_type.startswith("multipart/") is (row.binding.packaging is Packaging.MTOM)
+        assert message.root.findtext("s:Header/wsa:MessageID", "", NS)
+        assert message.root.find("s:Header/wsa:ReplyTo", NS) is not None
+        check(message, schemas)
+
+
+@pytest.mark.parametrize("outcome", ["success", "error"])
+@pytest.mark.parametrize("row", TRANSACTIONS, ids=lambda row: row.id)
+def test_answers(session: Session, schemas: dict[str, etree.XMLSchema], row, outcome: str) -> None:
+    answers = [
+        message
+        for message in session.of(row.binding.response_action, requests=False)
+        if (message.status == FAILURE) is (outcome == "error")
+    ]
+    assert answers, "the session does not cover this row"
+    for message in answers:
+        assert message.content_type.startswith("multipart/") is (row.binding.packaging is Packaging.MTOM)
+        assert message.root.findtext("s:Header/wsa:RelatesTo", "", NS)
+        check(message, schemas)
+
+
+def test_faults(session: Session, schemas: dict[str, etree.XMLSchema]) -> None:
+    faults = [message for message in session.answers if action_of(message).endswith("/fault")]
+    assert len(faults) == len(FAULTS)
+    for message in faults:
+        check(message, schemas)
+    codes = {message.root.findtext(".//s:Code/s:Value", "", NS) for message in faults}
+    assert codes == {"s:Sender", "s:VersionMismatch", "s:MustUnderstand"}
+
+
+def test_nothing_else_was_said(session: Session) -> None:
+    """No message of the session escapes the tests above."""
+    known = {row.binding.action for row in TRANSACTIONS} | {row.binding.response_action for row in TRANSACTIONS}
+    for message in session.requests + session.answers:
+        assert action_of(message) in known or action_of(message).endswith("/fault")
+
+
+def test_audit_messages(session: Session) -> None:
+    assert SHARED is not None
+    (path,) = [path for path in (SHARED / "schemas" / "atna").glob("*.xsd") if "dicom" in path.name.lower()]
+    schema = etree.XMLSchema(etree.parse(path))
+    assert len(session.records) > len(TRANSACTIONS)
+    for record in session.records:
+        schema.assertValid(etree.fromstring(record))
