@@ -18,10 +18,12 @@ from node.exchange import Actors, Exchange
 from node.http.incoming import Incoming, Outgoing, Refusal
 from node.metrics import Metrics
 from node.pipeline import Row
-from node.records import refusal
+from node.records import refusal, refused_exchange
 from node.soap.faults import action_mismatch, action_not_supported, duplicate_message_id, sender
+from node.soap.message import Message
 from node.soap.replay import ReplayWindow
 from node.transactions import BY_ACTION, BY_PATH
+from trust.audit.event import NewRecord
 from trust.errors import LedgerBusy, NotPermitted
 from trust.identity.caller import Role
 from trust.identity.claims import acts_as
@@ -54,6 +56,8 @@ class Dispatcher:
             row = self._row(incoming)
             self._refuse_repetition(row, incoming)
             exchange = self._exchange(row, incoming)
+            if Role.PEER in row.roles:
+                self._judge_receipt(exchange, incoming)
             try:
                 answer = await pipeline.run(row, incoming.message, incoming, exchange)
             except LedgerBusy:
@@ -82,7 +86,7 @@ class Dispatcher:
             node=self._actors.own.home,
             reason=f"{refused.path} {refused.reason}".strip(),
         )
-        return await self._actors.sequencer.record([record])
+        return await self._actors.sequencer.record(_with_exchange(record, refused))
 
     def _row(self, incoming: Incoming) -> Row:
         message = incoming.message
@@ -106,13 +110,24 @@ class Dispatcher:
         if row.writes and self._replay.seen(*key, monotonic()):
             raise duplicate_message_id()
 
+    def _judge_receipt(self, exchange: Exchange, incoming: Incoming) -> None:
+        """Whether the asking community has proved that its question is in its audit log (audit-ledger 2.8)."""
+        exchange.receipt = self._actors.receipts.of_request(
+            exchange.caller.home,
+            incoming.audit_proof,
+            cid=exchange.message_id,
+            payload=exchange.payload,
+            now=exchange.now,
+        )
+        if exchange.receipt.refused:
+            raise NotPermitted(f"{exchange.caller.name!r} gave no good Audit-Proof: {exchange.receipt.cause}")
+
     def _exchange(self, row: Row, incoming: Incoming) -> Exchange:
         message, caller = incoming.message, incoming.caller
         payload = b""
         if Role.PEER in row.roles:
             caller = replace(caller, role=Role.PEER)
-            name = message.root_content_id if message.packaging == "mtom" else "body"
-            payload = payload_digest([(name, message.root_size, message.root_sha256)])
+            payload = _digest(message)
         scope = incoming.parameter("scope") or self._default_scope
         if scope not in ("local", "federation"):
             raise sender("the scope of the URL is local or federation")
@@ -127,6 +142,27 @@ class Dispatcher:
             payload=payload,
             scope_local=scope == "local",
         )
+
+
+def _digest(message: Message) -> bytes:
+    """Payload digest of a request that has no documents (audit-ledger 2.8)."""
+    name = message.root_content_id if message.packaging == "mtom" else "body"
+    return payload_digest([(name, message.root_size, message.root_sha256)])
+
+
+def _with_exchange(record: NewRecord, refused: Refusal) -> list[NewRecord]:
+    """A refused request of a community is an exchange too: received (kind 2) and answered, with a fault (kind 3)."""
+    message, caller = refused.message, refused.caller
+    if caller is None or caller.role is not Role.PEER or message is None or not message.message_id or message.documents:
+        return [record]
+    return refused_exchange(
+        record,
+        peer=caller.home,
+        cid=message.message_id,
+        asked=_digest(message),
+        answered=refused.answer,
+        incident=refused.incident,
+    )
 
 
 def routes(request_bytes: int, document_bytes: int) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trust.audit.event import NewRecord
 from trust.identity.caller import Caller
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from node.damages import Damages
     from node.federation.gateway import Gateway
     from node.metrics import Metrics
+    from node.receipts import Receipts
     from registry.document_registry import DocumentRegistry
     from repository.document_repository import DocumentRepository
     from trust.ledger.sequencer import Sequencer
@@ -32,6 +33,32 @@ class Community:
     assigning_authority: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerReceipt:
+    """What became of the receipt that belongs to a message of another community.
+
+    `proof` is the receipt when it is good; else `flaw` and `cause` say why not. All are empty for a community that
+    gives no receipts. `required`: nothing passes without a good one.
+    """
+
+    proof: bytes = b""
+    flaw: str = ""
+    cause: str = ""
+    required: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether the exchange must not go on."""
+        return self.required and not self.proof
+
+    def note(self) -> dict[str, str]:
+        """What the record says about it."""
+        return {"receipt": f"{self.flaw}: {self.cause}"} if self.flaw else {}
+
+
+NO_RECEIPT: Final = PeerReceipt()
+
+
 @dataclass(slots=True, kw_only=True)
 class Actors:
     """What handlers may call. `reader` is the read-only connection of the event loop."""
@@ -42,6 +69,7 @@ class Actors:
     registry_on: Callable[[sqlite3.Connection], DocumentRegistry]
     repository: DocumentRepository
     gateway: Gateway
+    receipts: Receipts
     sequencer: Sequencer
     clock: Callable[[], datetime]
     new_uuid: Callable[[], str]
@@ -75,5 +103,6 @@ class Exchange:
     deadline: float
     incident: str
     payload: bytes = b""  # digest of the request, for exchanges with peers
+    receipt: PeerReceipt = NO_RECEIPT
     scope_local: bool = False
     records: list[NewRecord] = field(default_factory=list)

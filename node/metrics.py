@@ -34,6 +34,12 @@ class Metrics:
             ["community", "outcome"],
             registry=self.registry,
         )
+        self.receipts = Counter(
+            "xdsnode_audit_proofs",
+            "Receipts of other communities, good or why not",
+            ["community", "outcome"],
+            registry=self.registry,
+        )
         self.withheld = Counter(
             "xdsnode_withheld_documents",
             "Documents not shown to a peer for their confidentiality",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -187,7 +188,8 @@ def _received(exchange: Exchange, transaction_id: str, fact: AuditFact) -> NewRe
         cid=exchange.message_id,
         leg="q",
         payload=exchange.payload,
-        note={"transaction": transaction_id, "incident": exchange.incident},
+        receipt=exchange.receipt.proof,
+        note={"transaction": transaction_id, "incident": exchange.incident, **exchange.receipt.note()},
     )
 
 
@@ -241,6 +243,22 @@ def document_alert(
             incident=incident,
         ),
     )
+
+
+def refused_exchange(
+    refused: NewRecord, *, peer: str, cid: str, asked: bytes, answered: bytes, incident: str
+) -> list[NewRecord]:
+    """Kinds 2 and 3 for a request of a community that was answered with a fault; `refused` is its `refusal`."""
+    received = NewRecord(
+        kind=Kind.REQUEST_RECEIVED,
+        time=refused.time,
+        peer=peer,
+        cid=cid,
+        leg="q",
+        payload=asked,
+        note={"transaction": "refused", "incident": incident},
+    )
+    return [received, replace(refused, kind=Kind.RESPONSE_SENT, peer=peer, cid=cid, leg="s", payload=answered)]
 
 
 def activity(

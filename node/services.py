@@ -21,6 +21,7 @@ from node.federation.gateway import Gateway
 from node.federation.outcomes import Known
 from node.federation.resolver import GuardedResolver
 from node.metrics import Metrics
+from node.receipts import Receipts
 from node.records import instant
 from node.soap.limits import MimeLimits
 from node.vocabulary import affinity_domain
@@ -134,16 +135,15 @@ def _assembled(
     )
     registry = DocumentRegistry(reader, affinity_domain(config), _settings(config))
     metrics = Metrics()
-    actors = _actors(
-        config, writer, reader, registry, blobs, Gateway(client, communities.all, new_uuid, Known()), sequencer, metrics
-    )
 
     def alarm(name: str) -> None:
         metrics.alarms.labels(name).inc()
         alarms.append(name)
         log.error("alarm", extra={"code": name})
 
-    actors.alarm = alarm
+    receipts = Receipts(reader, communities.get, metrics, alarm)
+    gateway = Gateway(client, communities.all, new_uuid, Known())
+    actors = _actors(config, writer, reader, registry, blobs, gateway, receipts, sequencer, metrics, alarm)
     return Services(
         config=config,
         clock=clock,
@@ -183,8 +183,10 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
     registry: DocumentRegistry,
     blobs: BlobStore,
     gateway: Gateway,
+    receipts: Receipts,
     sequencer: Sequencer,
     metrics: Metrics,
+    alarm: Callable[[str], None],
 ) -> Actors:
     writing = registry.on(writer)
     least = config.repository.min_free_bytes
@@ -202,11 +204,12 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
         registry_on=lambda connection: writing if connection is writer else registry.on(connection),
         repository=repository,
         gateway=gateway,
+        receipts=receipts,
         sequencer=sequencer,
         clock=clock,
         new_uuid=new_uuid,
         refuse_writes=lambda: bool(blobs.failure) or blobs.free_bytes() < least,
-        alarm=lambda _: None,
+        alarm=alarm,
         damages=Damages(repository, metrics, own, clock),
         metrics=metrics,
     )

@@ -20,6 +20,7 @@ from node.database import open_reader
 from node.dispatch import Dispatcher, routes
 from node.exchange import Desk
 from node.faults import Exit, Fault, Faults
+from node.federation.unfinished import Unfinished
 from node.http.connection import Connected
 from node.http.management import ManagementServer
 from node.http.resources import Resources
@@ -105,6 +106,7 @@ class Running:
             )
         self._services = services
         self._tls = services.tls
+        self._unfinished = Unfinished(services)
         self._ready = False
         self._tasks: list[asyncio.Task[None]] = []
         self._servers = self._listeners(config, services)
@@ -185,6 +187,7 @@ class Running:
             Faults: a port is taken.
         """
         config = self._services.config
+        await self._unfinished.settle()
         await self._record(_START, "the node starts")
         try:
             await self._management.start()
@@ -227,6 +230,7 @@ class Running:
         if not self._services.fatal.is_set():
             with contextlib.suppress(TrustError):
                 await self._put_on_record()
+                await self._unfinished.settle()
                 await self._record(_STOP, "the node stops")
         await asyncio.gather(*(asyncio.to_thread(exporter.stop) for exporter in self._exporters))
         log.info("stopped")
@@ -291,8 +295,9 @@ class Running:
         await asyncio.to_thread(self._scrubber.run)
 
     async def _sweep(self) -> None:
-        """Remove documents whose registration failed."""
+        """Remove documents whose registration failed; close exchanges that never got an outcome."""
         services = self._services
+        await self._unfinished.sweep()
 
         def work() -> None:
             connection = open_reader(services.config.folder.database)

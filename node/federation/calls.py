@@ -17,6 +17,8 @@ from trust.ledger.record import payload_digest
 CROSS_GATEWAY_QUERY: Final = "urn:ihe:iti:2007:CrossGatewayQuery"
 CROSS_GATEWAY_RETRIEVE: Final = "urn:ihe:iti:2007:CrossGatewayRetrieve"
 
+NAMES: Final = {"ITI-38": "Cross Gateway Query", "ITI-39": "Cross Gateway Retrieve"}
+
 QUERY_RESPONSE: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryResponse"
 RETRIEVE_RESPONSE: Final = "{urn:ihe:iti:xds-b:2007}RetrieveDocumentSetResponse"
 _ROOT: Final = "root@xdsnode"
@@ -62,7 +64,7 @@ def query_call(query: AdhocQuery, community: Community, message_id: str) -> Call
     return Call(
         community=community,
         transaction="ITI-38",
-        name="Cross Gateway Query",
+        name=NAMES["ITI-38"],
         url=url,
         message_id=message_id,
         envelope=envelope,
@@ -87,7 +89,7 @@ def retrieve_call(requests: Sequence[DocumentRequest], community: Community, mes
     return Call(
         community=community,
         transaction="ITI-39",
-        name="Cross Gateway Retrieve",
+        name=NAMES["ITI-39"],
         url=url,
         message_id=message_id,
         envelope=envelope,

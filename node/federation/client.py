@@ -24,6 +24,7 @@ from node.soap.mime import MediaType, read_media_type
 from node.soap.mtom import MultipartReader, PartData, PartEnd, PartStart
 from repository.store.spool import Spool, SpooledPart
 from trust.communities import Community
+from trust.ledger.receipt import HEADER, to_header
 from trust.ledger.record import payload_digest
 
 _CHUNK: Final = 256 * 1024
@@ -53,10 +54,11 @@ class Fetched:
 
 @dataclass(slots=True, kw_only=True)
 class PeerAnswer:
-    """What a community answered; `documents` by content id."""
+    """What a community answered; `documents` by content id. `audit_proof` is that header, "" when there is none."""
 
     message: Message
     digest: bytes
+    audit_proof: str = ""
     documents: dict[str, Fetched] = field(default_factory=dict)
 
     @property
@@ -113,8 +115,13 @@ class PeerClient:
         if self._resolver:
             await self._resolver.close()
 
-    async def send(self, call: Call, progress: Callable[[int], None] = lambda _: None) -> PeerAnswer:
-        """Send a request and read its answer. `progress` is told how many octets of documents came so far.
+    async def send(self, call: Call, receipt: bytes, progress: Callable[[int], None] = lambda _: None) -> PeerAnswer:
+        """Send a request and read its answer.
+
+        Args:
+            call: what is asked.
+            receipt: that this is on record here; b"" for a community that has no use for it.
+            progress: is told how many octets of documents came so far.
 
         Raises:
             PeerFault: not reachable, refused, or an answer that is not what the transaction allows.
@@ -122,12 +129,15 @@ class PeerClient:
         assert self._session is not None  # noqa: S101  start() comes first
         assert self._resolver is not None  # noqa: S101
         payload, content_type = _packaged(call)
+        headers = {"Content-Type": content_type}
+        if receipt:
+            headers[HEADER] = to_header(receipt)
         try:
             self._resolver.check_literal(call.host)
             async with self._session.post(
                 call.url,
                 data=payload,
-                headers={"Content-Type": content_type},
+                headers=headers,
                 ssl=self._context(call.community),
                 allow_redirects=False,
             ) as response:
@@ -160,6 +170,7 @@ class PeerClient:
             answer = self._answer(message, "body", {})
         else:
             raise PeerFault(f"answered {media_type.name} under HTTP status {response.status}")
+        answer.audit_proof = response.headers.get(HEADER, "")
         return self._checked(call, answer)
 
     async def _read_package(

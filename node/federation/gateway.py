@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from node.exchange import Exchange
+from node.exchange import NO_RECEIPT, Exchange, PeerReceipt
 from node.federation.calls import Call, query_call, retrieve_call
 from node.federation.client import PeerAnswer, PeerClient, PeerFault
 from node.federation.outcomes import Known, outcome_record, sent_record
@@ -32,12 +32,17 @@ _NO_DOCUMENTS: Final = RetrieveAnswer(ResponseHead(""))
 
 @dataclass(slots=True, kw_only=True)
 class Answered:
-    """One community's outcome: either an answer that could be read, or one error."""
+    """One community's outcome: either an answer that could be read, or one error.
+
+    `received` says that an answer came and could be read, also when it is not used for want of a receipt.
+    """
 
     community: Community
     call: Call
     error: RegistryError | None = None
     answer: PeerAnswer | None = None
+    received: bool = False
+    receipt: PeerReceipt = NO_RECEIPT
     query: QueryAnswer = _NO_OBJECTS
     retrieve: RetrieveAnswer = _NO_DOCUMENTS
 
@@ -49,7 +54,7 @@ class Answered:
 
 
 class Gateway:
-    """Asks communities. Holds no state about requests."""
+    """Asks communities. `under_way` are the message ids of the requests whose outcome is waited for."""
 
     def __init__(
         self,
@@ -62,6 +67,7 @@ class Gateway:
         self._directory = directory
         self._new_uuid = new_uuid
         self._known = known
+        self.under_way: set[str] = set()
 
     def communities(self) -> Sequence[Community]:
         """Every community connected to this node."""
@@ -97,26 +103,46 @@ class Gateway:
     ) -> tuple[Answered, ...]:
         if not calls:
             return ()
-        # No answer may exist whose question is not on record: the kind-1 records are durable before bytes leave.
-        await exchange.actors.sequencer.record([sent_record(call, exchange) for call in calls])
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._one(call, exchange.deadline, read)) for call in calls]
-        outcomes = tuple(task.result() for task in tasks)
+        cids = {call.message_id for call in calls}
+        self.under_way |= cids
+        try:
+            outcomes = await self._outcomes(calls, exchange, read)
+        finally:
+            self.under_way -= cids
         for outcome in outcomes:
             _count(outcome, exchange)
         exchange.records += [record for outcome in outcomes for record in outcome_record(outcome, exchange)]
         return outcomes
 
-    async def _one(self, call: Call, deadline: float, read: Callable[[Answered], None]) -> Answered:
+    async def _outcomes(
+        self, calls: Sequence[Call], exchange: Exchange, read: Callable[[Answered], None]
+    ) -> tuple[Answered, ...]:
+        # No answer may exist whose question is not on record: the kind-1 records are durable before bytes leave.
+        proof = await exchange.actors.sequencer.record([sent_record(call, exchange) for call in calls])
+        receipts = [proof.receipt(place) if call.community.audit else b"" for place, call in enumerate(calls)]
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._one(call, receipt, exchange, read))
+                for call, receipt in zip(calls, receipts, strict=True)
+            ]
+        return tuple(task.result() for task in tasks)
+
+    async def _one(self, call: Call, receipt: bytes, exchange: Exchange, read: Callable[[Answered], None]) -> Answered:
         outcome = Answered(community=call.community, call=call)
         try:
-            async with asyncio.timeout_at(deadline) as limit:
-                outcome.answer = await self._client.send(call, partial(_prolong, limit, deadline))
+            async with asyncio.timeout_at(exchange.deadline) as limit:
+                outcome.answer = await self._client.send(call, receipt, partial(_prolong, limit, exchange.deadline))
             read(outcome)
+            outcome.received = True
         except TimeoutError:
             outcome.error = _unavailable(call, "gave no answer within the deadline")
         except PeerFault as fault:
             outcome.error = _unavailable(call, str(fault))
+        except Exception:  # whatever one community does costs its own result, and its outcome is on record
+            log.exception("an answer could not be read", extra={"community": call.community.name})
+            outcome.error = _unavailable(call, "answered what cannot be read")
+        else:
+            _judge_receipt(outcome, exchange)
         return outcome
 
 
@@ -124,6 +150,18 @@ def _prolong(limit: asyncio.Timeout, deadline: float, octets: int) -> None:
     """A document that comes buys the time it takes: the deadline is for answers that do not begin, or stop."""
     if not limit.expired():
         limit.reschedule(deadline + octets / SLOWEST)
+
+
+def _judge_receipt(outcome: Answered, exchange: Exchange) -> None:
+    """Whether the community has proved that its answer is in its audit log; of one that must, nothing else is used."""
+    answer, call = outcome.answer, outcome.call
+    assert answer is not None  # noqa: S101  it was read
+    outcome.receipt = exchange.actors.receipts.of_answer(
+        call.community.home, answer.audit_proof, cid=call.message_id, payload=answer.digest, now=exchange.now
+    )
+    if outcome.receipt.refused:
+        outcome.error = _unavailable(call, f"gave no good Audit-Proof: {outcome.receipt.cause}")
+        outcome.query, outcome.retrieve = _NO_OBJECTS, _NO_DOCUMENTS
 
 
 def _count(outcome: Answered, exchange: Exchange) -> None:

@@ -61,19 +61,20 @@ def sent_record(call: Call, exchange: Exchange) -> NewRecord:
 
 def outcome_record(outcome: Answered, exchange: Exchange) -> list[NewRecord]:
     """Kind 4 with what came back, or kind 6 with why nothing did; one AuditMessage each."""
-    call, answer = outcome.call, outcome.answer
-    usable = outcome.error is None and answer is not None
+    call, answer = outcome.call, outcome.answer if outcome.received else None
     errors = outcome.faults()
     return [
         NewRecord(
-            kind=Kind.RESPONSE_RECEIVED if usable else Kind.EXCHANGE_FAILED,
+            kind=Kind.RESPONSE_RECEIVED if answer else Kind.EXCHANGE_FAILED,
             time=instant(exchange.now),
             event=_event(outcome, exchange, errors),
             subject=subject(_patient(call)),
             peer=call.community.home,
             cid=call.message_id,
-            leg="s" if usable else "q",
-            payload=answer.digest if usable and answer else call.digest,
+            leg="s" if answer else "q",
+            payload=answer.digest if answer else call.digest,
+            receipt=outcome.receipt.proof,
+            note=outcome.receipt.note() if answer else {"reason": "; ".join(error.context for error in errors)},
         )
     ]
 

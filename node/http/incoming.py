@@ -60,7 +60,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A request that ends before it becomes a transaction, for the audit record that is written first."""
+    """A request that ends before it becomes a transaction, for the audit record that is written first.
+
+    `message` is the request as far as it was read; `answer` is the payload digest of the fault that will leave.
+    """
 
     reason: str
     status: int
@@ -70,3 +73,5 @@ class Refusal:
     path: str
     message_id: str
     incident: str
+    message: Message | None = None
+    answer: bytes = b""

@@ -11,6 +11,7 @@ from aiohttp.web_protocol import RequestPayloadError
 from node.http.connection import Connection, SlowBody
 from node.http.incoming import Refusal
 from node.soap import faults
+from node.soap.message import Message
 from trust.identity.caller import Caller
 
 _LEAST_CHUNK: Final = 16 * 1024
@@ -19,7 +20,7 @@ _LEAST_CHUNK: Final = 16 * 1024
 class Request:
     """What is known of a request so far, for whoever must refuse it."""
 
-    __slots__ = ("caller", "connection", "message_id", "mtom", "path", "peer", "query", "request", "target")
+    __slots__ = ("caller", "connection", "message", "message_id", "mtom", "path", "peer", "query", "request", "target")
 
     def __init__(self, request: web.BaseRequest) -> None:
         self.request = request
@@ -28,6 +29,7 @@ class Request:
         self.caller: Caller | None = None
         self.target = request._message.path  # noqa: SLF001  as it was sent, before aiohttp tidies it
         self.path, _, self.query = self.target.partition("?")
+        self.message: Message | None = None
         self.message_id = ""
         self.mtom = False
 
@@ -79,7 +81,7 @@ class Body:
             self._connection.has_body()
 
 
-def refusal_of(exchange: Request, reason: str, status: int, incident: str) -> Refusal:
+def refusal_of(exchange: Request, reason: str, status: int, incident: str, answer: bytes = b"") -> Refusal:
     """What the record of a refused request says."""
     return Refusal(
         reason=reason,
@@ -90,6 +92,8 @@ def refusal_of(exchange: Request, reason: str, status: int, incident: str) -> Re
         path=exchange.path,
         message_id=exchange.message_id,
         incident=incident,
+        message=exchange.message,
+        answer=answer,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final, cast
 
 from aiohttp import web
@@ -29,8 +30,11 @@ from node.soap.message import Message, read_envelope
 from node.soap.mime import read_media_type
 from node.soap.mtom import MtomWriter
 from node.soap.names import SOAP_TYPE
+from trust.audit.event import Kind
 from trust.errors import LedgerBroken, LedgerBusy, NotAuthenticated, NotPermitted, StorageFailed
 from trust.identity.caller import Caller
+from trust.ledger.receipt import HEADER, to_header
+from trust.ledger.record import payload_digest
 from trust.ledger.sequencer import AuditProof
 
 log = logging.getLogger("node.http")
@@ -41,6 +45,7 @@ Refused = Callable[[Refusal], Awaitable[AuditProof]]
 
 _media_type = lru_cache(maxsize=64)(read_media_type)
 _NO_METHOD: Final = Objection(405, "only POST is answered here")
+_FAULT_ID: Final = "root"
 _RETRY: Final = (("Retry-After", "1"),)
 
 
@@ -137,7 +142,7 @@ class SoapEndpoint:
             exchange.mtom = _is_package(exchange.request)
             package = self._at_once(exchange, most) or self._package(exchange, most)
             message = await package.message()
-            exchange.message_id = message.message_id
+            exchange.message, exchange.message_id = message, message.message_id
             if not message.documents and not package.complete:
                 # Nobody will ask for parts: the request is read to its end before anything is done.
                 await package.finish()
@@ -199,30 +204,29 @@ class SoapEndpoint:
     def _written(self, outgoing: Outgoing, *, close: bool) -> Reply:
         if not isinstance(outgoing.proof, AuditProof):
             raise TypeError("an answer without proof of its record")
+        headers = outgoing.headers
+        if outgoing.proof.entry[1] == Kind.RESPONSE_SENT:  # to another community: it gets its receipt
+            headers = (*headers, (HEADER, to_header(outgoing.proof.receipt())))
         if outgoing.packaging == "soap":
-            return Reply(
-                outgoing.status, outgoing.body, content_type=SOAP_CONTENT, headers=outgoing.headers, close=close
-            )
-        return self._packaged(outgoing, close=close)
-
-    def _packaged(self, outgoing: Outgoing, *, close: bool) -> Reply:
+            return Reply(outgoing.status, outgoing.body, content_type=SOAP_CONTENT, headers=headers, close=close)
         writer = MtomWriter("MIMEBoundary_" + self._new_uuid().removeprefix("urn:uuid:"), outgoing.root_id)
-        return PackageReply(
-            outgoing.status, outgoing.body, outgoing.documents, writer, headers=outgoing.headers, close=close
-        )
+        return PackageReply(outgoing.status, outgoing.body, outgoing.documents, writer, headers=headers, close=close)
 
     async def _fault(self, exchange: Request, fault: SoapFault, why: str = "") -> Reply:
         """Record, then answer with a fault packaged like the request."""
         message_id = fault.message_id or exchange.message_id
         exchange.message_id = message_id
         incident = self._new_uuid()
-        try:
-            proof = await self._refused(refusal_of(exchange, why or fault.reason, fault.status, incident))
-        except (LedgerBusy, LedgerBroken, StorageFailed):
-            return self._unavailable(exchange)
         body = write_fault(fault, relates_to=message_id, incident=incident)
         packaging = "mtom" if exchange.mtom else "soap"
-        outgoing = Outgoing(proof=proof, action=fault.action, body=body, packaging=packaging, status=fault.status)
+        digest = payload_digest([(_FAULT_ID if exchange.mtom else "body", len(body), sha256(body).digest())])
+        try:
+            proof = await self._refused(refusal_of(exchange, why or fault.reason, fault.status, incident, digest))
+        except (LedgerBusy, LedgerBroken, StorageFailed):
+            return self._unavailable(exchange)
+        outgoing = Outgoing(
+            proof=proof, action=fault.action, body=body, packaging=packaging, status=fault.status, root_id=_FAULT_ID
+        )
         return self._written(outgoing, close=not is_read(exchange.request))
 
     async def _plain(self, exchange: Request, wrong: Objection) -> Reply:
@@ -251,7 +255,7 @@ def _incoming(exchange: Request, message: Message, package: PackageReader) -> In
         query=exchange.query,
         address=exchange.peer.address,
         sni=exchange.peer.sni,
-        audit_proof=headers.get("Audit-Proof", ""),
+        audit_proof=headers.get(HEADER, ""),
         package=package,
     )
 

@@ -33,9 +33,7 @@ _INSERT_RECEIPTS: Final = "INSERT INTO audit_receipt VALUES (?, ?, ?)"
 _RECEIPTS: Final = "SELECT seq, proof FROM audit_receipt WHERE cid = ? ORDER BY seq"
 _OPEN: Final = "INSERT OR REPLACE INTO audit_open VALUES (?, ?)"
 _CLOSE: Final = "DELETE FROM audit_open WHERE cid = ?"
-_LEFT_OPEN: Final = (
-    "SELECT r.body FROM audit_open o JOIN audit_record r ON r.seq = o.seq WHERE r.time < ? ORDER BY o.seq LIMIT ?"
-)
+_LEFT_OPEN: Final = "SELECT r.body FROM audit_open o JOIN audit_record r ON r.seq = o.seq ORDER BY o.seq LIMIT ?"
 
 RecordRow = tuple[int, int, str, bytes, bytes]  # seq, kind, time, salt, body
 LeafRow = tuple[int, bytes]  # seq, entry
@@ -116,9 +114,9 @@ def move_open(connection: sqlite3.Connection, begun: Iterable[OpenRow], ended: I
     connection.executemany(_CLOSE, ended)
 
 
-def left_open(connection: sqlite3.Connection, before: str, most: int) -> list[bytes]:
-    """The records of kind 1 older than the time `before` whose exchange has no outcome on record, oldest first."""
-    return [bytes(row[0]) for row in connection.execute(_LEFT_OPEN, (before, most))]
+def left_open(connection: sqlite3.Connection, most: int) -> list[bytes]:
+    """The records of kind 1 whose exchange has no outcome on record, oldest first."""
+    return [bytes(row[0]) for row in connection.execute(_LEFT_OPEN, (most,))]
 
 
 def counter(connection: sqlite3.Connection, subject: str, shard: int) -> int:

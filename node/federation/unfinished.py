@@ -1,0 +1,96 @@
+"""Exchanges that this node began and whose outcome never came on record: it crashed, or could not record (2.8).
+
+Whoever compares two logs must find an outcome, kind 4 or 6, for every request that was sent, kind 1.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from node.federation.calls import NAMES
+from node.records import instant, participants, patient_object
+from trust.audit.event import Action, AuditEvent, Coded, EventId, Kind, NewRecord, Outcome
+from trust.ledger import store
+
+if TYPE_CHECKING:
+    from node.services import Services
+
+log = logging.getLogger("node.federation")
+
+_AT_ONCE: Final = 500
+_QUERIES: Final = "ITI-38"
+
+
+class Unfinished:
+    """Gives every request that was sent an outcome on record."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._suspected: frozenset[str] = frozenset()
+
+    async def settle(self) -> None:
+        """Record as failed (kind 6) every exchange without an outcome: for a moment in which none is under way.
+
+        Raises:
+            LedgerBusy, LedgerBroken, StorageFailed: as `Sequencer.record`; what is left is found the next time.
+        """
+        while bodies := store.left_open(self._services.reader, _AT_ONCE):
+            await self._record(bodies)
+
+    async def sweep(self) -> None:
+        """The same while the node works: what nobody waits for, now and at the sweep before.
+
+        Raises:
+            LedgerBusy, LedgerBroken, StorageFailed: as `settle`.
+        """
+        waited_for = self._services.actors.gateway.under_way
+        bodies = {json.loads(body)["cid"]: body for body in store.left_open(self._services.reader, _AT_ONCE)}
+        idle = frozenset(bodies.keys() - waited_for)
+        abandoned = [bodies[cid] for cid in bodies if cid in idle & self._suspected]
+        self._suspected = idle
+        if abandoned:
+            await self._record(abandoned)
+
+    async def _record(self, bodies: Sequence[bytes]) -> None:
+        services = self._services
+        now = services.clock()
+        await services.sequencer.record([failed(body, endpoint=services.config.base_url, now=now) for body in bodies])
+        log.warning("exchanges without an outcome were recorded as failed", extra={"count": len(bodies)})
+
+
+def failed(sent: bytes, *, endpoint: str, now: datetime) -> NewRecord:
+    """The record of kind 6 that belongs to a record of kind 1, given as its canonical bytes."""
+    body = json.loads(sent)
+    note = body["event"].get("note", {})
+    transaction = note.get("transaction", "")
+    query = transaction == _QUERIES
+    authority, _, identifier = body["subject"].partition("|")
+    patient = f"{identifier}^^^&{authority}&ISO" if identifier else ""
+    ends = (endpoint, body["peer"]) if query else (body["peer"], endpoint)
+    event = AuditEvent(
+        id=EventId.QUERY if query else EventId.IMPORT,
+        action=Action.EXECUTE if query else Action.CREATE,
+        outcome=Outcome.SERIOUS,
+        outcome_text="this node stopped before the outcome was on record",
+        time=instant(now),
+        type=Coded(transaction, "IHE Transactions", NAMES.get(transaction, transaction)),
+        participants=participants(source=ends[0], source_address="", destination=ends[1], destination_address=""),
+        objects=(patient_object(patient),) if patient else (),
+        patient=patient,
+        incident=note.get("incident", ""),
+    )
+    return NewRecord(
+        kind=Kind.EXCHANGE_FAILED,
+        time=event.time,
+        event=event,
+        subject=body["subject"],
+        peer=body["peer"],
+        cid=body["cid"],
+        leg="q",
+        payload=bytes.fromhex(body["payload"]),
+        note={"reason": event.outcome_text},
+    )
