@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -28,18 +30,9 @@ class Metrics:
         self.leniencies = Counter(
             "xdsnode_leniencies", "Deviations of other systems that were tolerated", ["name"], registry=self.registry
         )
-        self.peers = Counter(
-            "xdsnode_peer_calls",
-            "Calls to other communities, by outcome",
-            ["community", "outcome"],
-            registry=self.registry,
-        )
-        self.receipts = Counter(
-            "xdsnode_audit_proofs",
-            "Receipts of other communities, good or why not",
-            ["community", "outcome"],
-            registry=self.registry,
-        )
+        by_community = partial(Counter, labelnames=["community", "outcome"], registry=self.registry)
+        self.peers = by_community("xdsnode_peer_calls", "Calls to other communities, by outcome")
+        self.receipts = by_community("xdsnode_audit_proofs", "Receipts of other communities: good, or why not")
         self.withheld = Counter(
             "xdsnode_withheld_documents",
             "Documents not shown to a peer for their confidentiality",
