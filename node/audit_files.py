@@ -26,6 +26,16 @@ async def vkey(asked: Asked, desk: Desk) -> Given:
     return of_file(_shard(asked, desk) / "vkey", TEXT, cache=REVALIDATE)
 
 
+async def cosigned(asked: Asked, desk: Desk) -> Given:
+    """The newest checkpoint that a quorum of witnesses has signed; older than the newest one."""
+    return of_file(_shard(asked, desk) / "cosigned", TEXT, cache=REVALIDATE)
+
+
+async def policy(asked: Asked, desk: Desk) -> Given:
+    """Which witnesses this log has, as the node itself says."""
+    return of_file(_shard(asked, desk) / "policy", TEXT, cache=REVALIDATE)
+
+
 async def tile(asked: Asked, desk: Desk) -> Given:
     """A tile or a bundle of entries; it never changes."""
     return of_file(_shard(asked, desk) / "tile" / asked.parameters["tile"], BYTES, cache=IMMUTABLE)

@@ -88,6 +88,11 @@ class Config:
         return self.node.host if self.node.host not in LOOPBACK else self.node.home_community_id.rpartition(":")[2]
 
     @property
+    def witness_name(self) -> str:
+        """The name under which this node cosigns the checkpoints of others."""
+        return f"{self.log_node}/witness"
+
+    @property
     def crl_files(self) -> tuple[Path, ...]:
         """Certificate revocation lists."""
         return tuple(self.root / name for name in self.tls.crl)

@@ -100,6 +100,8 @@ class Dispatcher:
             raise action_mismatch(message.action, str(message.body.tag))
         if not acts_as(incoming.caller) & row.roles:
             raise NotPermitted(f"{incoming.caller.name!r} is no {' or '.join(sorted(row.roles))}, asked {row.id}")
+        if Role.PEER in row.roles and (why := self._actors.barred(incoming.caller.home)):
+            raise NotPermitted(f"{incoming.caller.name!r} {why}")
         if row.binding.packaging is Packaging.MTOM and message.packaging != "mtom":
             raise sender(f"{row.id} is packaged as MTOM/XOP")
         return row

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from node.federation.gateway import Gateway
     from node.metrics import Metrics
     from node.receipts import Receipts
+    from node.witness.server import Witness
     from registry.document_registry import DocumentRegistry
     from repository.document_repository import DocumentRepository
     from trust.ledger.sequencer import Sequencer
@@ -77,6 +78,9 @@ class Actors:
     alarm: Callable[[str], None]
     damages: Damages
     metrics: Metrics
+    barred: Callable[[str], str] = lambda _home: (
+        ""
+    )  # why nothing is exchanged with a community, "" where nothing speaks against it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +89,7 @@ class Desk:
 
     actors: Actors
     audit: Path
+    witness: Witness
 
 
 @dataclass(slots=True, kw_only=True)

@@ -96,6 +96,11 @@ class Folder:
         return self.keys / "subject.key"
 
     @property
+    def witness_key(self) -> Path:
+        """Key with which this node cosigns the checkpoints of others."""
+        return self.keys / "witness.key"
+
+    @property
     def client_cert(self) -> Path:
         """Certificate that the node's own commands use (development nodes: also conformance tools)."""
         return self.keys / "client.pem"

@@ -167,7 +167,7 @@ def key_files(config: Config, _now: datetime) -> Iterator[Finding]:
     for path in loose:
         mode = "0700" if path.is_dir() else "0400"
         yield Finding(Level.FAIL, "keys", f"{path} can be read by other users", f"chmod {mode} {path}")
-    needed = (folder.tls_key, folder.blob_key, folder.ledger_key, folder.subject_key)
+    needed = (folder.tls_key, folder.blob_key, folder.ledger_key, folder.subject_key, folder.witness_key)
     for path in (path for path in needed if not path.exists()):
         yield Finding(Level.FAIL, "keys", f"there is no {path}", "put it back; without it the node cannot start")
     if not loose and all(path.exists() for path in needed):

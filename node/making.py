@@ -99,6 +99,7 @@ def _make(wanted: Wanted, config: Config, text: str, now: datetime) -> Made:
     create_blob_key(folder.blob_key)
     create_key(folder.ledger_key)
     create_key(folder.subject_key)
+    create_key(folder.witness_key)
     key = authority.new_key()
     write_private(folder.tls_key, authority.key_pem(key))
     names = _hosts(wanted)

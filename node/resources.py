@@ -10,7 +10,9 @@ from typing import Final
 
 from node import audit_files
 from node.http.resources import Resource
+from node.witness import server as witness
 from trust.identity.caller import Role
+from trust.ledger.witness import MAX_BODY, MAX_EVIDENCE
 
 _PUBLIC: Final = frozenset({Role.PEER, Role.AUDITOR, Role.OPERATOR})
 
@@ -42,5 +44,42 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         roles=_PUBLIC,
         purpose="the offline verifier, one file for Python alone",
         handle=audit_files.verifier,
+    ),
+    Resource(
+        method="GET",
+        template="/audit/{year}/cosigned",
+        roles=_PUBLIC,
+        purpose="newest checkpoint that a quorum of witnesses has signed",
+        handle=audit_files.cosigned,
+    ),
+    Resource(
+        method="GET",
+        template="/audit/{year}/policy",
+        roles=_PUBLIC,
+        purpose="witnesses and quorum of this log (C2SP tlog-policy)",
+        handle=audit_files.policy,
+    ),
+    Resource(
+        method="POST",
+        template="/audit/witness/add-checkpoint",
+        roles=frozenset({Role.PEER}),
+        purpose="a peer has its log cosigned (C2SP tlog-witness); that it grew is on record",
+        handle=witness.add_checkpoint,
+        most_bytes=MAX_BODY,
+    ),
+    Resource(
+        method="GET",
+        template="/audit/witness/{digest}/checkpoint",
+        roles=_PUBLIC,
+        purpose="what this node, as a witness, cosigned last of the log whose origin has this SHA-256",
+        handle=witness.remembered,
+    ),
+    Resource(
+        method="POST",
+        template="/audit/evidence",
+        roles=_PUBLIC,
+        purpose="two checkpoints that prove a fork; new ones are on record and passed on to every peer",
+        handle=witness.evidence,
+        most_bytes=MAX_EVIDENCE,
     ),
 )

@@ -25,6 +25,7 @@ from node.receipts import Receipts
 from node.records import instant
 from node.soap.limits import MimeLimits
 from node.vocabulary import affinity_domain
+from node.witness.witnessing import Witnessing, assemble, forks_of
 from registry.document_registry import DocumentRegistry, RegistrySettings
 from repository.document_repository import DocumentRepository
 from repository.store.blobs import BlobStore
@@ -33,7 +34,7 @@ from repository.store.spool import Spool
 from trust.audit.source import AuditSource
 from trust.community_store import Communities
 from trust.errors import BadCertificate
-from trust.ledger.keys import load_keys
+from trust.ledger.keys import LedgerKeys, create_key, load_keys
 from trust.ledger.sequencer import Ledger, Sequencer
 from trust.pki.bindings import Bindings
 from trust.pki.contexts import NodeTls, TlsFiles
@@ -74,6 +75,7 @@ class Services:
     bindings: Bindings
     communities: Communities
     client: PeerClient
+    witnessing: Witnessing
     actors: Actors
     metrics: Metrics
     refusals: list[str]  # reasons of failed handshakes that are not on record yet
@@ -93,24 +95,27 @@ async def open_services(config: Config, *, serving: bool = False) -> AsyncIterat
     database.migrate(folder.database, lambda text: log.info("%s", text))
     writer, reader = database.open_writer(folder.database), database.open_reader(folder.database)
     fatal = asyncio.Event()
+    if not folder.witness_key.exists():  # the folder is of an older version
+        create_key(folder.witness_key)
+    keys = load_keys(folder.ledger_key, folder.subject_key)
     ledger = Ledger(
         node=config.log_node,
         database=folder.database,
         head=folder.head,
         folder=folder.audit,
-        keys=load_keys(folder.ledger_key, folder.subject_key),
+        keys=keys,
         source=AuditSource(enterprise_site_id=config.node.home_community_id, source_id=config.node.name),
     )
     sequencer = Sequencer(writer, ledger, now=lambda: instant(clock()), on_fatal=lambda _: fatal.set())
-    services = _assembled(config, writer, reader, sequencer, fatal)
-    await sequencer.start()
-    if serving:
-        await services.client.start()
+    services = _assembled(config, keys, writer, reader, sequencer, fatal)
     try:
+        if serving or services.witnessing.witnesses:
+            await services.client.start()
+            await services.witnessing.check_memory()
+        await sequencer.start()
         yield services
     finally:
-        if serving:
-            await services.client.stop()
+        await services.client.stop()
         await sequencer.stop()
         services.blobs.close()
         reader.close()
@@ -118,7 +123,12 @@ async def open_services(config: Config, *, serving: bool = False) -> AsyncIterat
 
 
 def _assembled(
-    config: Config, writer: sqlite3.Connection, reader: sqlite3.Connection, sequencer: Sequencer, fatal: asyncio.Event
+    config: Config,
+    keys: LedgerKeys,
+    writer: sqlite3.Connection,
+    reader: sqlite3.Connection,
+    sequencer: Sequencer,
+    fatal: asyncio.Event,
 ) -> Services:
     folder = config.folder
     refusals: list[str] = []
@@ -127,12 +137,8 @@ def _assembled(
     tls = _tls(config, communities, refusals)
     blobs = BlobStore(folder.blobs, BlobKeys.read(folder.blob_key), min_free_bytes=config.repository.min_free_bytes)
     spool = Spool(folder.spool)
-    client = PeerClient(
-        lambda community: _calling(tls, community.pins),
-        spool,
-        MimeLimits(total=config.limits.document_bytes),
-        lambda: GuardedResolver(development=config.node.development, permitted=config.federation.permitted_hosts),
-    )
+    forks, barred = forks_of(communities.all, reader, clock)
+    client = _client(config, tls, spool, barred)
     registry = DocumentRegistry(reader, affinity_domain(config), _settings(config))
     metrics = Metrics()
 
@@ -144,6 +150,7 @@ def _assembled(
     receipts = Receipts(reader, communities.get, metrics, alarm)
     gateway = Gateway(client, communities.all, new_uuid, Known())
     actors = _actors(config, writer, reader, registry, blobs, gateway, receipts, sequencer, metrics, alarm)
+    actors.barred = barred
     return Services(
         config=config,
         clock=clock,
@@ -158,11 +165,23 @@ def _assembled(
         bindings=Bindings(reader, development=config.node.development, lists=lambda: tls.lists if tls else NO_LISTS),
         communities=communities,
         client=client,
+        witnessing=assemble(config, keys, actors, client, communities.all, forks),
         actors=actors,
         metrics=metrics,
         refusals=refusals,
         alarms=alarms,
         fatal=fatal,
+    )
+
+
+def _client(config: Config, tls: NodeTls | None, spool: Spool, barred: Callable[[str], str]) -> PeerClient:
+    limits = MimeLimits(total=config.limits.document_bytes)
+    return PeerClient(
+        lambda community: _calling(tls, community.pins),
+        spool,
+        limits,
+        lambda: GuardedResolver(development=config.node.development, permitted=config.federation.permitted_hosts),
+        barred,
     )
 
 

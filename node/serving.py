@@ -147,7 +147,9 @@ class Running:
             spool=services.spool.create,
             new_uuid=services.new_uuid,
             mime=MimeLimits(total=config.limits.document_bytes, inline=config.limits.inline_bytes),
-            resources=Resources(RESOURCES, Desk(actors=services.actors, audit=config.folder.audit)),
+            resources=Resources(
+                RESOURCES, Desk(actors=services.actors, audit=config.folder.audit, witness=services.witnessing.server)
+            ),
         )
         addresses = ("127.0.0.1", "::1") if config.node.listen == "localhost" else (config.node.listen or "0.0.0.0",)  # noqa: S104
         return {
@@ -212,6 +214,7 @@ class Running:
         ]
         for exporter in self._exporters:
             exporter.start(self._services.actors.alarm, self._services.refusals.append)
+        self._tasks.append(asyncio.create_task(self._services.witnessing.cosigner().run()))
         self._ready = True
         log.info("ready", extra={"port": config.port("https")})
 

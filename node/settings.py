@@ -94,6 +94,15 @@ class AuditSection:
     repositories: tuple[AuditRepository, ...] = key(
         partial(readers.tables, kind=AuditRepository), "Audit Record Repositories, each as [[audit.repositories]]", ()
     )
+    witnesses: tuple[str, ...] = key(
+        readers.texts, "institutions that cosign this log, by homeCommunityId or name; empty means every peer", ()
+    )
+    quorum: int = key(
+        partial(readers.number, least=0, most=64), "witnesses that must have signed; 0 means more than half", 0
+    )
+    cosign_seconds: float = key(
+        partial(readers.seconds, least=0.2, most=3600.0), "how often witnesses are asked to sign", 60.0
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from cryptography import x509
 
 from trust.addresses import host_of, url_faults
 from trust.errors import BadCertificate, BadCommunity, BadSignature
-from trust.ledger.checkpoint import ED25519, VerificationKey, check_name
+from trust.ledger.checkpoint import COSIGNATURE, ED25519, VerificationKey, check_name
 from trust.pki.certificates import (
     Usage,
     check_peer_certificate,
@@ -40,7 +40,7 @@ _MOST_REPOSITORIES: Final = 100
 _MOST_LOG: Final = 200
 _OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+", re.ASCII)
 _KEY: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
-_YEAR: Final = re.compile(r"[0-9]{4}", re.ASCII)
+_YEAR: Final = re.compile(r"[0-9]{4}[b-z]?", re.ASCII)  # a letter after a recovery: audit-ledger 2.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +48,13 @@ class AuditIdentity:
     """Under which name and key a community signs its audit log (audit-ledger 2.5).
 
     `log` is the origin of a checkpoint without its year, as in `node-a.example/audit`; `key` is the Ed25519 public key,
-    32 bytes, the same in every year.
+    32 bytes, the same in every year. `witness` is the key with which it cosigns the checkpoints of others, None for a
+    community that is no witness.
     """
 
     log: str
     key: bytes
+    witness: VerificationKey | None = None
 
     def key_of(self, origin: str) -> VerificationKey | None:
         """What verifies the checkpoints of `origin`; None unless that is one year of this log."""
@@ -66,10 +68,11 @@ class AuditIdentity:
 class Community:
     """One community: one node of another institution.
 
-    `endpoints` maps `iti-NN` to one https URL. `certificates` is the PEM chain, the node's own certificate first, and
-    `fingerprint` that certificate's SHA-256. `audit` is None for a community that gives no receipts. `clearance` and
-    `audit_proof` (whether an exchange needs a receipt: required or optional) are this node's decisions, not part of
-    the file. While the other node changes its certificate, `previous` is the PEM of the one it had before.
+    `endpoints` maps `iti-NN`, and `audit` for what witnesses ask, to one https URL. `certificates` is the PEM chain,
+    the node's own certificate first, and `fingerprint` that certificate's SHA-256. `audit` is None for a community that
+    gives no receipts. `clearance` and `audit_proof` (whether an exchange needs a receipt: required or optional) are
+    decisions of this node, not part of the file. While the other node changes its certificate, `previous` is the PEM of
+    the one it had before.
     """
 
     home: str
@@ -106,6 +109,8 @@ def export(community: Community) -> str:
     if community.audit is not None:
         key = base64.b64encode(bytes([ED25519]) + community.audit.key).decode("ascii")
         content["audit"] = {"log": community.audit.log, "key": key}
+        if community.audit.witness is not None:
+            content["audit"]["witness"] = community.audit.witness.render()
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -161,7 +166,8 @@ def _community(content: Mapping[str, Any], leaf: x509.Certificate) -> Community:
 
 
 def _audit(content: Mapping[str, Any]) -> AuditIdentity:
-    return AuditIdentity(log=content["log"], key=base64.b64decode(content["key"])[1:])
+    witness = VerificationKey.parse(content["witness"]) if content.get("witness") else None
+    return AuditIdentity(log=content["log"], key=base64.b64decode(content["key"])[1:], witness=witness)
 
 
 def _json_object(text: str) -> dict[str, Any]:
@@ -243,6 +249,16 @@ def _audit_faults(content: Mapping[str, Any]) -> Iterator[str]:
         yield "audit: log is not the name of a log, like node-a.example/audit"
     if not isinstance(key, str) or not _is_ed25519(key):
         yield "audit: key is not base64 of the byte 01 and an Ed25519 public key"
+    if "witness" in audit and not _is_witness_key(audit["witness"]):
+        yield "audit: witness is not the verification key of a witness, like node-a.example/witness+1a2b3c4d+BA…"
+
+
+def _is_witness_key(text: object) -> bool:
+    try:
+        key = VerificationKey.parse(text) if isinstance(text, str) and len(text) <= _MOST_LOG + 100 else None
+    except BadSignature:
+        return False
+    return key is not None and key.algorithm == COSIGNATURE and key.render() == text
 
 
 def _is_key_name(text: str) -> bool:

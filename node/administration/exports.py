@@ -8,7 +8,7 @@ from node.config import Config
 from node.faults import refused
 from trust.communities import REQUIRED_ENDPOINTS, AuditIdentity, Community, export
 from trust.errors import BadCertificate, LedgerBroken
-from trust.ledger.checkpoint import NoteSigner
+from trust.ledger.checkpoint import CosignatureSigner, NoteSigner
 from trust.ledger.keys import read_key
 from trust.ledger.shard import log_of
 from trust.pki.certificates import fingerprint_of, from_pem
@@ -31,7 +31,7 @@ def own_export(config: Config, urls: Mapping[str, str]) -> str:
         Community(
             home=config.node.home_community_id,
             name=config.node.name,
-            endpoints={key: urls[key] for key in REQUIRED_ENDPOINTS},
+            endpoints={key: urls[key] for key in REQUIRED_ENDPOINTS} | {"audit": config.base_url + "/audit"},
             certificates=text,
             fingerprint=fingerprint_of(leaf),
             assigning_authority=config.node.assigning_authority,
@@ -49,7 +49,11 @@ def audit_identity(config: Config) -> AuditIdentity:
     """
     log = log_of(config.log_node)
     try:
-        return AuditIdentity(log=log, key=NoteSigner(log, read_key(config.folder.ledger_key)).key.public)
+        key = NoteSigner(log, read_key(config.folder.ledger_key)).key.public
+        # The node of an older version makes its witness key when it starts.
+        made = config.folder.witness_key.exists()
+        witness = CosignatureSigner(config.witness_name, read_key(config.folder.witness_key)).key if made else None
+        return AuditIdentity(log=log, key=key, witness=witness)
     except LedgerBroken as problem:
         step = "without it nobody can verify this node's log: restore the keys from where you keep them"
         raise refused("export.audit-key", str(config.folder.ledger_key), str(problem), step) from None

@@ -23,6 +23,7 @@ from node.soap.message import Message, read_answer
 from node.soap.mime import MediaType, read_media_type
 from node.soap.mtom import MultipartReader, PartData, PartEnd, PartStart
 from repository.store.spool import Spool, SpooledPart
+from trust.addresses import host_of
 from trust.communities import Community
 from trust.ledger.receipt import HEADER, to_header
 from trust.ledger.record import payload_digest
@@ -81,9 +82,11 @@ class PeerClient:
         spool: Spool,
         limits: MimeLimits,
         resolver: Callable[[], GuardedResolver],
+        barred: Callable[[str], str] = lambda _home: "",
     ) -> None:
         """`resolver` is called once the event loop runs."""
         self._context = context
+        self._barred = barred  # why a community is not asked, "" where nothing speaks against it
         self._spool = spool
         self._limits = limits
         self._new_resolver = resolver
@@ -128,6 +131,8 @@ class PeerClient:
         """
         assert self._session is not None  # noqa: S101  start() comes first
         assert self._resolver is not None  # noqa: S101
+        if why := self._barred(call.community.home):
+            raise PeerFault(why)
         payload, content_type = _packaged(call)
         headers = {"Content-Type": content_type}
         if receipt:
@@ -152,6 +157,38 @@ class PeerClient:
             raise PeerFault(f"broke off ({_kind(error)})") from None
         except (SoapFault, ValueError) as error:
             raise PeerFault(f"answered what cannot be read ({str(error)[:120]})") from None
+
+    async def plain(
+        self,
+        community: Community,
+        method: str,
+        url: str,
+        body: bytes = b"",
+        *,
+        content_type: str = "text/plain; charset=utf-8",
+        most: int,
+    ) -> tuple[int, str, bytes]:
+        """A plain HTTP request: status, Content-Type and the body of the answer, at most `most` bytes.
+
+        Raises:
+            PeerFault: not reachable, or an answer that is larger.
+        """
+        assert self._session is not None  # noqa: S101  start() comes first
+        assert self._resolver is not None  # noqa: S101
+        headers = {"Content-Type": content_type} if body else {}
+        context = self._context(community)
+        try:
+            self._resolver.check_literal(host_of(url))
+            async with self._session.request(
+                method, url, data=body or None, headers=headers, ssl=context, allow_redirects=False
+            ) as response:
+                found = bytearray()
+                async for chunk in response.content.iter_chunked(_CHUNK):
+                    found += chunk
+                    _bounded(len(found), most)
+                return response.status, response.headers.get("Content-Type", ""), bytes(found)
+        except (aiohttp.ClientError, OSError, EOFError, ValueError) as error:
+            raise PeerFault(f"cannot be asked ({_kind(error)})") from None
 
     async def _read(self, call: Call, response: aiohttp.ClientResponse, progress: Callable[[int], None]) -> PeerAnswer:
         if response.status not in (200, 400, 403, 500, 503):

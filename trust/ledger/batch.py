@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from trust.audit.dicom import render
@@ -48,7 +49,13 @@ class Batch:
     """The records of one transaction on their way into the ledger. What `add` refuses leaves no trace."""
 
     def __init__(
-        self, connection: sqlite3.Connection, head: Head, frontier: Frontier, subjects: Subjects, source: AuditSource
+        self,
+        connection: sqlite3.Connection,
+        head: Head,
+        frontier: Frontier,
+        subjects: Subjects,
+        source: AuditSource,
+        warnings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.before = head
         self.after = head
@@ -58,6 +65,7 @@ class Batch:
         self._connection = connection
         self._subjects = subjects
         self._source = source
+        self._warnings = warnings  # what every record about a peer must say, by its home
         self._rows: list[RecordRow] = []
         self._leaves: list[LeafRow] = []
         self._about: list[SubjectRow] = []
@@ -82,6 +90,8 @@ class Batch:
         about: list[SubjectRow] = []
         for index, new in enumerate(records, before.size + len(self._leaves)):
             seq = before.first_seq + index
+            if new.peer in self._warnings:
+                new = replace(new, note={**new.note, "warning": self._warnings[new.peer]})  # noqa: PLW2901
             subject = plain(new.subject)
             counter, key = (self._number(subject, taken), subjects.key(subject)) if subject else (0, b"")
             sealed = seal(

@@ -92,6 +92,10 @@ class Signature:
     key_id: bytes
     value: bytes
 
+    def render(self) -> str:
+        """The line, with its newline."""
+        return f"{_DASH}{self.name} {_encoded(self.key_id + self.value)}\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -212,6 +216,21 @@ class NoteSigner:
         """The signed note over `text`: about 25 us."""
         line = _encoded(self.key.id + self._private.sign(text.encode()))
         return f"{text}{self._start}{line}\n".encode()
+
+
+class CosignatureSigner:
+    """The Ed25519 key of a witness; signs that it saw a checkpoint, and when (C2SP tlog-cosignature)."""
+
+    __slots__ = ("_private", "key")
+
+    def __init__(self, name: str, seed: bytes) -> None:
+        self._private = Ed25519PrivateKey.from_private_bytes(seed)
+        self.key = VerificationKey(check_name(name), COSIGNATURE, self._private.public_key().public_bytes_raw())
+
+    def line(self, text: str, time: int) -> bytes:
+        """The signature line over a note text; `time` in seconds since 1970."""
+        signature = self._private.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
+        return Signature(self.key.name, self.key.id, time.to_bytes(8, "big") + signature).render().encode()
 
 
 def _encoded(data: bytes) -> str:

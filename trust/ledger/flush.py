@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -25,6 +25,7 @@ from trust.ledger.committer import Pending, is_full
 from trust.ledger.head import HeadFile
 from trust.ledger.keys import LedgerKeys
 from trust.ledger.merkle import EMPTY_ROOT
+from trust.ledger.numbering import year_of
 from trust.ledger.shard import Shard, genesis, open_shard, origin_of
 from trust.ledger.store import Head
 
@@ -124,6 +125,7 @@ class BatchWriter:
         self._ledger = ledger
         self._head_file = head_file
         self._now = now
+        self.warnings: Mapping[str, str] = {}  # what every record about a peer must say, by its home
         self.shard: Shard | None = None
         self.checkpoint = b""  # the last one that was signed
 
@@ -136,9 +138,9 @@ class BatchWriter:
         self._connection.execute("BEGIN IMMEDIATE")
         now = self._now()
         year = int(now[:4])
-        begins = self.shard is None or year > self.shard.head.shard
+        begins = self.shard is None or year > year_of(self.shard.head.shard)
         shard = self._begin_shard(year) if self.shard is None or begins else self.shard
-        batch = Batch(self._connection, shard.head, shard.frontier, shard.subjects, self._ledger.source)
+        batch = Batch(self._connection, shard.head, shard.frontier, shard.subjects, self._ledger.source, self.warnings)
         flight.shard, flight.batch = shard, batch
         if begins:
             batch.add([genesis(shard, self._final_checkpoint(), now)])

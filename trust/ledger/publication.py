@@ -14,6 +14,7 @@ from typing import Final
 from trust.errors import LedgerBroken
 from trust.ledger import store
 from trust.ledger.checkpoint import VerificationKey
+from trust.ledger.numbering import shard_name
 from trust.ledger.publisher import Publisher
 from trust.ledger.store import Head
 
@@ -39,7 +40,7 @@ class Publication:
     def offer(self, head: Head, key: VerificationKey, checkpoint: bytes) -> None:
         """A new checkpoint; of those of one shard only the newest is written."""
         if head.origin not in self._publishers:
-            self._publishers[head.origin] = Publisher(self._folder / str(head.shard), self._reader, key)
+            self._publishers[head.origin] = Publisher(self._folder / shard_name(head.shard), self._reader, key)
         self._waiting[head.origin] = (head, checkpoint)
         if self._timer is None and self._running is None:
             self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._start)

@@ -159,23 +159,28 @@ class Publisher:
             folder.rmdir()
 
     def _replace(self, path: Path, data: bytes) -> None:
-        """Write, fsync, rename, fsync the folder: after a crash the old file is there or the new one."""
         made = list(_missing(path.parent, self.folder))
         path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.new")
+        replace_file(path, data)
+        for one in made:
+            _sync(one.parent)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write, fsync, rename, fsync the folder: after a crash the old file is there or the new one."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
         beside.unlink(missing_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
-        beside.replace(path)
-        for folder in (path.parent, *(one.parent for one in made)):
-            _sync(folder)
+        raise
+    beside.replace(path)
+    _sync(path.parent)
 
 
 def _peaks(row: list[bytes]) -> list[bytes]:

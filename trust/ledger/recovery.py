@@ -13,6 +13,7 @@ from trust.errors import LedgerBroken, RolledBack
 from trust.ledger import store
 from trust.ledger.head import HeadFile, RememberedHead
 from trust.ledger.merkle import Frontier
+from trust.ledger.numbering import place_of
 from trust.ledger.store import Head
 from trust.ledger.tiles import WIDTH
 
@@ -63,7 +64,7 @@ def _check_shards(connection: sqlite3.Connection, heads: list[Head]) -> None:
     last = store.last_leaf(connection)
     if (last or 0) != expected - 1:
         raise LedgerBroken(f"the last leaf is number {last}, the heads end at {expected - 1}")
-    if any(later.shard <= earlier.shard for earlier, later in pairwise(heads)):
+    if any(place_of(later.shard) <= place_of(earlier.shard) for earlier, later in pairwise(heads)):
         raise LedgerBroken("the shards are not in the order of their years")
 
 

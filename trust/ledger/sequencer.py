@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any, Final, TypeVar, final
 
@@ -112,6 +112,7 @@ class Sequencer:
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = True
         self._drained: asyncio.Future[None] | None = None
+        self._warnings: Mapping[str, str] = {}
         self.broken: LedgerBroken | None = None
 
     async def start(self) -> None:
@@ -125,6 +126,7 @@ class Sequencer:
             self._head_file = HeadFile(self._ledger.head)
             opened.callback(self._head_file.close)
             self._writer = BatchWriter(self._connection, self._ledger, self._head_file, self._now)
+            self._writer.warnings = self._warnings
             heads = recover(self._connection, self._head_file)
             self._reader = store.open_reader(self._ledger.database)
             opened.callback(self._reader.close)
@@ -201,10 +203,20 @@ class Sequencer:
         finally:
             self.end_request()
 
+    def break_off(self, broken: LedgerBroken) -> None:
+        """Stop for good: somebody outside has shown that this ledger must not go on."""
+        self._fatal(broken)
+
     @property
     def head(self) -> Head | None:
         """The newest durable head."""
         return self._writer.shard.head if self._writer.shard else None
+
+    def warn(self, warnings: Mapping[str, str]) -> None:
+        """From now on every record about one of these peers (by homeCommunityId) carries its warning."""
+        self._warnings = warnings
+        if not self._stopping:
+            self._writer.warnings = warnings
 
     @property
     def checkpoint(self) -> bytes:

@@ -10,6 +10,7 @@ from trust.ledger.batch import Subjects
 from trust.ledger.checkpoint import Checkpoint
 from trust.ledger.keys import CheckpointSigner, LedgerKeys
 from trust.ledger.merkle import Frontier
+from trust.ledger.numbering import shard_name
 from trust.ledger.record import shard_master
 from trust.ledger.recovery import frontier_of
 from trust.ledger.store import Head
@@ -30,9 +31,9 @@ def log_of(node: str) -> str:
     return f"{node}/audit"
 
 
-def origin_of(node: str, year: int) -> str:
+def origin_of(node: str, shard: int) -> str:
     """The name of a shard and of the key that signs it, `<node DNS name>/audit/<year>`."""
-    return f"{log_of(node)}/{year}"
+    return f"{log_of(node)}/{shard_name(shard)}"
 
 
 def open_shard(head: Head, keys: LedgerKeys) -> Shard:

@@ -18,7 +18,7 @@ _INSERT_RECORDS: Final = "INSERT INTO audit_record VALUES (?, ?, ?, ?, ?)"
 _INSERT_LEAVES: Final = "INSERT INTO audit_leaf VALUES (?, ?)"
 _INSERT_HEAD: Final = "INSERT INTO audit_head VALUES (?, ?, ?, ?, ?, ?)"
 _MOVE_HEAD: Final = "UPDATE audit_head SET size = ?, root = ?, frontier = ? WHERE shard = ? AND size = ? AND root = ?"
-_HEADS: Final = "SELECT shard, origin, first_seq, size, root, frontier FROM audit_head ORDER BY shard"
+_HEADS: Final = "SELECT shard, origin, first_seq, size, root, frontier FROM audit_head ORDER BY first_seq"
 # One row whatever the number of leaves: sqlite3 gives up the interpreter lock at every row, and the thread that commits
 # would have to win it back each time from a busy event loop.
 _LEAVES: Final = (

@@ -79,6 +79,30 @@ audit_open: Final = Table(
 )
 
 
+# What this node, as a witness, saw last of the log of another community.
+audit_witness: Final = Table(
+    "audit_witness",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("size", _BIG, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),  # as it was cosigned: the log's signature and this node's
+)
+
+# Pairs of notes of one log that contradict each other.
+audit_evidence: Final = Table(
+    "audit_evidence",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("origin", Text, nullable=False),
+    Column("grade", Text, nullable=False),  # E1 proves a fork to anybody, E2 is this node's observation
+    Column("time", Text, nullable=False),
+    Column("note_1", LargeBinary, nullable=False),
+    Column("note_2", LargeBinary, nullable=False),
+    Column("decision", Text, nullable=False),  # what a person decided about the community, "" for nothing yet
+)
+
+
 def create_tables(connection: sqlite3.Connection) -> None:
     """Make the ledger's tables in a SQLite database that has none."""
     sqlite = dialect()

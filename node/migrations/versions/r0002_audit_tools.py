@@ -1,4 +1,4 @@
-"""Receipts, exchanges without an outcome, whether an exchange needs a receipt (audit-ledger 2.8); damaged documents."""
+"""Receipts, exchanges without an outcome, what a witness remembers (audit-ledger 2.8, 2.10); damaged documents."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def upgrade() -> None:
     _audit_open()
     _community()
     _damaged_blob()
+    _witness()
 
 
 def _audit_receipt() -> None:
@@ -51,4 +52,26 @@ def _damaged_blob() -> None:
         sa.Column("found", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("blob"),
         sqlite_with_rowid=False,
+    )
+
+
+def _witness() -> None:
+    op.create_table(
+        "audit_witness",
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("root", sa.LargeBinary(), nullable=False),
+        sa.Column("note", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("origin"),
+    )
+    op.create_table(
+        "audit_evidence",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("grade", sa.Text(), nullable=False),
+        sa.Column("time", sa.Text(), nullable=False),
+        sa.Column("note_1", sa.LargeBinary(), nullable=False),
+        sa.Column("note_2", sa.LargeBinary(), nullable=False),
+        sa.Column("decision", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
     )

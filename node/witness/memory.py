@@ -1,0 +1,144 @@
+"""Peers as the memory of one's own log: does a witness remember more than this node has (audit-ledger 2.7)?
+
+Only a note that this node's own key has signed can say so; a witness that claims anything else is not believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from node.federation.client import PeerClient, PeerFault
+from trust.communities import Community
+from trust.errors import BadSignature, RolledBack
+from trust.ledger import store
+from trust.ledger.checkpoint import Checkpoint, VerificationKey, open_checkpoint
+from trust.ledger.merkle import EMPTY_ROOT, Frontier
+from trust.ledger.store import Head
+from trust.ledger.tile_tree import subtree_of_tiles
+
+log = logging.getLogger("node.witness")
+
+SECONDS: Final = 4.0  # that all witnesses together have when the node starts
+MOST: Final = 64 * 1024
+
+
+@dataclass(slots=True)
+class Asked:
+    """What the witnesses said. `silent` are those that gave no usable answer; they are asked again later."""
+
+    answered: list[Community] = field(default_factory=list)
+    silent: list[Community] = field(default_factory=list)
+
+
+def witnesses_of(communities: Sequence[Community], wanted: Sequence[str]) -> list[Community]:
+    """The communities that cosign this node's log: all that can, or those that are named."""
+    able = [
+        one for one in communities if one.audit is not None and one.audit.witness is not None and _base(one) is not None
+    ]
+    return [one for one in able if not wanted or one.home in wanted or one.name in wanted]
+
+
+def url_of(community: Community, path: str) -> str:
+    """An address below the `audit` endpoint of a community."""
+    return f"{(_base(community) or '').rstrip('/')}/{path}"
+
+
+def _base(community: Community) -> str | None:
+    return community.endpoints.get("audit")
+
+
+async def remembered(client: PeerClient, witness: Community, key: VerificationKey) -> Checkpoint | None:
+    """What a witness cosigned last of the log of `key`; None when it never saw it.
+
+    Raises:
+        PeerFault: no usable answer.
+    """
+    digest = sha256(key.name.encode()).hexdigest()
+    status, _, body = await client.plain(witness, "GET", url_of(witness, f"witness/{digest}/checkpoint"), most=MOST)
+    if status == 404:
+        return None
+    if status != 200:
+        raise PeerFault(f"answered HTTP status {status}")
+    try:
+        return open_checkpoint(body, key)
+    except BadSignature as problem:
+        raise PeerFault(f"remembers what this node has not signed ({problem})") from None
+
+
+class OwnLog:
+    """This node's log as its database holds it, to be compared with what others remember.
+
+    Args:
+        head: None when there is none yet.
+        folder: the tiles of its shard; where they are behind, the leaves of the database are hashed.
+    """
+
+    def __init__(self, head: Head | None, reader: sqlite3.Connection, folder: Path) -> None:
+        self._head = head
+        self._reader = reader
+        self._folder = folder
+
+    def check(self, stated: Checkpoint, witness: str) -> None:
+        """Compare.
+
+        Raises:
+            RolledBack: the witness has cosigned what this log does not continue.
+        """
+        size = self._head.size if self._head else 0
+        if stated.size > size:
+            raise RolledBack(
+                f"{witness} has cosigned {stated.size} entries of {stated.origin}, this node has {size}: it was put"
+                " back to an older state. Do not start this copy while a newer one exists; if the newer one is lost:"
+                " xdsnode audit recover"
+            )
+        if self._root(stated.size) != stated.root:
+            raise RolledBack(
+                f"{witness} has cosigned another history of the first {stated.size} entries of {stated.origin}: keep"
+                " this node's folder as it is and find out which copy is the right one"
+            )
+
+    def _root(self, size: int) -> bytes:
+        if not size or self._head is None:
+            return EMPTY_ROOT
+        if size == self._head.size:
+            return self._head.root
+        try:
+            return subtree_of_tiles(self._folder, size)(0, size)
+        except (OSError, ValueError):
+            first = self._head.first_seq
+            return store.grow(self._reader, Frontier(), first, first + size).root()
+
+
+async def ask_all(
+    client: PeerClient, witnesses: Sequence[Community], key: VerificationKey, own: OwnLog, seconds: float = SECONDS
+) -> Asked:
+    """Ask every witness, all at once, before this node signs anything.
+
+    Raises:
+        RolledBack: one of them has cosigned what this log does not continue.
+    """
+    asked = Asked()
+
+    async def one(witness: Community) -> Checkpoint | PeerFault | None:
+        try:
+            async with asyncio.timeout(seconds):
+                return await remembered(client, witness, key)
+        except (PeerFault, TimeoutError) as fault:
+            return fault if isinstance(fault, PeerFault) else PeerFault("gave no answer in time")
+
+    for witness, found in zip(witnesses, await asyncio.gather(*map(one, witnesses)), strict=True):
+        if isinstance(found, PeerFault):
+            log.warning("a witness could not be asked", extra={"community": witness.name, "reason": str(found)})
+            asked.silent.append(witness)
+            continue
+        if found is not None:
+            own.check(found, witness.name)
+        asked.answered.append(witness)
+    return asked
