@@ -39,18 +39,7 @@ class Metrics:
             registry=self.registry,
         )
         self.alarms = Counter("xdsnode_alarms", "Alarms raised", ["alarm"], registry=self.registry)
-        self.witnesses = Gauge(
-            "xdsnode_audit_witnesses",
-            "Witnesses of the audit log: known, and signed last",
-            ["state"],
-            registry=self.registry,
-        )
-        self.cosigned_size = Gauge(
-            "xdsnode_audit_cosigned_entries", "Entries that a quorum of witnesses has signed", registry=self.registry
-        )
-        self.quorum_age = Gauge(
-            "xdsnode_audit_quorum_age_seconds", "Time since a quorum of witnesses signed", registry=self.registry
-        )
+        self._of_witnesses()
         self.free_bytes = Gauge("xdsnode_disk_free_bytes", "Free space for documents", registry=self.registry)
         self.audit_size = Gauge("xdsnode_audit_entries", "Entries under the latest checkpoint", registry=self.registry)
         self.audit_backlog = Gauge(
@@ -67,6 +56,20 @@ class Metrics:
         )
         self.certificate_days = Gauge(
             "xdsnode_certificate_days", "Days until the node's certificate ends", registry=self.registry
+        )
+
+    def _of_witnesses(self) -> None:
+        self.witnesses = Gauge(
+            "xdsnode_audit_witnesses",
+            "Witnesses of the audit log: known, and signed last",
+            ["state"],
+            registry=self.registry,
+        )
+        self.cosigned_size = Gauge(
+            "xdsnode_audit_cosigned_entries", "Entries that a quorum of witnesses has signed", registry=self.registry
+        )
+        self.quorum_age = Gauge(
+            "xdsnode_audit_quorum_age_seconds", "Time since a quorum of witnesses signed", registry=self.registry
         )
 
     def answered(self, transaction: str, outcome: str, seconds: float) -> None:

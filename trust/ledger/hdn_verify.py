@@ -30,6 +30,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,7 @@ class Checkpoint:
     size: int
     root: bytes
     signers: frozenset[str]
+    time: int = 0  # of the latest cosignature, seconds since 1970
 
 
 @dataclass
@@ -249,6 +251,7 @@ def read_key(text: str) -> Key:
 def read_policy(text: str) -> Policy:
     """A policy file: lines `log`, `witness`, `group` and `quorum`; a group names what stands above it."""
     policy = Policy()
+    quorums = 0
     for line in text.splitlines():
         words = line.split("#", 1)[0].split()
         known = {*policy.witnesses, *policy.groups}
@@ -264,9 +267,21 @@ def read_policy(text: str) -> Policy:
             policy.groups[words[1]] = (words[2], words[3:])
         elif words[0] == "quorum" and len(words) == 2 and words[1] in {"none", *known}:
             policy.quorum = words[1]
+            quorums += 1
         else:
             raise Invalid(f"policy: cannot read {line!r}, or what it names is not defined above it")
+    if quorums != 1:
+        raise Invalid("policy: one line says what the quorum is")
+    _check_counting(policy)
     return policy
+
+
+def _check_counting(policy: Policy) -> None:
+    """Nobody counts twice: not under two names, and not in two groups."""
+    members = [member for _, names in policy.groups.values() for member in names]
+    publics = [key.public for key in policy.witnesses.values()]
+    if len(set(members)) != len(members) or len(set(publics)) != len(publics):
+        raise Invalid("policy: a witness or group counts more than once")
 
 
 def read_note(data: bytes, keys: Sequence[Key]) -> Checkpoint:
@@ -286,17 +301,18 @@ def read_note(data: bytes, keys: Sequence[Key]) -> Checkpoint:
     rows = lines[:-1].split("\n")
     if len(rows) > 16:
         raise Invalid("checkpoint: more than 16 signatures")
-    signers = {name for row in rows for name in _signer(row, text.encode(), keys)}
+    signers = {name: time for row in rows for name, time in _signer(row, text.encode(), keys)}
     statement = text.split("\n")
     if len(statement) != 4 or not re.fullmatch(r"0|[1-9][0-9]{0,18}", statement[1], re.ASCII):
         raise Invalid("checkpoint: three lines are origin, size and root")
     root = _base64(statement[2])
     if len(root) != 32 or int(statement[1]) >= 1 << 63:
         raise Invalid("checkpoint: a root is 32 bytes, a size less than 2^63")
-    return Checkpoint(_name(statement[0]), int(statement[1]), root, frozenset(signers))
+    latest = max(signers.values(), default=0)
+    return Checkpoint(_name(statement[0]), int(statement[1]), root, frozenset(signers), latest)
 
 
-def _signer(row: str, text: bytes, keys: Sequence[Key]) -> Iterator[str]:
+def _signer(row: str, text: bytes, keys: Sequence[Key]) -> Iterator[tuple[str, int]]:
     if not row.startswith("\u2014 "):
         raise Invalid("checkpoint: malformed signature line")
     name, _, encoded = row[2:].partition(" ")
@@ -307,7 +323,7 @@ def _signer(row: str, text: bytes, keys: Sequence[Key]) -> Iterator[str]:
         if key.name == _name(name) and key.id == value[:4]:
             if not key.verifies(text, value[4:]):
                 raise Invalid(f"checkpoint: the signature of {name} does not verify")
-            yield name
+            yield name, int.from_bytes(value[4:12], "big") if key.algorithm == 4 else 0
 
 
 # ---------------------------------------------------------------- tree
@@ -368,6 +384,7 @@ class Shard:
     policy: Policy
     own_key: bool  # the key came from the folder itself
     checkpoint: Checkpoint = field(init=False)
+    cosigned: Checkpoint | None = None  # the newest one that witnesses have signed
     entries: list[bytes] = field(default_factory=list)
     hashes: list[bytes] = field(default_factory=list)
 
@@ -377,22 +394,49 @@ class Shard:
         Raises:
             Invalid, Incomplete: as they say.
         """
-        keys = [*self.policy.logs, *self.policy.witnesses.values()]
-        self.checkpoint = read_note(_read(self.folder / "checkpoint"), keys)
-        if self.checkpoint.origin not in {key.name for key in self.policy.logs}:
-            raise Invalid(f"checkpoint: of {self.checkpoint.origin}, for which no key was given")
-        if self.checkpoint.origin not in self.checkpoint.signers:
-            raise Invalid(f"checkpoint: not signed by {self.checkpoint.origin}")
+        # The cosigned one first: a log that is being written has the newer one afterwards.
+        cosigned = self._note("cosigned") if (self.folder / "cosigned").exists() else None
+        self.checkpoint = self._note("checkpoint")
         self._read_entries()
         self._check_tiles()
         if root_of(self.hashes) != self.checkpoint.root:
             raise Invalid(f"the {self.checkpoint.size} entries do not give the signed root; first bad index unknown")
         self._check_genesis()
+        self._check_cosigned(cosigned)
+
+    def _note(self, name: str) -> Checkpoint:
+        """A checkpoint file of this log."""
+        found = read_note(_read(self.folder / name), [*self.policy.logs, *self.policy.witnesses.values()])
+        if found.origin not in {key.name for key in self.policy.logs}:
+            raise Invalid(f"{name}: of {found.origin}, for which no key was given")
+        if found.origin not in found.signers:
+            raise Invalid(f"{name}: not signed by {found.origin}")
+        return found
+
+    def _check_cosigned(self, found: Checkpoint | None) -> None:
+        """What witnesses have signed is the beginning of what the folder holds."""
+        self.cosigned = self.checkpoint if found is None or self._met(self.checkpoint) else found
+        if found is None:
+            return
+        if found.origin != self.checkpoint.origin:
+            raise Invalid(f"cosigned: of {found.origin}, the log is {self.checkpoint.origin}")
+        if found.size > self.checkpoint.size:
+            raise Invalid(
+                f"index {self.checkpoint.size}: the log ends here, witnesses have signed {found.size} entries: its tail"
+                " was cut off"
+            )
+        if root_of(self.hashes[: found.size]) != found.root:
+            if found.size == self.checkpoint.size:
+                raise Fork(f"two signed checkpoints of {found.size} entries with different roots: keep both files")
+            raise Invalid(f"the first {found.size} entries are not those that witnesses have signed: keep both files")
+
+    def _met(self, checkpoint: Checkpoint) -> bool:
+        return self.policy.met(self.policy.quorum, checkpoint.signers)
 
     def check_quorum(self) -> None:
         """Whether enough witnesses have signed."""
-        if not self.policy.met(self.policy.quorum, self.checkpoint.signers):
-            count = len(self.checkpoint.signers) - 1
+        if self.cosigned is None or not self._met(self.cosigned):
+            count = len(self.cosigned.signers) - 1 if self.cosigned else 0
             raise NoQuorum(f"quorum {self.policy.quorum} not met: {count} witnesses have signed")
 
     def _read_entries(self) -> None:
@@ -733,8 +777,8 @@ def _describe(shard: Shard) -> None:
     checkpoint = shard.checkpoint
     _say(f"{checkpoint.origin}: good")
     _say(f"  size {checkpoint.size}  root {base64.b64encode(checkpoint.root).decode()}")
-    witnesses = sorted(checkpoint.signers - {checkpoint.origin})
-    _say(f"  signed by the log's key; witnesses: {', '.join(witnesses) or 'none'}")
+    _say("  signed by the log's key")
+    _describe_witnesses(shard)
     for kind, count in sorted(Counter(entry[1] for entry in shard.entries).items()):
         _say(f"  {count:>9}  kind {kind}, {KINDS.get(kind, 'unknown to this verifier')}")
     if shard.own_key:
@@ -742,6 +786,23 @@ def _describe(shard: Shard) -> None:
         _say(
             f"  the key {key.id.hex()} was read from the folder itself: compare it with the one you were given (--vkey)"
         )
+
+
+def _describe_witnesses(shard: Shard) -> None:
+    cosigned = shard.cosigned or shard.checkpoint
+    witnesses = sorted(cosigned.signers - {cosigned.origin})
+    if not witnesses:
+        _say("  witnesses: none has signed; only the institution itself vouches for this log")
+        return
+    newer = shard.checkpoint.size - cosigned.size
+    _say(f"  the first {cosigned.size} entries are cosigned, last at {_utc(cosigned.time)}; {newer} newer ones not yet")
+    for name in witnesses:
+        _say(f"    by {name}")
+
+
+def _utc(seconds: int) -> str:
+    moment = datetime.fromtimestamp(min(seconds, 253402300799), timezone.utc)  # noqa: UP017  Python 3.10
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _verify(args: argparse.Namespace) -> int:

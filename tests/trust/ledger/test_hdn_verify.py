@@ -16,8 +16,12 @@ from tests.shared import SHARED, needs_shared
 from tests.trust.ledger.ledgers import KEYS, NODE, TIME, Place, local
 from trust.audit.event import Kind, NewRecord, Outcome, Participant
 from trust.ledger import hdn_verify
-from trust.ledger.checkpoint import Checkpoint, NoteSigner
+from trust.ledger.checkpoint import Checkpoint, CosignatureSigner, NoteSigner, parse_note
+from trust.ledger.merkle import leaf_hash, root_of
+from trust.ledger.policy import policy_of
 from trust.ledger.record import shard_master, subject_key
+from trust.ledger.tiles import bundle, read_bundle
+from trust.ledger.tiles import path as tile_path
 
 FILE = Path(hdn_verify.__file__)
 VECTORS = SHARED / "vectors/tlog/out" if SHARED else Path()
@@ -225,8 +229,8 @@ WITNESSES = "".join(f"witness {name} {key}\n" for name, key in zip("ABC", W, str
         ("group g any A B\nquorum g", "b", True),
         ("group g all A B\nquorum g", "a", False),
         ("group g 2 A B C\nquorum g", "ac", True),
-        ("group g 2 A B C\ngroup h all g B\nquorum h", "ac", False),
-        ("group g 2 A B C\ngroup h all g B\nquorum h", "ab", True),
+        ("group g 1 A B\ngroup h all g C\nquorum h", "ab", False),
+        ("group g 1 A B\ngroup h all g C\nquorum h", "bc", True),
     ],
 )
 def test_policies(rest: str, signers: str, met: bool) -> None:
@@ -238,3 +242,105 @@ def test_policies(rest: str, signers: str, met: bool) -> None:
 def test_a_policy_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(hdn_verify.Invalid):
         hdn_verify.read_policy(text)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param("", id="no quorum"),
+        pytest.param("quorum A\nquorum B\n", id="two quorums"),
+        pytest.param("group g 2 A A\nquorum g\n", id="a witness twice in a group"),
+        pytest.param("group g 2 A B\ngroup h 2 g B\nquorum h\n", id="a witness in two groups"),
+        pytest.param(f"witness D {W[0]}\ngroup g 2 A D\nquorum g\n", id="one key under two names"),
+    ],
+)
+def test_nobody_counts_twice(rest: str) -> None:
+    with pytest.raises(hdn_verify.Invalid, match="policy"):
+        hdn_verify.read_policy(WITNESSES + rest)
+
+
+COSIGNERS = [
+    CosignatureSigner(f"node-{name}.example/witness", bytes([number]) * 32) for number, name in ((7, "x"), (8, "y"))
+]
+
+
+def cosign(place: Place, size: int, *, needed: int = 2, by: int = 2, entries: list[bytes] | None = None) -> None:
+    """As the node does: the policy and, for an earlier size, the note with the signatures of witnesses."""
+    folder = place.shard()
+    hashes = [leaf_hash(entry) for entry in (entries or hdn_entries(folder))]
+    signer = NoteSigner(f"{NODE}/audit/2026", KEYS.seed)
+    note = signer.sign(Checkpoint(signer.key.name, size, root_of(hashes[:size])).text())
+    text = parse_note(note).text
+    write(folder / "cosigned", note + b"".join(one.line(text, 1_800_000_000 + size) for one in COSIGNERS[:by]))
+    write(folder / "policy", policy_of([one.key for one in COSIGNERS], needed).render([signer.key]).encode())
+
+
+def write(path: Path, data: bytes) -> None:
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+
+
+def hdn_entries(folder: Path) -> list[bytes]:
+    (bundle,) = (folder / "tile/entries").rglob("000.p/10")
+    return read_bundle(bundle.read_bytes())
+
+
+def test_the_cosigned_part_of_a_log(place: Place) -> None:
+    cosign(place, 6)
+    done = run("verify", place.shard())
+    assert done.returncode == 0, done.stderr
+    assert "the first 6 entries are cosigned, last at 2027-01-15T08:00:06Z; 4 newer ones not yet" in done.stdout
+    assert "by node-y.example/witness" in done.stdout
+
+
+def test_too_few_witnesses(place: Place) -> None:
+    cosign(place, 6, by=1)
+    done = run("verify", place.shard())
+    assert done.returncode == 4
+    assert "1 witnesses" in done.stderr
+    (place.shard() / "cosigned").unlink()
+    assert run("verify", place.shard()).returncode == 4
+    assert run("since", place.shard() / "checkpoint", place.shard()).returncode == 4
+
+
+def test_A3_the_verifier_sees_that_the_tail_was_cut_off(place: Place, tmp_path: Path) -> None:
+    """The institution truncates its log and signs again; the witnesses' signatures name what was there."""
+    entries = hdn_entries(place.shard())
+    cosign(place, 9, entries=entries)
+    old = tmp_path / "old"
+    shutil.copy(place.shard() / "checkpoint", old)
+    truncate(place, entries[:7])
+    done = run("verify", place.shard())
+    assert done.returncode == 1
+    assert "index 7" in done.stderr
+    assert "cut off" in done.stderr
+    (place.shard() / "cosigned").unlink()
+    (place.shard() / "policy").unlink()
+    assert run("verify", place.shard()).returncode == 0  # by itself it is a perfect log
+    done = run("since", old, place.shard())
+    assert done.returncode == 1
+    assert "cut off" in done.stderr
+
+
+def test_A4_another_history_than_the_cosigned_one(place: Place) -> None:
+    entries = hdn_entries(place.shard())
+    changed = [*entries[:3], entries[3][:-1] + bytes([entries[3][-1] ^ 1]), *entries[4:]]
+    cosign(place, 6, entries=changed)
+    done = run("verify", place.shard())
+    assert done.returncode == 1
+    assert "not those that witnesses have signed" in done.stderr
+    cosign(place, 10, entries=changed)
+    assert run("verify", place.shard()).returncode == 3
+
+
+def truncate(place: Place, entries: list[bytes]) -> None:
+    """Make the folder that of a shorter log, signed with the log's own key."""
+    folder = place.shard()
+    shutil.rmtree(folder / "tile")
+    hashes = [leaf_hash(entry) for entry in entries]
+    for level, data in (("entries", bundle(entries)), (0, b"".join(hashes))):
+        path = folder / tile_path(level, 0, len(entries))
+        path.parent.mkdir(parents=True)
+        path.write_bytes(data)
+    signer = NoteSigner(f"{NODE}/audit/2026", KEYS.seed)
+    write(folder / "checkpoint", signer.sign(Checkpoint(signer.key.name, len(entries), root_of(hashes)).text()))
