@@ -15,6 +15,7 @@ from uuid import UUID
 
 from lxml import etree
 
+from node.cx import escaped
 from node.readers import Coded
 from registry.metadata.objects import Author
 
@@ -103,13 +104,6 @@ def read(root: etree._Element) -> CdaHeader | None:
             if (found := _unique_id(parent))
         ),
     )
-
-
-def escaped(text: str) -> str:
-    """Text as a part of an HL7 v2 value."""
-    for character, escape in (("\\", "\\E\\"), ("|", "\\F\\"), ("^", "\\S\\"), ("~", "\\R\\"), ("&", "\\T\\")):
-        text = text.replace(character, escape)
-    return text
 
 
 def dtm(value: str) -> str:

@@ -13,8 +13,9 @@ from pathlib import PurePath
 from typing import Final
 from uuid import UUID
 
-from node.cda_header import FORMAT_CODES, CdaHeader, escaped
+from node.cda_header import FORMAT_CODES, CdaHeader
 from node.cda_header import NATIONAL_IDS as _NATIONAL_IDS
+from node.cx import escaped
 from node.readers import Coded
 from node.settings import SubmitSection
 from registry.metadata.objects import (

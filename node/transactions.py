@@ -1,6 +1,7 @@
 """THE TABLE: one row for each transaction this node speaks. Routes, dispatch, audit and documentation are read from it.
 
-To add one: a module in `node/iti/`, a row here, messages in `tests/vectors/`, a line in the changelog.
+To add one: a module in `node/iti/`, its path in `node/paths.py`, a row here, messages in `tests/vectors/`, a line in
+the changelog.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from node.iti import (
 from node.iti import (
     iti43_retrieve_document_set as iti43,
 )
+from node.paths import PATHS
 from trust.audit.event import Action, EventId
 from trust.identity.caller import Role
 
@@ -43,7 +45,7 @@ ITI_18: Final = Transaction(
     spec="ITI TF-2: 3.18",
     actors=("Document Consumer", "Document Registry"),
     binding=SoapBinding(
-        path="/iti-18",
+        path=PATHS["iti-18"],
         action="urn:ihe:iti:2007:RegistryStoredQuery",
         response_action="urn:ihe:iti:2007:RegistryStoredQueryResponse",
         root=QUERY + "AdhocQueryRequest",
@@ -65,7 +67,7 @@ ITI_38: Final = Transaction(
     spec="ITI TF-2: 3.38",
     actors=("Initiating Gateway", "Responding Gateway"),
     binding=SoapBinding(
-        path="/iti-38",
+        path=PATHS["iti-38"],
         action="urn:ihe:iti:2007:CrossGatewayQuery",
         response_action="urn:ihe:iti:2007:CrossGatewayQueryResponse",
         root=QUERY + "AdhocQueryRequest",
@@ -87,7 +89,7 @@ ITI_39: Final = Transaction(
     spec="ITI TF-2: 3.39",
     actors=("Initiating Gateway", "Responding Gateway"),
     binding=SoapBinding(
-        path="/iti-39",
+        path=PATHS["iti-39"],
         action="urn:ihe:iti:2007:CrossGatewayRetrieve",
         response_action="urn:ihe:iti:2007:CrossGatewayRetrieveResponse",
         root=XDS + "RetrieveDocumentSetRequest",
@@ -113,7 +115,7 @@ ITI_41: Final = Transaction(
     spec="ITI TF-2: 3.41",
     actors=("Document Source", "Document Repository"),
     binding=SoapBinding(
-        path="/iti-41",
+        path=PATHS["iti-41"],
         action="urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
         response_action="urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-bResponse",
         root=XDS + "ProvideAndRegisterDocumentSetRequest",
@@ -139,7 +141,7 @@ ITI_42: Final = Transaction(
     spec="ITI TF-2: 3.42",
     actors=("Document Repository", "Document Registry"),
     binding=SoapBinding(
-        path="/iti-42",
+        path=PATHS["iti-42"],
         action="urn:ihe:iti:2007:RegisterDocumentSet-b",
         response_action="urn:ihe:iti:2007:RegisterDocumentSet-bResponse",
         root=LCM + "SubmitObjectsRequest",
@@ -163,7 +165,7 @@ ITI_43: Final = Transaction(
     spec="ITI TF-2: 3.43",
     actors=("Document Consumer", "Document Repository"),
     binding=SoapBinding(
-        path="/iti-43",
+        path=PATHS["iti-43"],
         action="urn:ihe:iti:2007:RetrieveDocumentSet",
         response_action="urn:ihe:iti:2007:RetrieveDocumentSetResponse",
         root=XDS + "RetrieveDocumentSetRequest",
@@ -186,8 +188,3 @@ ITI_43: Final = Transaction(
 TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (ITI_18, ITI_38, ITI_39, ITI_41, ITI_42, ITI_43)
 BY_ACTION: Final = {row.binding.action: row for row in TRANSACTIONS}
 BY_PATH: Final = {row.binding.path: row for row in TRANSACTIONS}
-
-
-def endpoint_paths() -> dict[str, str]:
-    """Path of each transaction by its key in `endpoints --json` ("iti-18" → "/iti-18")."""
-    return {row.id.lower(): row.binding.path for row in TRANSACTIONS}

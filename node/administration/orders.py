@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from node.cda_header import escaped
+from node.cx import patient_cx
 from node.faults import misused
 from node.records import instant, patient_object, subject
 from trust.audit.event import (
@@ -112,11 +112,6 @@ class Order:
             objects=(*((patient_object(patient),) if patient else ()), *objects),
             patient=patient,
         )
-
-
-def patient_cx(text: str, authority: str) -> str:
-    """`ID` or `ID^^^&OID&ISO` as CX; `ID` alone is of `authority`."""
-    return text.strip() if "^" in text else f"{escaped(text.strip())}^^^&{authority}&ISO"
 
 
 def node_object(name: str, fingerprint: str) -> AuditedObject:

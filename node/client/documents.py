@@ -52,7 +52,7 @@ class Documents:
         self._session = session
         self._new_uuid = new_uuid
 
-    async def provide(self, submission: Submission, path: Path) -> ResponseHead:
+    def provide(self, submission: Submission, path: Path) -> ResponseHead:
         """ITI-41 of a submission with one document whose bytes are in `path`."""
         (entry,) = submission.documents
         content_id = f"{self._new_uuid().hex}@xdsnode"
@@ -68,27 +68,27 @@ class Documents:
             path=path,
             size=int(entry.size[0]),
         )
-        received = await self._session.send("iti-41", body, message_id=self._new_uuid(), attachments=(attachment,))
+        received = self._session.send("iti-41", body, message_id=self._new_uuid(), attachments=(attachment,))
         return read_registry_response(received.body)
 
-    async def of_patient(self, patient: str, *, deprecated: bool = False) -> Found:
+    def of_patient(self, patient: str, *, deprecated: bool = False) -> Found:
         """FindDocuments here and at every connected institution."""
         statuses = (APPROVED, DEPRECATED) if deprecated else (APPROVED,)
-        return await self._find(
+        return self._find(
             FIND_DOCUMENTS,
             Slot(name="$XDSDocumentEntryPatientId", values=(quoted(patient),)),
             Slot(name="$XDSDocumentEntryStatus", values=(f"({','.join(map(quoted, statuses))})",)),
         )
 
-    async def by_unique_id(self, unique_id: str, home: str | None = None) -> Found:
+    def by_unique_id(self, unique_id: str, home: str | None = None) -> Found:
         """GetDocuments by uniqueId: here, or at the community `home`."""
-        return await self._find(
+        return self._find(
             GET_DOCUMENTS, Slot(name="$XDSDocumentEntryUniqueId", values=(f"({quoted(unique_id)})",)), home=home
         )
 
-    async def folder(self, patient: str, title: str) -> str:
+    def folder(self, patient: str, title: str) -> str:
         """The entryUUID of a patient's folder with this title in the own registry, "" when there is none."""
-        body = await self._ask(
+        body = self._ask(
             FIND_FOLDERS,
             Slot(name="$XDSFolderPatientId", values=(quoted(patient),)),
             Slot(name="$XDSFolderStatus", values=(f"({quoted(APPROVED)})",)),
@@ -100,11 +100,9 @@ class Documents:
                 return package.get("id") or ""
         return ""
 
-    async def fetch(self, requests: Sequence[DocumentRequest], folder: Path) -> Fetched:
+    def fetch(self, requests: Sequence[DocumentRequest], folder: Path) -> Fetched:
         """ITI-43; documents are written to `folder` under names of their own."""
-        received = await self._session.send(
-            "iti-43", retrieve_request(requests), message_id=self._new_uuid(), folder=folder
-        )
+        received = self._session.send("iti-43", retrieve_request(requests), message_id=self._new_uuid(), folder=folder)
         files: dict[str, Path] = {}
         for response, reference in zip(
             received.body.iterfind(f"{{{XDS}}}DocumentResponse"), received.message.documents, strict=False
@@ -116,8 +114,8 @@ class Documents:
             path.unlink(missing_ok=True)
         return Fetched(files=files, head=read_registry_response(received.body))
 
-    async def _find(self, query_id: str, *slots: Slot, home: str | None = None) -> Found:
-        body = await self._ask(query_id, *slots, home=home)
+    def _find(self, query_id: str, *slots: Slot, home: str | None = None) -> Found:
+        body = self._ask(query_id, *slots, home=home)
         faults: list[RegistryError] = []  # what another community wrote is shown as far as it can be read
         elements = body.iterfind(f".//{RIM}ExtrinsicObject")
         return Found(
@@ -125,9 +123,9 @@ class Documents:
             head=read_registry_response(body),
         )
 
-    async def _ask(self, query_id: str, *slots: Slot, home: str | None = None) -> etree._Element:
+    def _ask(self, query_id: str, *slots: Slot, home: str | None = None) -> etree._Element:
         query = AdhocQuery(query_id, "LeafClass", home, slots)
-        received = await self._session.send("iti-18", adhoc_query_request(query), message_id=self._new_uuid())
+        received = self._session.send("iti-18", adhoc_query_request(query), message_id=self._new_uuid())
         return received.body
 
 

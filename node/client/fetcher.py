@@ -36,7 +36,7 @@ class Fetcher:
         self._names = names
         self._done = done
 
-    async def into_folder(self, wanted: Sequence[Listed], folder: Path) -> list[Got]:
+    def into_folder(self, wanted: Sequence[Listed], folder: Path) -> list[Got]:
         """Every document under a name made of its uniqueId; what lies there unchanged is not fetched again."""
         make_folder(folder)
         missing: list[tuple[Listed, Path]] = []
@@ -49,14 +49,14 @@ class Fetcher:
             else:
                 missing.append((item, target))
         for start in range(0, len(missing), _AT_ONCE):
-            results += await self._batch(missing[start : start + _AT_ONCE], folder)
+            results += self._batch(missing[start : start + _AT_ONCE], folder)
         return results
 
-    async def one(self, wanted: Listed, target: Path) -> Got:
+    def one(self, wanted: Listed, target: Path) -> Got:
         """One document into the file `target`."""
-        return (await self._batch([(wanted, target)], target.parent))[0]
+        return self._batch([(wanted, target)], target.parent)[0]
 
-    async def _batch(self, batch: Sequence[tuple[Listed, Path]], folder: Path) -> list[Got]:
+    def _batch(self, batch: Sequence[tuple[Listed, Path]], folder: Path) -> list[Got]:
         requests = [
             DocumentRequest(
                 home_community_id=item.home,
@@ -65,7 +65,7 @@ class Fetcher:
             )
             for item, _ in batch
         ]
-        fetched = await self._documents.fetch(requests, folder)
+        fetched = self._documents.fetch(requests, folder)
         errors = {error.location: error for error in reversed(fetched.head.errors)}
         results = []
         for item, target in batch:

@@ -6,21 +6,22 @@ So a document that was shared by hand has passed every check that one from anoth
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
+import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 from uuid import UUID
 
-import aiohttp
 from lxml import etree
 
 from node.config import Config
 from node.faults import Fault, Faults, refused, unreachable
+from node.paths import PATHS
 from node.soap.faults import SoapFault
 from node.soap.limits import ANSWER, MimeLimits
 from node.soap.message import Message, read_answer, write_envelope
@@ -28,6 +29,7 @@ from node.soap.mime import MediaType, read_media_type
 from node.soap.mtom import MultipartReader, PartData, PartEnd, PartStart
 
 _CHUNK: Final = 256 * 1024
+_CONNECT_SECONDS: Final = 10.0
 _ACTIONS: Final = {
     "iti-18": "urn:ihe:iti:2007:RegistryStoredQuery",
     "iti-41": "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
@@ -60,41 +62,30 @@ class Received:
 
 
 class NodeSession:
-    """One connection pool to the own node, with the node's own client certificate."""
+    """One connection to the own node, with the node's own client certificate; taken anew when the node closed it."""
 
-    def __init__(self, config: Config, paths: dict[str, str], seconds: float = 120.0) -> None:
-        """`paths` leads from the key of a transaction to its path; `seconds` is for one request without documents."""
+    def __init__(self, config: Config, seconds: float = 120.0) -> None:
+        """`seconds` is how long the node may say nothing."""
         self._config = config
-        self._paths = paths
-        self._seconds = seconds
         host = config.node.listen if config.node.listen not in ("", "0.0.0.0", "::") else "localhost"  # noqa: S104
-        self._base = f"https://{f'[{host}]' if ':' in host else host}:{config.port('https')}"
-        self._session: aiohttp.ClientSession | None = None
+        port = config.port("https")
+        self._base = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+        self._connection = _NodeConnection(host, port, config.node.host, _tls(config), seconds)
 
     @property
     def home(self) -> str:
         """The homeCommunityId of the own node."""
         return self._config.node.home_community_id
 
-    async def __aenter__(self) -> NodeSession:
-        self._context = _tls(self._config)
-        self._session = aiohttp.ClientSession(
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=self._seconds),
-            auto_decompress=False,
-            trust_env=False,
-            read_bufsize=_CHUNK,
-            skip_auto_headers=("Accept-Encoding",),
-        )
+    def __enter__(self) -> NodeSession:
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session:
-            await self._session.close()
+        self._connection.close()
 
-    async def send(
+    def send(
         self,
         transaction: str,
         body: bytes,
@@ -115,41 +106,55 @@ class NodeSession:
         Raises:
             Faults: the node cannot be reached (status 3) or refused (status 1).
         """
-        url = self._base + self._paths[transaction]
+        url = self._base + PATHS[transaction]
         envelope = write_envelope(
             _ACTIONS[transaction], body, message_id=message_id.urn, to=self._config.base_url, reply_to=True
         )
         package = _Package(envelope, attachments, message_id.hex) if transaction != "iti-18" else None
         try:
-            async with self._post(url, envelope, package) as response:
-                return await _read(url, response, folder)
-        except aiohttp.ClientSSLError as problem:
-            raise _unreachable(
-                url, "TLS", problem, "xdsnode check: are the certificates of this node in order?"
-            ) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            with self._post(PATHS[transaction], envelope, package) as response:
+                try:
+                    return _read(url, response, folder)
+                finally:
+                    if not response.isclosed():  # what is left of it must not be taken for the next answer
+                        self._connection.close()
+        except ssl.SSLError as problem:
+            self._connection.close()
+            step = "xdsnode check: are the certificates of this node in order?"
+            raise _unreachable(url, "TLS", problem, step) from None
+        except (http.client.HTTPException, OSError) as problem:
+            self._connection.close()
             step = f"is it running? xdsnode serve --dir {self._config.root}"
             raise _unreachable(url, "the connection", problem, step) from None
         except SoapFault as problem:
             raise refused("answer.unreadable", url, str(problem)[:300], "look at the node's log") from None
 
-    def _post(
-        self, url: str, envelope: bytes, package: _Package | None
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    def _post(self, path: str, envelope: bytes, package: _Package | None) -> http.client.HTTPResponse:
         headers = {"Host": f"{self._config.node.host}:{self._config.port('https')}"}
         if package:
             headers |= {"Content-Type": package.content_type, "Content-Length": str(package.size)}
         else:
             headers["Content-Type"] = "application/soap+xml; charset=UTF-8"
-        assert self._session is not None  # noqa: S101  used as a context manager
-        return self._session.post(
-            url,
-            data=package.chunks() if package else envelope,
-            headers=headers,
-            ssl=self._context,
-            server_hostname=self._config.node.host,
-            allow_redirects=False,
-        )
+        # A node that refuses may answer before it has read everything: the answer says why.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+            self._connection.request("POST", path, package.chunks() if package else envelope, headers)
+        return self._connection.getresponse()
+
+
+class _NodeConnection(http.client.HTTPSConnection):
+    """To an address of this machine; the certificate must be for the node's name."""
+
+    def __init__(self, address: str, port: int, name: str, context: ssl.SSLContext, seconds: float) -> None:
+        super().__init__(address, port, timeout=seconds, context=context)
+        self._address = (address, port)
+        self._name = name
+        self._tls = context
+
+    def connect(self) -> None:  # type: ignore[explicit-override]
+        plain = socket.create_connection(self._address, _CONNECT_SECONDS)
+        plain.settimeout(self.timeout)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self._name)
 
 
 class _Package:
@@ -168,7 +173,7 @@ class _Package:
         )
         self.size = sum(map(len, self._heads)) + sum(item.size for item in attachments) + len(self._end)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> Iterator[bytes]:
         yield self._heads[0]
         for head, item in zip(self._heads[1:], self._attachments, strict=True):
             yield head
@@ -185,17 +190,14 @@ def _part_head(boundary: str, content_id: str, content_type: str) -> bytes:
     ).encode()
 
 
-async def _read(url: str, response: aiohttp.ClientResponse, folder: Path | None) -> Received:
+def _read(url: str, response: http.client.HTTPResponse, folder: Path | None) -> Received:
     media_type = read_media_type(response.headers.get("Content-Type", "text/plain"))
     if media_type.name.startswith("multipart/"):
-        received = await _read_package(media_type, response.content, folder)
+        received = _read_package(media_type, _pieces(response), folder)
     elif media_type.name == "application/soap+xml":
-        root = bytearray()
-        async for chunk in response.content.iter_any():
-            root += chunk
-        received = Received(message=read_answer(bytes(root), charset=media_type.parameter("charset")))
+        received = Received(message=read_answer(response.read(), charset=media_type.parameter("charset")))
     else:
-        text = (await response.content.read(300)).decode("utf-8", "replace")
+        text = response.read(300).decode("utf-8", "replace")
         step = "xdsnode status; the node's log has more"
         raise refused(f"http.{response.status}", url, text or response.reason or "no reason given", step)
     fault = received.message.fault
@@ -205,15 +207,27 @@ async def _read(url: str, response: aiohttp.ClientResponse, folder: Path | None)
     return received
 
 
-async def _read_package(media_type: MediaType, content: aiohttp.StreamReader, folder: Path | None) -> Received:
+def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The body as it arrives, to its end.
+
+    Raises:
+        HTTPException: it ended early.
+    """
+    while piece := response.read1(_CHUNK):
+        yield piece
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)
+
+
+def _read_package(media_type: MediaType, pieces: Iterator[bytes], folder: Path | None) -> Received:
     """The first part is the envelope, every other one a document that is written to `folder` as it arrives."""
     reader, root = MultipartReader(media_type, MimeLimits(total=1 << 50)), bytearray()
     files: dict[str, Path] = {}
     parts = 0
     with contextlib.ExitStack() as open_files:
         current = None
-        async for chunk in content.iter_any():
-            for event in reader.feed(chunk):
+        for piece in pieces:
+            for event in reader.feed(piece):
                 if isinstance(event, PartStart):
                     parts += 1
                     if parts > 1 and folder is not None:

@@ -56,24 +56,24 @@ class Submitter:
         self._clock = clock
         self._new_uuid = new_uuid
 
-    async def prepare(self, wishes: Wishes, *, replaces: str = "") -> Wishes:
+    def prepare(self, wishes: Wishes, *, replaces: str = "") -> Wishes:
         """Look up what the wishes refer to: the folder, the document that is replaced (by its uniqueId).
 
         Raises:
             Faults: the replaced document is not known here, or there are several.
         """
         if wishes.folder_title:
-            wishes = replace(wishes, folder=await self._documents.folder(wishes.patient, wishes.folder_title))
+            wishes = replace(wishes, folder=self._documents.folder(wishes.patient, wishes.folder_title))
         if not replaces:
             return wishes
-        found = (await self._documents.by_unique_id(replaces)).documents
+        found = self._documents.by_unique_id(replaces).documents
         if len(found) != 1:
             cause = "no document" if not found else f"{len(found)} documents"
             step = "look for its uniqueId: xdsnode find --patient ID (it must be held by this institution)"
             raise refused("replace.unknown", replaces, f"{cause} with this uniqueId here", step)
         return replace(wishes, replaces=found[0].entry_uuid)
 
-    async def share(self, path: Path, wishes: Wishes) -> Shared:
+    def share(self, path: Path, wishes: Wishes) -> Shared:
         """Share one file. What is wrong with it is part of the result.
 
         Raises:
@@ -83,19 +83,19 @@ class Submitter:
         try:
             facts = file_facts.read(path)
             last = self._report.last(str(path), wishes.patient, facts.sha1)
-            if last and (last.state == DONE or await self._arrived(last)):
+            if last and (last.state == DONE or self._arrived(last)):
                 shared.unique_id, shared.entry_uuid, shared.already = last.unique_id, last.entry_uuid, True
                 self._report.write(replace(last, state=DONE))
                 return shared
             shared.notes = _notes(facts, wishes)
-            await self._send(path, facts, wishes, shared)
+            self._send(path, facts, wishes, shared)
         except Faults as refusal:
             if refusal.status is Exit.UNREACHABLE:
                 raise
             shared.faults = list(refusal.faults)
         return shared
 
-    async def _send(self, path: Path, facts: FileFacts, wishes: Wishes, shared: Shared) -> None:
+    def _send(self, path: Path, facts: FileFacts, wishes: Wishes, shared: Shared) -> None:
         submission = build(
             facts,
             wishes,
@@ -106,7 +106,7 @@ class Submitter:
         (entry,) = submission.documents
         line = _line(SENDING, path, wishes, facts, entry)
         self._report.write(line)
-        head = await self._documents.provide(submission, path)
+        head = self._documents.provide(submission, path)
         shared.faults = [_fault(path, error) for error in head.errors if error.severity is Severity.ERROR]
         if failed(head):
             return
@@ -119,9 +119,9 @@ class Submitter:
         shared.title = entry.title[0].value if entry.title else ""
         shared.notes += tuple(f"warning {error.code}: {error.context}" for error in head.errors)
 
-    async def _arrived(self, line: Line) -> bool:
+    def _arrived(self, line: Line) -> bool:
         """Whether a document that was sent and not acknowledged is registered."""
-        found = await self._documents.by_unique_id(line.unique_id)
+        found = self._documents.by_unique_id(line.unique_id)
         return any(entry.entry_uuid == line.entry_uuid for entry in found.documents)
 
 

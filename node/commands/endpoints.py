@@ -13,6 +13,7 @@ from node.commands import console
 from node.commands.options import add_dir, root
 from node.config import Config, load
 from node.faults import Exit
+from node.paths import PATHS
 
 EXAMPLES = """\
 examples:
@@ -49,9 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 def endpoint_urls(config: Config) -> dict[str, str]:
     """Absolute URL of each transaction, by its key (`iti-18`)."""
-    from node.transactions import endpoint_paths  # noqa: PLC0415  the table of transactions is the whole node
-
-    return {key: config.base_url + path for key, path in sorted(endpoint_paths().items())}
+    return {key: config.base_url + path for key, path in sorted(PATHS.items())}
 
 
 def describe(config: Config) -> dict[str, Any]:

@@ -7,15 +7,14 @@ folder. Each is compared with its metadata; what is already in the folder is not
 from __future__ import annotations
 
 import argparse
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from node.administration.orders import patient_cx
 from node.commands import console
 from node.commands.environment import new_uuid
 from node.commands.options import add_dir, root
 from node.config import Config, load
+from node.cx import patient_cx
 from node.faults import Exit, Faults, misused
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.patient and args.output.exists() and not args.force:
         raise misused("output.exists", str(args.output), "this file exists", "name another, or add --force")
     config = load(root(args))
-    results, errors = asyncio.run(_fetch(config, args))
+    results, errors = _fetch(config, args)
     there = sum(got.file is not None for got in results)
     if len(results) > 1:
         console.note(f"{there} of {len(results)} documents are in {args.output}")
@@ -63,43 +62,42 @@ def run(args: argparse.Namespace) -> int:
     return Exit.PARTLY if there else Exit.REFUSED
 
 
-async def _fetch(config: Config, args: argparse.Namespace) -> tuple[list[Got], tuple[RegistryError, ...]]:
+def _fetch(config: Config, args: argparse.Namespace) -> tuple[list[Got], tuple[RegistryError, ...]]:
     from node.client.documents import Documents  # noqa: PLC0415  the client side is imported for these commands only
     from node.client.fetcher import Fetcher  # noqa: PLC0415
     from node.client.institutions import names_of  # noqa: PLC0415
     from node.client.session import NodeSession  # noqa: PLC0415
-    from node.transactions import endpoint_paths  # noqa: PLC0415
 
     names = names_of(config)
-    async with NodeSession(config, endpoint_paths()) as session:
+    with NodeSession(config) as session:
         documents = Documents(session, new_uuid)
         fetcher = Fetcher(documents, names, _tell)
         if args.patient:
-            return await _of_patient(config, args, documents, fetcher, names)
-        return await _single(config, args, documents, fetcher, names)
+            return _of_patient(config, args, documents, fetcher, names)
+        return _single(config, args, documents, fetcher, names)
 
 
-async def _of_patient(
+def _of_patient(
     config: Config, args: argparse.Namespace, documents: Documents, fetcher: Fetcher, names: Mapping[str, str]
 ) -> tuple[list[Got], tuple[RegistryError, ...]]:
     from node.client.listing import explained, listed  # noqa: PLC0415
 
     patient = patient_cx(args.patient, config.node.assigning_authority)
-    found = await documents.of_patient(patient)
+    found = documents.of_patient(patient)
     for error in found.head.errors:
         console.note(explained(error, names))
     wanted = listed(found.documents, names, config.node.home_community_id)
-    return await fetcher.into_folder(wanted, args.output), found.head.errors
+    return fetcher.into_folder(wanted, args.output), found.head.errors
 
 
-async def _single(
+def _single(
     config: Config, args: argparse.Namespace, documents: Documents, fetcher: Fetcher, names: Mapping[str, str]
 ) -> tuple[list[Got], tuple[RegistryError, ...]]:
     """One document. Its metadata, asked for first, say what it must be; without them it is fetched all the same."""
     from node.client.listing import Listed, listed  # noqa: PLC0415
 
     home = args.home if args.home.startswith("urn:oid:") else f"urn:oid:{args.home}"
-    found = await documents.by_unique_id(args.unique_id, home)
+    found = documents.by_unique_id(args.unique_id, home)
     known = [
         item
         for item in listed(found.documents, names, config.node.home_community_id)
@@ -124,7 +122,7 @@ async def _single(
         )
     )
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    return [await fetcher.one(wanted, args.output)], ()
+    return [fetcher.one(wanted, args.output)], ()
 
 
 def _tell(got: Got) -> None:

@@ -7,14 +7,13 @@ One line for each document: institution, homeCommunityId, repositoryUniqueId, un
 from __future__ import annotations
 
 import argparse
-import asyncio
 from typing import TYPE_CHECKING
 
-from node.administration.orders import patient_cx
 from node.commands import console
 from node.commands.environment import new_uuid
 from node.commands.options import add_dir, add_json, root
 from node.config import Config, load
+from node.cx import patient_cx
 from node.faults import Exit
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = load(root(args))
     patient = patient_cx(args.patient, config.node.assigning_authority)
-    found = asyncio.run(_find(config, patient, deprecated=args.all))
+    found = _find(config, patient, deprecated=args.all)
     names = names_of(config)
     documents = listed(found.documents, names, config.node.home_community_id)
     if args.json:
@@ -71,10 +70,9 @@ def run(args: argparse.Namespace) -> int:
     return Exit.PARTLY if found.head.status.endswith("PartialSuccess") else Exit.REFUSED
 
 
-async def _find(config: Config, patient: str, *, deprecated: bool) -> Found:
+def _find(config: Config, patient: str, *, deprecated: bool) -> Found:
     from node.client.documents import Documents  # noqa: PLC0415
     from node.client.session import NodeSession  # noqa: PLC0415
-    from node.transactions import endpoint_paths  # noqa: PLC0415
 
-    async with NodeSession(config, endpoint_paths()) as session:
-        return await Documents(session, new_uuid).of_patient(patient, deprecated=deprecated)
+    with NodeSession(config) as session:
+        return Documents(session, new_uuid).of_patient(patient, deprecated=deprecated)

@@ -9,15 +9,14 @@ printed: uniqueId, entryUUID, file.
 from __future__ import annotations
 
 import argparse
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from node.administration.orders import patient_cx
 from node.commands import console
 from node.commands.environment import new_uuid, now
 from node.commands.options import add_dir, add_json, root
 from node.config import Config, load
+from node.cx import patient_cx
 from node.faults import Faults, misused
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         unique_id_from_cda=args.unique_id_from_cda,
         folder_title=args.folder,
     )
-    results, broken = asyncio.run(_share(config, args, wishes))
+    results, broken = _share(config, args, wishes)
     if args.json:
         console.emit({"documents": [_as_json(result) for result in results]})
     if broken:
@@ -80,28 +79,26 @@ def run(args: argparse.Namespace) -> int:
     return outcome([*results, *(_unsent(path) for path in args.files[len(results) :])])
 
 
-async def _share(config: Config, args: argparse.Namespace, wishes: Wishes) -> tuple[list[Shared], Faults | None]:
+def _share(config: Config, args: argparse.Namespace, wishes: Wishes) -> tuple[list[Shared], Faults | None]:
     from node.client.documents import Documents  # noqa: PLC0415
     from node.client.report import Report  # noqa: PLC0415
     from node.client.session import NodeSession  # noqa: PLC0415
     from node.client.submitter import Submitter  # noqa: PLC0415
-    from node.transactions import endpoint_paths  # noqa: PLC0415
 
     results: list[Shared] = []
-    async with NodeSession(config, endpoint_paths()) as session:
-        with Report(args.report) as report:
-            documents = Documents(session, new_uuid)
-            submitter = Submitter(documents, _source(config), report, clock=now, new_uuid=new_uuid)
-            try:
-                wishes = await submitter.prepare(wishes, replaces=args.replace)
-                for number, path in enumerate(args.files, start=1):
-                    result = await submitter.share(path, wishes)
-                    results.append(result)
-                    _print(result, number, len(args.files), quiet=args.json)
-                    if args.folder and not wishes.folder and result.done:
-                        wishes = await submitter.prepare(wishes)  # the folder exists from now on
-            except Faults as broken:
-                return results, broken
+    with NodeSession(config) as session, Report(args.report) as report:
+        documents = Documents(session, new_uuid)
+        submitter = Submitter(documents, _source(config), report, clock=now, new_uuid=new_uuid)
+        try:
+            wishes = submitter.prepare(wishes, replaces=args.replace)
+            for number, path in enumerate(args.files, start=1):
+                result = submitter.share(path, wishes)
+                results.append(result)
+                _print(result, number, len(args.files), quiet=args.json)
+                if args.folder and not wishes.folder and result.done:
+                    wishes = submitter.prepare(wishes)  # the folder exists from now on
+        except Faults as broken:
+            return results, broken
     return results, None
 
 

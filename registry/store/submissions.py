@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Table
-
 from registry.ebrim.fragments import compress
 from registry.ebrim.writer import template
 from registry.errors import RegistryOutOfResources
@@ -25,7 +23,6 @@ from registry.metadata.objects import (
     SubmissionSet,
 )
 from registry.metadata.values import dtm_floor
-from registry.store import tables
 from registry.store.codes import CodeBook
 from registry.store.keys import (
     ASSOCIATION_NUMBER,
@@ -181,6 +178,18 @@ def _persons(authors: Sequence[Author]) -> str | None:
     return packed_texts(chain.from_iterable(author.persons for author in authors))
 
 
+_DOCUMENT_COLUMNS: Final = (
+    "id, hidden, deprecated, on_demand, class_code, type_code, practice_setting_code, healthcare_facility_type_code, "
+    "format_code, creation_time, service_start_time, service_stop_time, confidentiality_codes, event_codes, "
+    "author_persons, reference_id_list, entry_uuid, unique_id, repository_unique_id, hash, size, mime_type, title"
+)
+_SUBMISSION_SET_COLUMNS: Final = (
+    "id, deprecated, content_type_code, submission_time, source_id, author_persons, entry_uuid, unique_id"
+)
+_FOLDER_COLUMNS: Final = "id, deprecated, last_update_time, codes, entry_uuid, unique_id"
+_ASSOCIATION_COLUMNS: Final = "id, hidden, deprecated, type, source, target, entry_uuid, source_uuid, target_uuid"
+
+
 @dataclass(frozen=True, slots=True)
 class _Form:
     """How one kind of object becomes a row; `row` gives every column but the template, which is last."""
@@ -190,14 +199,16 @@ class _Form:
     row: Callable[[_Writing, Any], tuple[Any, ...]]
 
 
-def _insert(table: Table) -> str:
-    names = [column.name for column in table.columns]
-    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  own names
+def _insert(table: str, columns: str) -> str:
+    names = f"{columns}, template"
+    return f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(names.split(',')))})"  # noqa: S608  own names
 
 
 _OF: Final[Mapping[type, _Form]] = {
-    DocumentEntry: _Form(ObjectKind.DOCUMENT, _insert(tables.document_entry), _document),
-    SubmissionSet: _Form(ObjectKind.SUBMISSION_SET, _insert(tables.submission_set), _submission_set),
-    Folder: _Form(ObjectKind.FOLDER, _insert(tables.folder), _folder),
-    Association: _Form(ObjectKind.ASSOCIATION, _insert(tables.association), _association),
+    DocumentEntry: _Form(ObjectKind.DOCUMENT, _insert("document_entry", _DOCUMENT_COLUMNS), _document),
+    SubmissionSet: _Form(
+        ObjectKind.SUBMISSION_SET, _insert("submission_set", _SUBMISSION_SET_COLUMNS), _submission_set
+    ),
+    Folder: _Form(ObjectKind.FOLDER, _insert("folder", _FOLDER_COLUMNS), _folder),
+    Association: _Form(ObjectKind.ASSOCIATION, _insert("association", _ASSOCIATION_COLUMNS), _association),
 }

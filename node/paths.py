@@ -1,0 +1,18 @@
+"""Where each transaction is reached: the column of the table of transactions that short commands need.
+
+Apart from it, because the table itself brings the whole node along (`node.transactions` reads it, a test compares).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# By its key in `endpoints --json`.
+PATHS: Final = {
+    "iti-18": "/iti-18",
+    "iti-38": "/iti-38",
+    "iti-39": "/iti-39",
+    "iti-41": "/iti-41",
+    "iti-42": "/iti-42",
+    "iti-43": "/iti-43",
+}
