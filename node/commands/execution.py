@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Mapping
@@ -33,7 +32,7 @@ def execute(config: Config, command: str, arguments: Mapping[str, Any]) -> dict[
             pass
         try:
             with exclusive(config.folder):
-                return asyncio.run(_alone(config, command, arguments))
+                return _alone(config, command, arguments)
         except Locked as held:
             if time.monotonic() > deadline:
                 raise unreachable(
@@ -45,10 +44,15 @@ def execute(config: Config, command: str, arguments: Mapping[str, Any]) -> dict[
         time.sleep(_PAUSE_SECONDS)
 
 
-async def _alone(config: Config, command: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _alone(config: Config, command: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     # The whole node is imported only where no running one can be asked.
+    import asyncio  # noqa: PLC0415
+
     from node.operations import execute as operate  # noqa: PLC0415
     from node.services import open_services  # noqa: PLC0415
 
-    async with open_services(config) as services:
-        return await operate(services, command, arguments, control_call.operator_name(os.geteuid()))
+    async def work() -> dict[str, Any]:
+        async with open_services(config) as services:
+            return await operate(services, command, arguments, control_call.operator_name(os.geteuid()))
+
+    return asyncio.run(work())

@@ -8,7 +8,6 @@ up to its clearance: U unrestricted, L low, M moderate, N normal (default), R re
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,6 +138,8 @@ def _asked(community: Community) -> str:
 
 
 def _test(config: Config, args: argparse.Namespace) -> int:
+    import asyncio  # noqa: PLC0415  for this verb only
+
     from node.client.reachability import probe  # noqa: PLC0415
 
     shown = execute(config, "peer show", _argument(args))

@@ -111,15 +111,12 @@ class Federation:
                     raise PortTaken(f"port {node.base + place} (node {node.number}) is taken by another program")
 
     def make(self) -> None:
-        """Make the nodes that are missing and tell each about the others. What exists stays as it is."""
+        """Make the nodes that are missing. What exists stays as it is."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.mark("port_base", self.base)
         missing = [node for node in self.nodes if not node.exists]
         for part in (missing[:1], missing[1:]):  # the first one makes the common development CA
             together([self._init(node) for node in part])
-        if not self.done("connected"):
-            self._connect()
-            self.mark("connected")
 
     def _init(self, node: Node) -> list[str]:
         return [
@@ -148,7 +145,7 @@ class Federation:
             )
 
     def start(self, seconds: float = 40) -> None:
-        """Start every node and wait until all answer.
+        """Start every node, wait until all answer, and tell each about the others where that is not done yet.
 
         Raises:
             CommandFailed: one ended or did not answer in time; its log is in the message.
@@ -168,6 +165,9 @@ class Federation:
                 raise CommandFailed(f"node {node.number} does not answer; the end of its log:\n{self.log_tail(node)}")
             if waiting:
                 time.sleep(0.05)
+        if not self.done("connected"):
+            self._connect()  # by the running nodes: a command without one would have to load all of it
+            self.mark("connected")
 
     def log_tail(self, node: Node) -> str:
         """The last lines that a node logged."""

@@ -1,4 +1,4 @@
-"""Real nodes as processes, made with the command line as an administrator would."""
+"""Real nodes as processes, made and told what to do with the command line, as an administrator would."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.commands import XDSNODE, done
 from tests.end_to_end.wire import Client
 
-XDSNODE = str(Path(sys.executable).with_name("xdsnode"))
 AUTHORITY = "2.999.1.1"
 
 
@@ -40,13 +39,6 @@ def _free(port: int) -> bool:
     return True
 
 
-def xdsnode(*arguments: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([XDSNODE, *arguments], capture_output=True, text=True, input=stdin, timeout=120, check=False)
-    if check and done.returncode:
-        raise AssertionError(f"xdsnode {' '.join(arguments)} -> {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return done
-
-
 @dataclass
 class Node:
     """One node: its folder, its process, its description."""
@@ -66,26 +58,17 @@ class Node:
         return self.described["repository_unique_id"]
 
     def init(self, ca: Path) -> Node:
-        xdsnode(
-            "init",
-            "--dir",
-            str(self.folder),
-            "--name",
-            self.name,
-            "--port-base",
-            str(self.base),
-            "--authority",
-            AUTHORITY,
-            "--ca",
-            str(ca),
-            "--dev",
-        )
-        self.described = json.loads(xdsnode("endpoints", "--dir", str(self.folder), "--json").stdout)
+        identity = ("--name", self.name, "--port-base", str(self.base), "--authority", AUTHORITY)
+        done("init", "--dir", str(self.folder), *identity, "--ca", str(ca), "--dev")
+        self.described = json.loads(done("endpoints", "--dir", str(self.folder), "--json"))
         return self
 
+    def launch(self) -> None:
+        with (self.folder / "serve.log").open("ab") as log:
+            self.process = subprocess.Popen([XDSNODE, "serve", "--dir", str(self.folder)], stdout=log, stderr=log)
+
     def start(self) -> Node:
-        log = (self.folder / "serve.log").open("ab")
-        self.process = subprocess.Popen([XDSNODE, "serve", "--dir", str(self.folder)], stdout=log, stderr=log)
+        self.launch()
         self.wait_ready()
         return self
 
@@ -116,8 +99,9 @@ class Node:
     def client(self) -> Client:
         return Client.of(self.described)
 
-    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return xdsnode(*arguments, "--dir", str(self.folder), check=check)
+    def run(self, *arguments: str) -> str:
+        """What a command prints that must succeed."""
+        return done(*arguments, "--dir", str(self.folder))
 
     def know(self, patient: str) -> None:
         self.run("patient", "add", patient)
@@ -128,7 +112,7 @@ def connect(nodes: list[Node]) -> None:
     exports = {}
     for node in nodes:
         path = node.folder / "export.json"
-        path.write_text(node.run("endpoints", "--export").stdout)
+        path.write_text(node.run("endpoints", "--export"))
         exports[node.name] = path
     for node in nodes:
         for other in nodes:
@@ -143,7 +127,9 @@ def federation(folder: Path, count: int = 3) -> list[Node]:
     nodes = [Node(folder / f"node{k + 1}", base + 10 * k, f"Institution {k + 1}") for k in range(count)]
     for node in nodes:
         node.init(folder / "ca")
-    connect(nodes)
     for node in nodes:
-        node.start()
+        node.launch()
+    for node in nodes:
+        node.wait_ready()
+    connect(nodes)
     return nodes

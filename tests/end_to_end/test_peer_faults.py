@@ -15,6 +15,8 @@ import pytest
 from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base
 from tests.end_to_end.wire import NS, PARTIAL, Document, find_documents, package, provide, retrieve, urn
 
+pytestmark = pytest.mark.xdist_group("peer faults")
+
 Behaviour = Callable[[ssl.SSLSocket, bytes], None]
 RESPONSE = "urn:ihe:iti:2007:CrossGatewayQueryResponse"
 
@@ -150,11 +152,13 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Node, Node,
         node.init(folder / "ca")
     config = nodes[0].folder / "node.toml"
     config.write_text(config.read_text().replace("# deadline = 8.0", "deadline = 1.5"))
-    connect(nodes)
     fake = FakePeer(nodes[2])
     try:
-        nodes[0].start()
-        nodes[1].start()
+        nodes[0].launch()
+        nodes[1].launch()
+        nodes[0].wait_ready()
+        nodes[1].wait_ready()
+        connect(nodes)  # the third one, which never runs, for itself
         fake.serve()
         yield nodes[0], nodes[1], fake
     finally:

@@ -1,31 +1,25 @@
-"""`init`, `check`, `endpoints` and the commands of a node that does not run, as real processes."""
+"""`init`, `check`, `endpoints` and the commands of a node that does not run; each once as a real process (`process`)."""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
-XDSNODE = str(Path(sys.executable).with_name("xdsnode"))
+from tests.commands import command, process
 
-
-def xdsnode(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: PLW1510  the status is looked at
-        [XDSNODE, *arguments], capture_output=True, text=True, timeout=90, cwd=cwd, stdin=subprocess.DEVNULL
-    )
+pytestmark = pytest.mark.xdist_group("node that does not run")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A development node that was made and never started."""
     root = tmp_path_factory.mktemp("made")
-    done = xdsnode(
+    done = process(
         "init",
         "--dir",
         str(root / "node"),
@@ -55,7 +49,7 @@ def test_init_leaves_a_whole_node_with_closed_keys(made: Path) -> None:
 
 
 def test_endpoints_json_is_one_object_and_nothing_else(made: Path) -> None:
-    done = xdsnode("endpoints", "--json", cwd=made)
+    done = process("endpoints", "--json", cwd=made)
     assert (done.returncode, done.stderr) == (0, "")
     described = json.loads(done.stdout)
     assert described["home_community_id"].startswith("urn:oid:2.25.")
@@ -70,7 +64,7 @@ def test_endpoints_json_is_one_object_and_nothing_else(made: Path) -> None:
 
 
 def test_export_names_the_certificate_and_no_key(made: Path) -> None:
-    done = xdsnode("endpoints", "--export", "--dir", str(made))
+    done = process("endpoints", "--export", "--dir", str(made))
     exported = json.loads(done.stdout)
     assert done.returncode == 0
     assert "PRIVATE" not in done.stdout
@@ -79,7 +73,7 @@ def test_export_names_the_certificate_and_no_key(made: Path) -> None:
 
 
 def test_check_of_a_development_node(made: Path) -> None:
-    done = xdsnode("check", "--dir", str(made))
+    done = process("check", "--dir", str(made))
     assert done.returncode == 0, done.stdout
     lines = done.stdout.splitlines()
     assert all(line.startswith(("OK  ", "WARN", "      next: ")) for line in lines)
@@ -93,7 +87,7 @@ def test_check_finds_an_open_key_and_a_missing_one(made: Path) -> None:
     key.chmod(0o444)
     moved = other.rename(made / "subject.key")
     try:
-        done = xdsnode("check", "--json", "--dir", str(made))
+        done = command("check", "--json", "--dir", str(made))
         findings = json.loads(done.stdout)["findings"]
         failed = [finding for finding in findings if finding["level"] == "FAIL"]
         assert done.returncode == 1
@@ -105,36 +99,36 @@ def test_check_finds_an_open_key_and_a_missing_one(made: Path) -> None:
 
 
 def test_patients_and_clients_without_a_running_node(made: Path, tmp_path: Path) -> None:
-    first = json.loads(xdsnode("patient", "add", "4711", "--dir", str(made), "--json").stdout)
-    again = json.loads(xdsnode("patient", "add", "4711", "--dir", str(made), "--json").stdout)
+    first = json.loads(process("patient", "add", "4711", "--dir", str(made), "--json").stdout)
+    again = json.loads(command("patient", "add", "4711", "--dir", str(made), "--json").stdout)
     assert (first["new"], again["new"]) == (True, False)
     assert first["patient"].startswith("4711^^^&2.25.")
-    assert xdsnode("patient", "add", "815", "--dir", str(made)).returncode == 0
-    assert xdsnode("patient", "merge", "4711", "815", "--dir", str(made)).returncode == 0
-    shown = json.loads(xdsnode("patient", "show", "815", "--dir", str(made), "--json").stdout)
+    assert command("patient", "add", "815", "--dir", str(made)).returncode == 0
+    assert command("patient", "merge", "4711", "815", "--dir", str(made)).returncode == 0
+    shown = json.loads(command("patient", "show", "815", "--dir", str(made), "--json").stdout)
     assert shown["subsumed_by"] == first["patient"]
-    refused = xdsnode("patient", "merge", "4711", "815", "--dir", str(made))
+    refused = process("patient", "merge", "4711", "815", "--dir", str(made))
     assert refused.returncode == 1
     assert "error patient.already-subsumed" in refused.stderr
-    assert xdsnode("patient", "unmerge", "815", "--dir", str(made)).returncode == 0
-    foreign = xdsnode("patient", "add", "1^^^&2.999.9&ISO", "--dir", str(made))
+    assert command("patient", "unmerge", "815", "--dir", str(made)).returncode == 0
+    foreign = command("patient", "add", "1^^^&2.999.9&ISO", "--dir", str(made))
     assert (foreign.returncode, "error patient.other-authority" in foreign.stderr) == (1, True)
 
     client = json.loads(
-        xdsnode("client", "add", "ward 7", "--json", "--dir", str(made), "--output", str(tmp_path / "c")).stdout
+        command("client", "add", "ward 7", "--json", "--dir", str(made), "--output", str(tmp_path / "c")).stdout
     )
     assert Path(client["client_key"]).read_text().startswith("-----BEGIN PRIVATE KEY-----")
     assert stat.S_IMODE(os.stat(client["client_key"]).st_mode) == 0o400
-    assert "ward 7" in xdsnode("client", "list", "--dir", str(made)).stdout
-    twice = xdsnode("client", "add", "ward 7", "--dir", str(made), "--output", str(tmp_path / "d"))
+    assert "ward 7" in command("client", "list", "--dir", str(made)).stdout
+    twice = command("client", "add", "ward 7", "--dir", str(made), "--output", str(tmp_path / "d"))
     assert (twice.returncode, (tmp_path / "d").exists()) == (1, False)
-    assert xdsnode("client", "revoke", "ward 7", "--dir", str(made)).returncode == 0
-    assert xdsnode("client", "revoke", "ward 7", "--dir", str(made)).returncode == 1
-    assert xdsnode("document", "quarantine", "2.25.404", "--dir", str(made)).returncode == 1
+    assert command("client", "revoke", "ward 7", "--dir", str(made)).returncode == 0
+    assert command("client", "revoke", "ward 7", "--dir", str(made)).returncode == 1
+    assert command("document", "quarantine", "2.25.404", "--dir", str(made)).returncode == 1
 
 
 def test_without_dev_there_is_a_request_and_check_says_what_is_missing(tmp_path: Path) -> None:
-    done = xdsnode(
+    done = command(
         "init", "--dir", str(tmp_path / "n"), "--name", "St. Mary", "--host", "node.stmary.example", "--home", "2.999.4"
     )
     assert done.returncode == 0, done.stderr
@@ -142,39 +136,39 @@ def test_without_dev_there_is_a_request_and_check_says_what_is_missing(tmp_path:
     request = x509.load_pem_x509_csr((keys / "tls.csr").read_bytes())
     assert request.is_signature_valid
     assert not (keys / "tls.pem").exists()
-    described = json.loads(xdsnode("endpoints", "--json", "--dir", str(tmp_path / "n")).stdout)
+    described = json.loads(command("endpoints", "--json", "--dir", str(tmp_path / "n")).stdout)
     assert described["home_community_id"] == "urn:oid:2.999.4"
     assert described["endpoints"]["iti-41"].startswith("https://node.stmary.example:8001/")
     assert "mllp" not in described
-    checked = xdsnode("check", "--dir", str(tmp_path / "n"))
+    checked = command("check", "--dir", str(tmp_path / "n"))
     assert checked.returncode == 1
     assert "give" in checked.stdout
     assert "tls.csr" in checked.stdout
-    served = xdsnode("serve", "--dir", str(tmp_path / "n"))
+    served = process("serve", "--dir", str(tmp_path / "n"))
     assert (served.returncode, "error tls.certificate" in served.stderr) == (1, True)
-    exported = xdsnode("endpoints", "--export", "--dir", str(tmp_path / "n"))
+    exported = command("endpoints", "--export", "--dir", str(tmp_path / "n"))
     assert (exported.returncode, exported.stdout) == (1, "")
 
 
 def test_init_never_overwrites(made: Path) -> None:
     before = {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
-    again = xdsnode("init", "--dir", str(made), "--name", "Another", "--dev")
+    again = process("init", "--dir", str(made), "--name", "Another", "--dev")
     assert (again.returncode, "error init.exists" in again.stderr) == (2, True)
     assert before == {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
 
 
 def test_service_prints_a_unit(made: Path) -> None:
-    done = xdsnode("init", "--service", "--dir", str(made))
+    done = command("init", "--service", "--dir", str(made))
     assert done.returncode == 0
     assert f"serve --dir {made}" in done.stdout
     assert "NoNewPrivileges=yes" in done.stdout
 
 
 def test_status_without_a_node_is_unreachable(made: Path) -> None:
-    done = xdsnode("status", "--dir", str(made))
+    done = process("status", "--dir", str(made))
     assert (done.returncode, "error node.not-running" in done.stderr) == (3, True)
 
 
 def test_find_without_a_node_is_unreachable(made: Path) -> None:
-    done = xdsnode("find", "--patient", "1", "--dir", str(made))
+    done = process("find", "--patient", "1", "--dir", str(made))
     assert (done.returncode, "error node.unreachable" in done.stderr) == (3, True)

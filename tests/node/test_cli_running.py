@@ -1,11 +1,13 @@
-"""The commands of a running node, as real processes: share, find, fetch, take out, back up, drill, stop."""
+"""The commands of a running node: share, find, fetch, take out, back up, drill, stop.
+
+The node is a real process; so is each command once (`apart`), where its output and status are what is looked at.
+"""
 
 from __future__ import annotations
 
 import json
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import XDSNODE, command, process
 from tests.end_to_end.nodes import free_base
 
-XDSNODE = str(Path(sys.executable).with_name("xdsnode"))
+pytestmark = pytest.mark.xdist_group("running node")
 
 
 class Node:
@@ -26,9 +29,14 @@ class Node:
         self.process: subprocess.Popen[bytes] | None = None
 
     def run(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(  # noqa: PLW1510  the status is looked at
-            [XDSNODE, *arguments, "--dir", str(self.folder)], capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL
-        )  # fmt: skip
+        return self._checked(command, arguments, status)
+
+    def apart(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        """The same as a process of its own."""
+        return self._checked(process, arguments, status)
+
+    def _checked(self, how, arguments: tuple[str, ...], status: int) -> subprocess.CompletedProcess[str]:
+        done = how(*arguments, "--dir", str(self.folder))
         assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -61,7 +69,7 @@ class Node:
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     node = Node(tmp_path_factory.mktemp("running") / "node", free_base())
-    node.run("init", "--name", "Klinik", "--dev", "--port-base", str(node.base), "--authority", "2.999.1")
+    node.apart("init", "--name", "Klinik", "--dev", "--port-base", str(node.base), "--authority", "2.999.1")
     node.start()
     node.run("patient", "add", "1")
     yield node
@@ -86,9 +94,12 @@ def by_unique_id(node: Node, patient: str, *options: str) -> dict[str, dict]:
 
 
 def test_share_find_fetch(node: Node, files: list[Path], tmp_path: Path) -> None:
-    lines = node.run("submit", "--patient", "1", *map(str, files)).stdout.splitlines()
+    lines = node.apart("submit", "--patient", "1", *map(str, files)).stdout.splitlines()
     shared = [line.split("  ") for line in lines]
     found = by_unique_id(node, "1")
+    told = node.apart("find", "--patient", "1")
+    assert sorted(line.split()[3] for line in told.stdout.splitlines()) == sorted(found)
+    assert "2 documents of 1^^^&2.999.1&ISO" in told.stderr
     for (unique_id, entry_uuid, name), path in zip(shared, files, strict=True):
         assert name == str(path)
         assert found[unique_id]["entry_uuid"] == entry_uuid
@@ -100,7 +111,7 @@ def test_share_find_fetch(node: Node, files: list[Path], tmp_path: Path) -> None
         "Discharge summary",
         "20260301091500",
     )
-    node.run("fetch", "--patient", "1", "--output", str(tmp_path / "out"))
+    node.apart("fetch", "--patient", "1", "--output", str(tmp_path / "out"))
     fetched = {path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert {path.read_bytes() for path in files} <= fetched
     again = node.run("fetch", "--patient", "1", "--output", str(tmp_path / "out"))
@@ -116,7 +127,7 @@ def test_share_find_fetch(node: Node, files: list[Path], tmp_path: Path) -> None
     )
     node.run("fetch", *wanted, "--output", str(one))
     assert one.read_bytes() == files[1].read_bytes()
-    assert "error output.exists" in node.run("fetch", *wanted, "--output", str(one), status=2).stderr
+    assert "error output.exists" in node.apart("fetch", *wanted, "--output", str(one), status=2).stderr
     missing = node.run("fetch", *wanted[:-1], "2.999.404", "--output", str(tmp_path / "no"), status=1)
     assert "error XDSDocumentUniqueIdError" in missing.stderr
     assert not list(tmp_path.glob("*.part*"))
@@ -156,7 +167,7 @@ def test_a_report_continues_and_a_folder_is_made_once(node: Node, files: list[Pa
     node.run("patient", "add", "4")
     options = ("--patient", "4", "--report", str(tmp_path / "report"), "--folder", "Knie")
     (tmp_path / "later.txt").write_text("later")
-    partly = node.run("submit", *options, str(files[0]), str(tmp_path / "missing"), status=4)
+    partly = node.apart("submit", *options, str(files[0]), str(tmp_path / "missing"), status=4)
     assert "error file.unreadable" in partly.stderr
     assert "1 of 2 documents are shared" in partly.stderr
     again = node.json("submit", *options, str(files[0]), str(tmp_path / "later.txt"))["documents"]
@@ -175,7 +186,7 @@ def test_an_answer_that_was_lost_is_not_sent_again(node: Node, files: list[Path]
 
 
 def test_an_unknown_patient_is_refused_with_the_next_step(node: Node, files: list[Path]) -> None:
-    refused = node.run("submit", "--patient", "nobody", str(files[0]), status=1)
+    refused = node.apart("submit", "--patient", "nobody", str(files[0]), status=1)
     assert "error XDSUnknownPatientId" in refused.stderr
     assert "next:  make the patient known first: xdsnode patient add ID" in refused.stderr
     assert refused.stdout == ""
@@ -193,7 +204,7 @@ def test_quarantine_takes_a_document_out_at_once_and_back(node: Node, files: lis
         "--unique-id",
         unique_id,
     )
-    node.run("document", "quarantine", unique_id)
+    node.apart("document", "quarantine", unique_id)
     assert by_unique_id(node, "6", "--all") == {}
     node.run("fetch", *wanted, "--output", str(tmp_path / "x"), status=1)
     node.run("document", "quarantine", "--off", unique_id)
@@ -206,18 +217,18 @@ def test_quarantine_takes_a_document_out_at_once_and_back(node: Node, files: lis
 
 def test_status_and_the_audit_of_commands(node: Node, files: list[Path]) -> None:
     before = node.json("status")["facts"]["audit entries"]
-    node.run("patient", "add", "audited")
+    node.apart("patient", "add", "audited")
     unique_id = node.json("submit", "--patient", "audited", str(files[0]))["documents"][0]["unique_id"]
     node.run("document", "quarantine", unique_id)
-    state = node.json("status")
+    state = json.loads(node.apart("status", "--json").stdout)
     assert state["facts"]["institution"] == "Klinik"
     assert state["facts"]["audit entries"] >= before + 3
     assert all(finding["next_step"] for finding in state["findings"])
-    listed = node.run("audit", "list").stdout
-    for command in ("patient add", "document quarantine"):
-        assert command in listed
+    listed = node.apart("audit", "list").stdout
+    for done in ("patient add", "document quarantine"):
+        assert done in listed
     assert "audit list" in node.run("audit", "list").stdout  # that somebody looked is on record
-    assert node.run("audit", "verify").returncode == 0
+    assert node.apart("audit", "verify").returncode == 0
 
 
 def test_backup_while_running_and_drill(node: Node, files: list[Path], tmp_path: Path) -> None:
@@ -225,9 +236,9 @@ def test_backup_while_running_and_drill(node: Node, files: list[Path], tmp_path:
     node.run("submit", "--patient", "7", *map(str, files))
     (tmp_path / "secret").write_text("five words that nobody guesses\n")
     words = ("--with-keys", "--passphrase-file", str(tmp_path / "secret"))
-    node.run("backup", str(tmp_path / "set.tar"), *words)
+    node.apart("backup", str(tmp_path / "set.tar"), *words)
     copy = Node(tmp_path / "copy", free_base())
-    restored = copy.run("restore", str(tmp_path / "set.tar"), "--passphrase-file", str(tmp_path / "secret"))
+    restored = copy.apart("restore", str(tmp_path / "set.tar"), "--passphrase-file", str(tmp_path / "secret"))
     assert "never start it while the node it was made from still runs" in restored.stderr
     copy.run("audit", "verify")
     config = copy.folder / "node.toml"
@@ -243,7 +254,7 @@ def test_backup_while_running_and_drill(node: Node, files: list[Path], tmp_path:
 
 
 def test_a_second_node_in_the_same_folder_is_refused(node: Node) -> None:
-    second = node.run("serve", status=1)
+    second = node.apart("serve", status=1)
     assert "error node.running" in second.stderr
 
 
