@@ -46,10 +46,3 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     finally:
         os.umask(mask)
     return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
-
-
-def done(*arguments: str) -> str:
-    """The output of a command that must succeed, run in this process."""
-    ended = command(*arguments)
-    assert ended.returncode == 0, f"xdsnode {' '.join(arguments)} -> {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
-    return ended.stdout

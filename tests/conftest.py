@@ -1,1 +1,8 @@
-"""Fixtures for every test: none here but the path that lets tests import `tests.shared`."""
+"""For every test: what takes how long is no test's business, so that a busy machine changes no outcome."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")

@@ -23,7 +23,7 @@ CASES = {
     "find": (["node.client.documents", "node.client.listing"], SERVER | {"asyncio"}),
     "fetch": (["node.client.fetcher", "node.client.session"], SERVER | {"asyncio"}),
     "submit": (["node.client.submitter", "node.client.report", "node.vocabulary"], SERVER | {"asyncio"}),
-    "the help of any command": ([f"node.commands.{command.module}" for command in COMMANDS], SERVER | {"lxml"}),
+    "the help of any command": ([f"node.commands.{command.module}" for command in COMMANDS], SCHEMA | {"aiohttp"}),
     "a command that works without a running node": (["node.operations", "node.services"], SCHEMA),
     "serve": (["node.serving"], SCHEMA),
 }

@@ -21,7 +21,7 @@ from repository.messages import DocumentRequest
 from repository.provide import complete
 from repository.store.blobs import BlobStore
 from repository.store.keys import BlobKeys
-from repository.store.tables import stored_document
+from repository.store.tables import metadata
 
 HOSTILE = [
     "../../../etc/passwd",
@@ -45,7 +45,8 @@ HOSTILE = [
 @pytest.fixture
 def database(tmp_path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(tmp_path / "node.db", isolation_level=None)
-    connection.execute(str(CreateTable(stored_document).compile(dialect=sqlite.dialect())))
+    for table in metadata.sorted_tables:
+        connection.execute(str(CreateTable(table).compile(dialect=sqlite.dialect())))
     return connection
 
 

@@ -13,7 +13,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.commands import XDSNODE, done
+from tests.commands import XDSNODE, command
 from tests.end_to_end.wire import Client
 
 AUTHORITY = "2.999.1.1"
@@ -59,8 +59,8 @@ class Node:
 
     def init(self, ca: Path) -> Node:
         identity = ("--name", self.name, "--port-base", str(self.base), "--authority", AUTHORITY)
-        done("init", "--dir", str(self.folder), *identity, "--ca", str(ca), "--dev")
-        self.described = json.loads(done("endpoints", "--dir", str(self.folder), "--json"))
+        self.run("init", *identity, "--ca", str(ca), "--dev")
+        self.described = json.loads(self.run("endpoints", "--json").stdout)
         return self
 
     def launch(self) -> None:
@@ -99,9 +99,11 @@ class Node:
     def client(self) -> Client:
         return Client.of(self.described)
 
-    def run(self, *arguments: str) -> str:
-        """What a command prints that must succeed."""
-        return done(*arguments, "--dir", str(self.folder))
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """A command about this node, run in the test's process; with `check` it must succeed."""
+        ended = command(*arguments, "--dir", str(self.folder))
+        assert not (check and ended.returncode), f"{arguments} -> {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        return ended
 
     def know(self, patient: str) -> None:
         self.run("patient", "add", patient)
@@ -112,7 +114,7 @@ def connect(nodes: list[Node]) -> None:
     exports = {}
     for node in nodes:
         path = node.folder / "export.json"
-        path.write_text(node.run("endpoints", "--export"))
+        path.write_text(node.run("endpoints", "--export").stdout)
         exports[node.name] = path
     for node in nodes:
         for other in nodes:

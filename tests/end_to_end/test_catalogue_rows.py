@@ -26,8 +26,6 @@ from tests.end_to_end.wire import (
     urn,
 )
 
-pytestmark = pytest.mark.xdist_group("federation")  # one federation for all of it
-
 FIND = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
 HOSTILE = [
     "' OR '1'='1",
@@ -150,7 +148,7 @@ def test_i4_identifiers_are_never_paths(nodes: list[Node], patient: str, unique_
 
 def test_t10_a_revoked_client_is_refused_on_its_open_connection(nodes: list[Node]) -> None:
     node = nodes[1]
-    made = json.loads(node.run("client", "add", "ward 7", "--json"))
+    made = json.loads(node.run("client", "add", "ward 7", "--json").stdout)
     client = Client(node.described["endpoints"], made["ca"], made["client_cert"], made["client_key"])
     url = client.endpoints["iti-18"].removeprefix("https://")
     host, _, path = url.partition("/")
@@ -185,7 +183,7 @@ def test_t17_an_application_may_not_speak_as_a_peer_and_the_other_way_round(node
         answer = peer.send(transaction, body)
         assert answer.http_status in (400, 403, 500)
         assert answer.body.tag.rpartition("}")[2] == "Fault"
-    made = json.loads(node.run("client", "add", "plain application", "--json"))
+    made = json.loads(node.run("client", "add", "plain application", "--json").stdout)
     application = Client(node.described["endpoints"], made["ca"], made["client_cert"], made["client_key"])
     assert application.send("iti-18", find_documents(patient)).status == SUCCESS
     refused = application.send("iti-38", find_documents(patient))

@@ -25,8 +25,6 @@ from tests.end_to_end.wire import (
 )
 from tests.shared import SHARED, needs_shared
 
-pytestmark = pytest.mark.xdist_group("federation")  # one federation for all of it
-
 
 def put(node: Node, patient: str, *documents: Document, inline: bool = False) -> None:
     for number, document in enumerate(documents):

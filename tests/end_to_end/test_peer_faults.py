@@ -15,8 +15,6 @@ import pytest
 from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base
 from tests.end_to_end.wire import NS, PARTIAL, Document, find_documents, package, provide, retrieve, urn
 
-pytestmark = pytest.mark.xdist_group("peer faults")
-
 Behaviour = Callable[[ssl.SSLSocket, bytes], None]
 RESPONSE = "urn:ihe:iti:2007:CrossGatewayQueryResponse"
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from registry.document_registry import DocumentRegistry, Found, Registered, RegistrySettings
 from registry.ebrim.messages import LEAF_CLASS, AdhocQuery
@@ -172,15 +173,24 @@ def coded(value: object) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
+SCHEMA = (
+    "BEGIN;"
+    + ";".join(
+        str(made.compile(dialect=sqlite.dialect()))
+        for table in metadata.sorted_tables
+        for made in (CreateTable(table), *(CreateIndex(index) for index in table.indexes))
+    )
+    + ";COMMIT"
+)
+
+
 class Bench:
     """A registry with its own database; every change is a transaction of its own, undone when it fails."""
 
     def __init__(self, path: Path, **settings: object) -> None:
-        engine = create_engine(f"sqlite:///{path}")
-        metadata.create_all(engine)
-        engine.dispose()
         self.connection = sqlite3.connect(path, isolation_level=None)
         self.connection.execute("PRAGMA synchronous = OFF")
+        self.connection.executescript(SCHEMA)
         self.settings = RegistrySettings(
             **({"home_community_id": HOME, "assigning_authority": AUTHORITY, "max_results": 1000} | settings)  # type: ignore[arg-type]
         )

@@ -50,6 +50,8 @@ class ReferenceRegistry:
     merged: dict[str, str] = field(default_factory=dict)  # subsumed -> survivor
     made: int = 0
     withheld: set[str] = field(default_factory=set)  # documents that whoever asks may not see
+    by_id: dict[str, Held] = field(default_factory=dict)
+    judged: dict[str, bool] | None = None  # while one query is answered: what is hidden and what is not
 
     # --- what happens to it
 
@@ -104,12 +106,21 @@ class ReferenceRegistry:
     # --- what can be seen
 
     def get(self, id_: str) -> Held:
-        return next(h for h in self.held if h.id == id_)
+        if id_ not in self.by_id:
+            self.by_id = {h.id: h for h in self.held}
+        return self.by_id[id_]
 
     def associations(self, *types: str) -> list[Held]:
         return [h for h in self.held if h.is_a(Association) and (not types or h.obj.association_type in types)]
 
     def hidden(self, held: Held) -> bool:
+        if self.judged is None:
+            return self._hidden(held)
+        if held.id not in self.judged:
+            self.judged[held.id] = self._hidden(held)
+        return self.judged[held.id]
+
+    def _hidden(self, held: Held) -> bool:
         if held.is_a(DocumentEntry):
             return held.quarantined or held.id in self.withheld
         if held.is_a(Association):
@@ -147,7 +158,11 @@ class ReferenceRegistry:
     def answer(self, criteria: Criteria) -> list[Held]:
         if criteria.patient and (criteria.patient in self.merged):
             return []
-        return getattr(self, "_" + criteria.query.name)(criteria)
+        self.judged = {}
+        try:
+            return getattr(self, "_" + criteria.query.name)(criteria)
+        finally:
+            self.judged = None
 
     def _of_patient(self, type_: type, criteria: Criteria, conditions: tuple[Condition, ...]) -> list[Held]:
         return [
