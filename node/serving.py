@@ -34,6 +34,7 @@ from node.resources import RESOURCES
 from node.scrubbing import Scrubber
 from node.services import Services, open_services
 from node.soap.limits import MimeLimits
+from node.tuning import settle
 from trust.audit.event import Action, Coded, EventId
 from trust.errors import BadCertificate, LedgerBroken, NotAuthenticated, TrustError
 from trust.identity.caller import Caller
@@ -215,6 +216,7 @@ class Running:
         for exporter in self._exporters:
             exporter.start(self._services.actors.alarm, self._services.refusals.append)
         self._tasks.append(asyncio.create_task(self._services.witnessing.cosigner().run()))
+        settle()
         self._ready = True
         log.info("ready", extra={"port": config.port("https")})
 
