@@ -26,6 +26,7 @@ from node.http.management import ManagementServer
 from node.http.resources import Resources
 from node.http.server import NodeServer
 from node.http.soap_endpoint import SoapEndpoint
+from node.learning import learn_dictionary
 from node.lock import exclusive
 from node.mllp import MllpListener
 from node.patient_feed import FeedContext, PatientFeed
@@ -210,6 +211,7 @@ class Running:
                 (1.0, self._put_on_record),
                 (30.0, self._reload_tls),
                 (60.0, self._sweep),
+                (300.0, partial(learn_dictionary, self._services)),
                 (600.0, self._scrub),
             )
         ]

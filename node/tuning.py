@@ -1,8 +1,8 @@
 """What the memory of a long-running process looks like: measured settings of the collector and of the C library.
 
-A request of this node makes several thousand objects, hardly any of them in a cycle, and a few buffers of 100 to 300 kB.
-With the defaults Python looks for cycles some five times a request, and glibc gives each large buffer back to the system
-and takes it again, page by page.
+A request makes several thousand objects, hardly any of them in a cycle, and a few buffers of 100 to 300 kB. With the
+defaults Python looks for cycles some five times a request, and glibc gives large buffers back to the system and takes
+them again, page by page.
 """
 
 from __future__ import annotations

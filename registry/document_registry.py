@@ -13,6 +13,7 @@ from typing import Literal
 
 from registry import lifecycle
 from registry.conflicts import conflicts
+from registry.ebrim.fragments import Fragments, train
 from registry.ebrim.messages import AdhocQuery
 from registry.errors import RegistryError, Severity, UnknownPatientId, XdsErrors
 from registry.lifecycle import Referred
@@ -23,6 +24,7 @@ from registry.metadata.rules import violations
 from registry.metadata.submission import Submission
 from registry.patients.identity import identifier_refusal
 from registry.queries.criteria import criteria
+from registry.store import dictionaries
 from registry.store import documents as stored_documents
 from registry.store.codes import CodeBook
 from registry.store.conditions import prepare
@@ -83,17 +85,21 @@ class DocumentRegistry:
         settings: RegistrySettings,
         *,
         codes: CodeBook | None = None,
+        fragments: Fragments | None = None,
     ) -> None:
         self._connection = connection
         self._domain = domain
         self._settings = settings
         self._codes = codes or CodeBook(connection)
-        self._search = Search(connection, self._codes, home=settings.home_community_id, limit=settings.max_results)
+        self._fragments = fragments or Fragments(dictionaries.learned(connection))
+        self._search = Search(
+            connection, self._codes, self._fragments, home=settings.home_community_id, limit=settings.max_results
+        )
         prepare(connection)
 
     def on(self, connection: sqlite3.Connection) -> DocumentRegistry:
         """This registry over another connection to the same database, for instance the one that writes."""
-        return DocumentRegistry(connection, self._domain, self._settings, codes=self._codes)
+        return DocumentRegistry(connection, self._domain, self._settings, codes=self._codes, fragments=self._fragments)
 
     def register(
         self,
@@ -131,7 +137,7 @@ class DocumentRegistry:
         assigned, entry_uuids = assign_ids(submission, new_uuid)
         changes = lifecycle.changes(assigned, referred, now=now, new_uuid=new_uuid)
         number = referred.known_patients[patient] or self._made_known(patient, now)
-        write(self._connection, self._codes, changes, referred, patient=number)
+        write(self._connection, self._codes, self._fragments, changes, referred, patient=number)
         return Registered(
             warnings=tuple(found),
             patient_id=patient,
@@ -192,3 +198,19 @@ class DocumentRegistry:
             UnknownDocument: it is not registered.
         """
         stored_documents.quarantine(self._connection, unique_id, on=on)
+
+    def trained(self) -> bytes | None:
+        """A dictionary for stored metadata, made of what is registered; None when there is no use for another one.
+
+        Blocking for up to a second, a few times in the life of a registry: for a thread with a connection of its own.
+        """
+        stored = dictionaries.sample(self._connection)
+        return train([self._fragments.expand(template) for template in stored]) if stored else None
+
+    def keep_dictionary(self, content: bytes, now: str) -> None:
+        """Keep what `trained` made. The connection is in a writing transaction; `use_dictionary` after its commit."""
+        dictionaries.keep(self._connection, content, now)
+
+    def use_dictionary(self, content: bytes) -> None:
+        """Write with a dictionary that is durable, here and in every registry made of this one by `on`."""
+        self._fragments.learn(content)

@@ -1,15 +1,25 @@
-"""Stored ebRIM: zstd with a dictionary of what every object has in common, 15 times smaller and quick to expand.
+"""Stored ebRIM: zstd with a dictionary of what objects have in common, small and quick to expand.
 
-The first byte is the version of the form, and with it of the dictionary. A dictionary never changes: what is stored
-can only be read with the very bytes it was written with. A better one is a new version beside the old.
+The first byte is the form: 1 is the dictionary that every node has, 2 one that a node learned from its own metadata,
+with four bytes of its digest. A dictionary never changes: what is stored can only be read with the very bytes it was
+written with. A better one is a new one beside the old.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final
 
-from zstandard import DICT_TYPE_RAWCONTENT, ZstdCompressionDict, ZstdCompressor, ZstdDecompressor, ZstdError
+from zstandard import (
+    DICT_TYPE_RAWCONTENT,
+    ZstdCompressionDict,
+    ZstdCompressor,
+    ZstdDecompressor,
+    ZstdError,
+    train_dictionary,
+)
 
 from registry.ebrim.vocabulary import (
     ASSOCIATION_TYPE,
@@ -25,9 +35,16 @@ from registry.ebrim.vocabulary import (
 )
 from registry.metadata.objects import HAS_MEMBER, STABLE_DOCUMENT
 
-_VERSION: Final = b"\x01"
+_SHARED_FORM: Final = b"\x01"
+_LEARNED_FORM: Final = b"\x02"
+_NAME: Final = len(_LEARNED_FORM) + 4
 _DIGEST: Final = "aa18715f17b9f73386c4451cb523b1e3fefe40358f174f3665d829ed19d50b2d"
 _LEVEL: Final = 6  # 12 % smaller than 3 and quicker to expand, for 20 us more when an object is registered
+_LEARNED_LEVEL: Final = 3  # a dictionary that fits leaves little to search for: a tenth larger, five times as quick
+_LEARNED_BYTES: Final = 16 * 1024
+_ABOUT_PATIENTS: Final = re.compile(
+    rb'(<rim:Slot name="(?:sourcePatientInfo|sourcePatientId|referenceIdList)">).*?(</rim:Slot>)', re.DOTALL
+)
 
 
 class DamagedFragmentError(ValueError):
@@ -121,27 +138,64 @@ def _shared_dictionary() -> ZstdCompressionDict:
 
 
 _SHARED: Final = _shared_dictionary()
-# The checksum makes damage loud; the size lets the expander allocate once.
-_COMPRESSOR: Final = ZstdCompressor(
-    level=_LEVEL, dict_data=_SHARED, write_checksum=True, write_content_size=True, write_dict_id=False
-)
-_DECOMPRESSOR: Final = ZstdDecompressor(dict_data=_SHARED)
 
 
-def compress(template: bytes) -> bytes:
-    """A template as it is stored."""
-    return _VERSION + _COMPRESSOR.compress(template)
+def _compressor(dictionary: ZstdCompressionDict, level: int) -> ZstdCompressor:
+    # The checksum makes damage loud; the size lets the expander allocate once.
+    return ZstdCompressor(
+        level=level, dict_data=dictionary, write_checksum=True, write_content_size=True, write_dict_id=False
+    )
 
 
-def expand(stored: bytes) -> bytes:
-    """The template that was stored.
+_SHARED_COMPRESSOR: Final = _compressor(_SHARED, _LEVEL)
+_SHARED_EXPANDER: Final = ZstdDecompressor(dict_data=_SHARED)
 
-    Raises:
-        DamagedFragmentError: an unknown version, or bytes that were changed.
+
+class Fragments:
+    """Makes and reads what one registry stores. `learned` are the contents of its dictionaries, oldest first."""
+
+    __slots__ = ("_compressor", "_expanders", "_form")
+
+    def __init__(self, learned: Iterable[bytes] = ()) -> None:
+        self._form = _SHARED_FORM
+        self._compressor = _SHARED_COMPRESSOR
+        self._expanders: dict[bytes, ZstdDecompressor] = {}
+        for content in learned:
+            self.learn(content)
+
+    def learn(self, content: bytes) -> None:
+        """Use a dictionary from now on. It must be durable already: nothing can be read without it."""
+        form = _LEARNED_FORM + sha256(content).digest()[: _NAME - 1]
+        dictionary = ZstdCompressionDict(content)
+        dictionary.precompute_compress(level=_LEARNED_LEVEL)
+        self._expanders[form] = ZstdDecompressor(dict_data=dictionary)
+        self._form, self._compressor = form, _compressor(dictionary, _LEARNED_LEVEL)
+
+    def compress(self, template: bytes) -> bytes:
+        """A template as it is stored."""
+        return self._form + self._compressor.compress(template)
+
+    def expand(self, stored: bytes) -> bytes:
+        """The template that was stored.
+
+        Raises:
+            DamagedFragmentError: an unknown form or dictionary, or bytes that were changed.
+        """
+        try:
+            expander = self._expanders.get(stored[:_NAME])
+            if expander is not None:
+                return expander.decompress(memoryview(stored)[_NAME:])
+            if stored[:1] == _SHARED_FORM:
+                return _SHARED_EXPANDER.decompress(memoryview(stored)[1:])
+        except ZstdError as damage:
+            raise DamagedFragmentError(str(damage)) from damage
+        raise DamagedFragmentError(f"unknown form {stored[:_NAME]!r} of a stored fragment")
+
+
+def train(templates: Sequence[bytes]) -> bytes:
+    """A dictionary that fits these templates: half a second of CPU for two thousand of them.
+
+    What identifies patients is left out: a dictionary stays when a document goes.
     """
-    if stored[:1] != _VERSION:
-        raise DamagedFragmentError(f"unknown version {stored[:1]!r} of a stored fragment")
-    try:
-        return _DECOMPRESSOR.decompress(memoryview(stored)[1:])
-    except ZstdError as damage:
-        raise DamagedFragmentError(str(damage)) from damage
+    samples: list[bytes | bytearray | memoryview] = [_ABOUT_PATIENTS.sub(rb"\1\2", template) for template in templates]
+    return bytes(train_dictionary(_LEARNED_BYTES, samples).as_bytes())

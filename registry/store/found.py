@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from registry.ebrim.fragments import expand
+from registry.ebrim.fragments import Fragments
 from registry.ebrim.messages import AdhocQuery
 from registry.ebrim.writer import fill, object_ref
 from registry.errors import GeneralRegistryError
@@ -24,6 +24,7 @@ class FoundObject:
     template: bytes  # compressed, with markers; empty when only a reference was asked for
     status: str
     home: str
+    fragments: Fragments  # what expands `template`
     confidentiality: tuple[tuple[str, str], ...] = ()
     source: str = ""
     target: str = ""
@@ -36,7 +37,7 @@ class FoundObject:
         if not self.template:
             raise GeneralRegistryError(f"{self.entry_uuid} was found as a reference only")
         return fill(
-            expand(self.template),
+            self.fragments.expand(self.template),
             home=self.home,
             status=self.status,
             patient_id=self.patient_id,

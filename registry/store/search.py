@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from registry.ebrim.fragments import Fragments
 from registry.errors import ResultNotSinglePatient
 from registry.metadata.objects import APPROVED, DEPRECATED
 from registry.queries import catalogue
@@ -43,9 +44,12 @@ class _Asked:
 class Search:
     """Answers stored queries over one connection. `home` goes on every object, `limit` is the most a query may find."""
 
-    def __init__(self, connection: sqlite3.Connection, codes: CodeBook, *, home: str, limit: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, codes: CodeBook, fragments: Fragments, *, home: str, limit: int
+    ) -> None:
         self._connection = connection
         self._codes = codes
+        self._fragments = fragments
         self._home = home
         self._limit = limit
 
@@ -115,13 +119,23 @@ class Search:
             template,
             _STATUS[row[2]],
             self._home,
+            self._fragments,
             confidentiality=self._codes.codes(self._connection, row[3]),
             unique_id=row[4],
             repository_unique_id=row[5],
         )
 
     def _submission_set(self, row: Row, patient: str, template: bytes) -> FoundObject:
-        return FoundObject("submission_set", row[1], patient, template, _STATUS[row[2]], self._home, unique_id=row[3])
+        return FoundObject(
+            "submission_set",
+            row[1],
+            patient,
+            template,
+            _STATUS[row[2]],
+            self._home,
+            self._fragments,
+            unique_id=row[3],
+        )
 
     def _folder(self, row: Row, patient: str, template: bytes) -> FoundObject:
         return FoundObject(
@@ -131,13 +145,22 @@ class Search:
             template,
             _STATUS[row[2]],
             self._home,
+            self._fragments,
             unique_id=row[3],
             last_update_time=str(row[4]),
         )
 
     def _association(self, row: Row, patient: str, template: bytes) -> FoundObject:
         return FoundObject(
-            "association", row[1], patient, template, _STATUS[row[2]], self._home, source=row[5], target=row[6]
+            "association",
+            row[1],
+            patient,
+            template,
+            _STATUS[row[2]],
+            self._home,
+            self._fragments,
+            source=row[5],
+            target=row[6],
         )
 
 

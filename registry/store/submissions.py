@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from registry.ebrim.fragments import compress
+from registry.ebrim.fragments import Fragments
 from registry.ebrim.writer import template
 from registry.errors import RegistryOutOfResources
 from registry.lifecycle import Changes, Referred
@@ -70,7 +70,13 @@ class _Writing:
 
 
 def write(
-    connection: sqlite3.Connection, book: CodeBook, changes: Changes, referred: Referred, *, patient: int
+    connection: sqlite3.Connection,
+    book: CodeBook,
+    fragments: Fragments,
+    changes: Changes,
+    referred: Referred,
+    *,
+    patient: int,
 ) -> None:
     """Write everything `changes` says. `patient` is the number of the submission's patient.
 
@@ -88,7 +94,7 @@ def write(
     )
     for item in objects:
         form = _OF[type(item)]
-        connection.execute(form.insert, (*form.row(writing, item), compress(template(item))))
+        connection.execute(form.insert, (*form.row(writing, item), fragments.compress(template(item))))
     if changes.deprecated:
         connection.executemany(
             "UPDATE document_entry SET deprecated = 1 WHERE id = ?", [(stored.key,) for stored in changes.deprecated]

@@ -111,3 +111,13 @@ association = Table(
     Column("target_uuid", String, nullable=False),
     Column("template", LargeBinary, nullable=False),
 )
+
+fragment_dictionary = Table(
+    "fragment_dictionary",
+    metadata,
+    Column("no", Integer, primary_key=True),
+    Column(
+        "content", LargeBinary, nullable=False
+    ),  # some templates cannot be read without it: never changed, never removed
+    Column("learned", String(14), nullable=False),
+)

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from node.database import migrate, open_writer
+from registry.ebrim.fragments import Fragments, train
 from registry.lifecycle import Changes, Referred
+from registry.store import dictionaries
 from registry.store.codes import CodeBook
 from registry.store.patients import PatientDirectory
 from registry.store.submissions import write
@@ -28,13 +30,25 @@ def _remember_codes(connection: sqlite3.Connection, book: CodeBook) -> None:
     book.numbers(connection, pairs)
 
 
-def _write_patients(connection: sqlite3.Connection, book: CodeBook, numbers: range, repository: str) -> None:
+def _learn(connection: sqlite3.Connection, fragments: Fragments) -> None:
+    """What a running node does by itself every few minutes."""
+    stored = dictionaries.sample(connection)
+    if stored:
+        content = train([fragments.expand(template) for template in stored])
+        dictionaries.keep(connection, content, _NOW)
+        fragments.learn(content)
+
+
+def _write_patients(
+    connection: sqlite3.Connection, book: CodeBook, fragments: Fragments, numbers: range, repository: str
+) -> None:
     directory = PatientDirectory(connection)
     connection.execute("BEGIN IMMEDIATE")
     for number in numbers:
         directory.add(patient_id(number), _NOW)
         own = directory.chain(patient_id(number))[0]
-        write(connection, book, Changes(submission=seeded(number, repository), now=_NOW), Referred(), patient=own)
+        changes = Changes(submission=seeded(number, repository), now=_NOW)
+        write(connection, book, fragments, changes, Referred(), patient=own)
     connection.execute("COMMIT")
     _remember_codes(connection, book)
 
@@ -53,11 +67,12 @@ def fill(database: Path, documents: int, repository: str, report: Callable[[str]
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute("PRAGMA secure_delete=OFF")
     connection.execute("PRAGMA cache_size=-262144")
-    book = CodeBook()
+    book, fragments = CodeBook(), Fragments()
     patients = documents // PER_PATIENT
     started = said = time.monotonic()
     for first in range(0, patients, _BATCH):
-        _write_patients(connection, book, range(first, min(first + _BATCH, patients)), repository)
+        _write_patients(connection, book, fragments, range(first, min(first + _BATCH, patients)), repository)
+        _learn(connection, fragments)
         if time.monotonic() - said > 10:
             said = time.monotonic()
             done = (first + _BATCH) * PER_PATIENT

@@ -25,6 +25,7 @@ _DECIDES: Final = (
     "scripts/benchmarks/seeding.py",
     "registry/store/tables.py",
     "registry/store/submissions.py",
+    "registry/store/dictionaries.py",
     "registry/ebrim/writer.py",
     "registry/ebrim/fragments.py",
     "trust/ledger/tables.py",

@@ -15,6 +15,7 @@ from registry.metadata.affinity_domain import ANY
 from registry.metadata.objects import APND, RPLC, SIGNS, Slot
 from registry.metadata.values import Cx
 from registry.queries.catalogue import STORED_QUERIES
+from registry.store import dictionaries
 from registry.store.keys import MOST_OBJECTS
 from tests.registry.registry_bench import (
     BOTH_STATUSES,
@@ -142,6 +143,39 @@ def test_a_code_of_a_submission_that_was_undone_is_not_remembered(bench: Bench):
         )
     )
     assert bench.find_documents(XDSDocumentEntryClassCode=("FIRST^^2.999.8.1",)) == [uuid(2)]
+
+
+def test_a_registry_learns_a_dictionary_and_reads_what_it_stored_before(bench: Bench, monkeypatch):
+    def register(number: int) -> None:
+        own = submission_set(uuid(5000 + number), unique_id=f"2.999.4.2.{number}")
+        bench.register(submission(entry(uuid(number), unique_id=f"2.999.4.1.{number}"), set_=own))
+
+    def stored(number: int) -> bytes:
+        (template,) = bench.connection.execute(
+            "SELECT template FROM document_entry WHERE entry_uuid = ?", (uuid(number),)
+        ).fetchone()
+        return template
+
+    monkeypatch.setattr(dictionaries, "_WORTH_IT", (60, 10_000))
+    for number in range(1, 60):
+        register(number)
+    assert bench.registry.trained() is None
+    register(60)
+    content = bench.registry.trained()
+    assert content is not None
+    bench.connection.execute("BEGIN IMMEDIATE")
+    bench.registry.keep_dictionary(content, NOW)
+    bench.connection.execute("COMMIT")
+    bench.registry.use_dictionary(content)
+    assert bench.registry.trained() is None
+    register(61)
+    assert len(stored(61)) < len(stored(1))
+    asked = stored_query("GetDocuments", XDSDocumentEntryEntryUUID=(uuid(1), uuid(61)))
+    shown = [item.leaf() for item in bench.registry.find(asked).objects]
+    assert len(shown) == 2
+    # Another process learns of it from the database.
+    again = DocumentRegistry(bench.connection, ANY, bench.settings)
+    assert [item.leaf() for item in again.find(asked).objects] == shown
 
 
 def test_a_reader_sees_what_is_committed(tmp_path):

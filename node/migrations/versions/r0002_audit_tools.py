@@ -18,6 +18,7 @@ def upgrade() -> None:
     _community()
     _damaged_blob()
     _witness()
+    _fragment_dictionary()
 
 
 def _audit_receipt() -> None:
@@ -74,4 +75,14 @@ def _witness() -> None:
         sa.Column("note_2", sa.LargeBinary(), nullable=False),
         sa.Column("decision", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+    )
+
+
+def _fragment_dictionary() -> None:
+    op.create_table(
+        "fragment_dictionary",
+        sa.Column("no", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("learned", sa.String(length=14), nullable=False),
+        sa.PrimaryKeyConstraint("no"),
     )

@@ -7,16 +7,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.ebrim import fragments
-from registry.ebrim.fragments import DamagedFragmentError, compress, expand
+from registry.ebrim.fragments import DamagedFragmentError, Fragments, train
 from registry.ebrim.writer import template
 from tests.registry.samples import entry
 
 TEMPLATE = template(entry("urn:uuid:0f9a2f10-5d0e-4a52-9d0c-9d1f6f3b7a01"))
+TEMPLATES = [template(entry(f"urn:uuid:0f9a2f10-5d0e-4a52-9d0c-{number:012x}")) for number in range(400)]
+DICTIONARY = train(TEMPLATES)
+compress, expand = Fragments().compress, Fragments().expand
+LEARNED = Fragments([DICTIONARY])
+LATER = Fragments([DICTIONARY, train(TEMPLATES[:300])])
+
+
+@pytest.mark.parametrize("fragments", [Fragments(), LEARNED])
+@given(data=st.binary(max_size=5000))
+def test_whatever_is_stored_comes_back(fragments, data):
+    assert fragments.expand(fragments.compress(data)) == data
 
 
 @given(st.binary(max_size=5000))
-def test_whatever_is_stored_comes_back(data):
-    assert expand(compress(data)) == data
+def test_what_was_stored_before_a_dictionary_was_learned_comes_back(data):
+    for earlier in (Fragments(), LEARNED):
+        assert LATER.expand(earlier.compress(data)) == data
+
+
+def test_a_learned_dictionary_stores_less():
+    assert len(LEARNED.compress(TEMPLATE)) * 3 < 2 * len(compress(TEMPLATE))
+
+
+def test_without_its_dictionary_nothing_is_expanded():
+    with pytest.raises(DamagedFragmentError):
+        Fragments().expand(LEARNED.compress(TEMPLATE))
+
+
+def test_a_dictionary_holds_nothing_that_identifies_a_patient():
+    named = [text.replace(b"770013", b"Quetzalcoatlus") for text in TEMPLATES]
+    assert any(b"Quetzalcoatlus" in text for text in named)
+    assert b"Quetzalcoatlus" not in train(named)
 
 
 def test_an_entry_is_stored_in_a_tenth_of_its_size():
@@ -27,12 +54,13 @@ def test_the_same_entry_is_stored_as_the_same_bytes():
     assert compress(TEMPLATE) == compress(TEMPLATE)
 
 
-@pytest.mark.parametrize("place", range(len(compress(TEMPLATE))))
-def test_no_damaged_byte_passes(place):
-    stored = bytearray(compress(TEMPLATE))
-    stored[place] ^= 0x41
-    with pytest.raises(DamagedFragmentError):
-        expand(bytes(stored))
+@pytest.mark.parametrize("fragments", [Fragments(), LEARNED])
+def test_no_damaged_byte_passes(fragments):
+    for place in range(len(fragments.compress(TEMPLATE))):
+        stored = bytearray(fragments.compress(TEMPLATE))
+        stored[place] ^= 0x41
+        with pytest.raises(DamagedFragmentError):
+            fragments.expand(bytes(stored))
 
 
 @pytest.mark.parametrize(
