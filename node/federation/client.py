@@ -286,7 +286,7 @@ class _Parts:
             raise PeerFault("answered two parts with one Content-ID")
         self._current = (content_id, self._spool.create())
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes | memoryview) -> None:
         if self._current is not None:
             self._current[1].write(data)
             self._spooled += len(data)

@@ -26,7 +26,7 @@ class Incoming:
     audit_proof: str  # the caller's own Audit-Proof header, "" when it sent none
     package: PackageReader
 
-    def documents(self) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+    def documents(self) -> AsyncIterator[tuple[str, AsyncIterator[bytes | memoryview]]]:
         """(`id` of xds:Document, its bytes) in the order of arrival; can be iterated once.
 
         Raises:

@@ -22,6 +22,7 @@ from node.soap.xop import INLINE, canonical
 
 NextChunk = Callable[[], Awaitable[bytes]]  # b"" at the end
 ReadRoot = Callable[..., Message]
+Octets = bytes | memoryview
 
 _MIME = MimeLimits()
 _XML_TYPES = frozenset({names.SOAP_TYPE, names.XOP_TYPE, "text/xml", "application/xml"})
@@ -30,7 +31,7 @@ _XML_TYPES = frozenset({names.SOAP_TYPE, names.XOP_TYPE, "text/xml", "applicatio
 class SpooledPart(Protocol):
     """Bytes kept aside, encrypted and nameless (repository.store.spool)."""
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: Octets) -> None:
         """Append."""
 
     def finish(self) -> Any:  # noqa: ANN401  digests that are not used here
@@ -117,7 +118,7 @@ class PackageReader:
         self._message = message
         return message
 
-    async def documents(self) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+    async def documents(self) -> AsyncIterator[tuple[str, AsyncIterator[Octets]]]:
         """The documents as they arrive: (`id` of xds:Document, its bytes). Whatever is not taken is skipped.
 
         Raises:
@@ -128,7 +129,7 @@ class PackageReader:
         async for content_id, chunks in self.parts():
             yield ids[content_id], chunks
 
-    async def parts(self) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+    async def parts(self) -> AsyncIterator[tuple[str, AsyncIterator[Octets]]]:
         """The parts that documents refer to, as they arrive: (content id, its bytes). Can be iterated once."""
         message = self._known()
         if self._started:
@@ -248,8 +249,8 @@ class PackageReader:
             message.digest = root.sha256
         return message
 
-    def _take_inline(self, root: RootReader, chunk: bytes) -> None:
-        for event in root.feed(chunk):
+    def _take_inline(self, root: RootReader, chunk: Octets) -> None:
+        for event in root.feed(bytes(chunk)):
             if isinstance(event, InlineStart):
                 self._inline.append(self._spool())
             elif isinstance(event, InlineData):
@@ -269,7 +270,7 @@ class PackageReader:
         spooled.finish()
         return size
 
-    async def _kept(self, message: Message) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+    async def _kept(self, message: Message) -> AsyncIterator[tuple[str, AsyncIterator[Octets]]]:
         """Documents that stood in the envelope."""
         large = {INLINE.format(number): spooled for number, spooled in enumerate(self._inline)}
         for reference in message.documents:
@@ -288,7 +289,7 @@ class PackageReader:
         self._leniencies.add(Leniency.PART_NOT_REFERENCED)
         return False
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
+    async def _chunks(self) -> AsyncIterator[Octets]:
         """The bytes of the current part."""
         while self._in_part:
             event = await self._next()
@@ -327,12 +328,12 @@ async def _nothing() -> bytes:
     return b""
 
 
-async def _pieces(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:
+async def _pieces(pieces: Sequence[bytes]) -> AsyncIterator[Octets]:
     for piece in pieces:
         yield piece
 
 
-async def _frames(spooled: SpooledPart) -> AsyncIterator[bytes]:
+async def _frames(spooled: SpooledPart) -> AsyncIterator[Octets]:
     for frame in spooled.frames():
         yield frame
 

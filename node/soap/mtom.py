@@ -33,9 +33,9 @@ class PartStart:
 
 @dataclass(frozen=True, slots=True)
 class PartData:
-    """Some bytes of the current part, decoded; never empty."""
+    """Some bytes of the current part, decoded; never empty. A view of what was fed where nothing had to be changed."""
 
-    data: bytes
+    data: bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,9 @@ class MultipartReader:
         if self._state is _State.EPILOGUE:
             self._skip(data)
             return
+        if self._state is _State.BODY and self._decoder is None and self._is_inside(data):
+            yield from self._passed(data)
+            return
         buffer = self._buffer + data
         while True:
             if self._state is _State.HEADERS:
@@ -114,6 +117,23 @@ class MultipartReader:
         """
         if self._state is not _State.EPILOGUE:
             raise sender("the package ends before its closing boundary")
+
+    def _is_inside(self, data: bytes) -> bool:
+        """Whether no boundary begins in what was held back or in `data`, but perhaps at its very end."""
+        length = len(self._delimiter)
+        return (
+            len(self._buffer) <= length < len(data)
+            and data.find(self._delimiter) < 0
+            and (self._buffer + data[:length]).find(self._delimiter) < 0
+        )
+
+    def _passed(self, data: bytes) -> Iterator[Event]:
+        """The middle of a large part goes on as it came: most bytes of a document are never copied here."""
+        if self._buffer:
+            yield PartData(self._buffer)
+        keep = len(data) - len(self._delimiter)
+        self._buffer = data[keep:]
+        yield PartData(memoryview(data)[:keep])
 
     def _take(self, body: bytes) -> Iterator[Event]:
         if self._state is not _State.BODY:
