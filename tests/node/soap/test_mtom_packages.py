@@ -102,7 +102,7 @@ def test_a_package_without_its_end(whole, step):
 
 
 def test_documents_pass_without_copies_per_byte():
-    """One large part arrives in as many pieces as were fed, give or take the ends."""
+    """One large part arrives in two pieces for each that was fed: what might have been a boundary, and the rest."""
     reader = MultipartReader(TYPE, MimeLimits())
     whole = b"--B\r\nContent-ID: <a>\r\n\r\n" + b"\r\n--" * 2_500_000 + b"\r\n--B--\r\n"
     step = 256 * 1024
@@ -113,7 +113,7 @@ def test_documents_pass_without_copies_per_byte():
         if isinstance(event, PartData)
     ]
     assert sum(len(piece.data) for piece in pieces) == 10_000_000
-    assert len(pieces) <= len(whole) // step + 2
+    assert len(pieces) <= 2 * (len(whole) // step) + 2
 
 
 @pytest.mark.parametrize(
