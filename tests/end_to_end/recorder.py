@@ -100,7 +100,7 @@ def _messages(stream: bytes, *, requests: bool) -> Iterator[Answer]:
             body = rest.read(length)
             if len(body) < length:
                 return
-        if body:
+        if body and not headers["Content-Type"].startswith("text/plain"):  # cosignatures of witnesses are notes
             yield read_answer(status, headers["Content-Type"], body)
 
 
