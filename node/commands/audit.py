@@ -23,18 +23,20 @@ commands:
   open INDEX        one record, and the proof that it belongs to its entry
   since CHECKPOINT  nothing that an older checkpoint stated was changed or removed
   fork NOTE NOTE    two checkpoints that contradict each other
-  report, reconcile in a later version
+  reconcile B       this node's log and another's, exchange by exchange; B is a copy of that log (its folder audit)
+  report            in a later version
 
 examples:
   xdsnode audit list --dir /srv/node --limit 20
   xdsnode audit verify --dir /srv/node
+  xdsnode audit reconcile --dir /srv/node /mnt/clinic/audit --json
   python3 hdn_verify.py verify audit/2026          the same on another machine
   xdsnode audit list --help                        all options of one command
 
 exit status: 0 good, 1 invalid (the first bad entry is named), 2 incomplete input, 3 evidence of a fork,
              4 quorum of witnesses not met
 """
-_SHOWING = ("list", "open")  # commands that print records
+_SHOWING = ("list", "open", "reconcile")  # commands that print records
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +67,8 @@ def _words(verb: str, folder: Path, rest: Sequence[str]) -> list[str]:
         return [verb, place, *rest]
     if verb in ("since", "open"):
         return [verb, *rest[:1], place, *rest[1:]]
+    if verb == "reconcile":
+        return [verb, place, *rest]
     if verb == "list":
         return [verb, database, *rest]
     return [verb, *rest]

@@ -8,6 +8,7 @@ RFC 8032, RFC 9162.
   verify DIR                      all entries, tiles, root, signature (also called: log)
   since OLD_CHECKPOINT DIR        the log still begins with what an older checkpoint stated
   open INDEX RECORD SALT DIR      one record belongs to its entry in the log
+  reconcile A B                   two logs, exchange by exchange: what one side has omitted or made up
   fork NOTE NOTE                  two checkpoints that contradict each other prove a fork
   list DATABASE                   what is recorded, by patient, user, transaction or time
 
@@ -28,7 +29,7 @@ import re
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -371,6 +372,22 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
     for leaf in leaves:
         tree.add(leaf)
     return tree.root()
+
+
+def proven_root(index: int, size: int, leaf: bytes, proof: Sequence[bytes]) -> bytes | None:
+    """The root that an inclusion proof leads to, None when it has too many or too few hashes (RFC 9162: 2.1.3.2)."""
+    first, last, found = index, size - 1, leaf
+    for one in proof:
+        if last == 0:
+            return None
+        if first & 1 or first == last:
+            found = node_hash(one, found)
+            while first and not first & 1:
+                first, last = first >> 1, last >> 1
+        else:
+            found = node_hash(found, one)
+        first, last = first >> 1, last >> 1
+    return found if last == 0 else None
 
 
 # ---------------------------------------------------------------- the files of one shard
@@ -731,6 +748,402 @@ def listing(database: Path, wanted: Filter) -> Iterator[Listed]:
         connection.close()
 
 
+# ---------------------------------------------------------------- two logs, exchange by exchange
+
+COMPLETE, EXPLAINED, UNEXPLAINED, UNDECIDED, OTHERS = "complete", "explained", "unexplained", "undecided", "others"
+Spot = tuple[int, int]  # number of the shard, index in it
+
+
+@dataclass
+class Served:
+    """What a responder has in one place: a request that it received and what it answered; one record per patient."""
+
+    asked: bytes
+    received: list[Spot] = field(default_factory=list)
+    answer: bytes = b""
+    answered: list[Spot] = field(default_factory=list)
+
+
+class Side:
+    """One of the two logs; its records too, where they may be opened."""
+
+    def __init__(self, letter: str, shards: list[Shard], database: Path | None, home: str) -> None:
+        self.letter = letter
+        self.shards = shards
+        self.name = shards[-1].checkpoint.origin.rpartition("/")[0]
+        self.home = home
+        self._database = _open_database(database) if database else None
+        self._tags: dict[tuple[int, bytes], list[Spot]] = {}
+        for number, shard in enumerate(shards):
+            for index, entry in enumerate(shard.entries):
+                if entry[1] in EXCHANGE_KINDS:
+                    self._tags.setdefault((entry[1], entry[2:34]), []).append((number, index))
+
+    @property
+    def opened(self) -> bool:
+        """Whether its records are at hand."""
+        return self._database is not None
+
+    def at(self, kind: int, tag: bytes) -> list[Spot]:
+        """Where entries of this kind and exchange tag stand."""
+        return self._tags.get((kind, tag), [])
+
+    def tags(self, kind: int) -> Iterator[tuple[bytes, list[Spot]]]:
+        """Every exchange tag of a kind, and where it stands."""
+        return ((tag, spots) for (one, tag), spots in self._tags.items() if one == kind)
+
+    def served(self) -> Iterator[Served]:
+        """Received requests with their answers: they are committed together, so that they stand one after the other."""
+        for number, shard in enumerate(self.shards):
+            current: Served | None = None
+            for index, entry in enumerate(shard.entries):
+                kind, tag = entry[1], entry[2:34]
+                fits = current is not None and (
+                    (kind == 2 and current.asked == tag and not current.answered)
+                    or (kind == 3 and current.answer in (b"", tag))
+                )
+                if not fits:
+                    if current is not None:
+                        yield current
+                    current = Served(tag if kind == 2 else b"") if kind in (2, 3) else None
+                if current is not None and kind == 2:
+                    current.received.append((number, index))
+                elif current is not None:
+                    current.answer = tag
+                    current.answered.append((number, index))
+            if current is not None:
+                yield current
+
+    def record(self, spot: Spot) -> dict[str, Any] | None:
+        """The opened record of an entry; None when it is not at hand.
+
+        Raises:
+            Invalid: the record does not belong to the entry.
+        """
+        number, index = spot
+        row = self._row("SELECT r.body, r.salt FROM audit_head h JOIN audit_record r", spot)
+        return check_opening(index, self.shards[number].entries[index], row[0], row[1]) if row else None
+
+    def receipt(self, spot: Spot) -> bytes | None:
+        """The other side's receipt that is kept beside a record."""
+        row = self._row("SELECT r.proof FROM audit_head h JOIN audit_receipt r", spot)
+        return row[0] if row else None
+
+    def _row(self, select: str, spot: Spot) -> tuple[Any, ...] | None:
+        if self._database is None:
+            return None
+        found: tuple[Any, ...] | None = self._database.execute(
+            f"{select} ON r.seq = h.first_seq + ? WHERE h.origin = ?", (spot[1], self.shards[spot[0]].checkpoint.origin)
+        ).fetchone()
+        return found
+
+    def words(self, spots: Sequence[Spot]) -> list[str]:
+        """Places as year and index."""
+        return [f"{self.shards[number].checkpoint.origin.rpartition('/')[2]}/{index}" for number, index in spots]
+
+
+@dataclass
+class Row:
+    """One exchange as both logs have it: kinds 1, 6, 4 of the asking side, 2, 3 of the answering one."""
+
+    asking: Side
+    answering: Side
+    sent: list[Spot] = field(default_factory=list)
+    failed: list[Spot] = field(default_factory=list)
+    got: list[Spot] = field(default_factory=list)
+    received: list[Spot] = field(default_factory=list)
+    answered: list[Spot] = field(default_factory=list)
+    repeated: bool = False
+    altered: bool = False
+    verdict: str = ""
+    meaning: str = ""
+    evidence: str = ""
+    fork: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)  # the record that names this exchange
+
+    def asked_places(self) -> list[Spot]:
+        """Entries of the asking side."""
+        return [*self.sent, *self.failed, *self.got]
+
+    def answered_places(self) -> list[Spot]:
+        """Entries of the answering side."""
+        return [*self.received, *self.answered]
+
+    def places(self, side: Side) -> list[Spot]:
+        """Entries of one of the two logs."""
+        return self.asked_places() if side is self.asking else self.answered_places()
+
+    @property
+    def whole(self) -> bool:
+        """All that there should be: 1 and 4, 2 and 3."""
+        return bool(self.sent and self.got and self.received and self.answered) and not self.repeated
+
+    def open(self) -> None:
+        """Look for a record that names this exchange."""
+        for side, spots in ((self.asking, self.asked_places()), (self.answering, self.answered_places())):
+            for spot in spots[:1]:
+                self.facts = self.facts or side.record(spot) or {}
+
+    def absorb(self, other: Row) -> None:
+        """Another row turned out to be of the same exchange; where both know one leg, their tags differ."""
+        for one, two in ((self, other), (other, self)):
+            if ((one.sent or one.failed) and two.received) or (one.got and two.answered):
+                self.altered = True
+        self.sent += other.sent
+        self.failed += other.failed
+        self.got += other.got
+        self.received += other.received
+        self.answered += other.answered
+
+    def judge(self) -> None:
+        """What this row means (audit-ledger 2.8)."""
+        asking, answering = self.asking.name, self.answering.name
+        self.verdict, self.meaning = _meaning(self, asking, answering)
+        if self.asked_places() and self.answered_places():
+            return
+        owner, other = (self.asking, self.answering) if self.asked_places() else (self.answering, self.asking)
+        if self.facts and other.home and self.facts["peer"] != other.home:
+            self.verdict, self.meaning = OTHERS, f"an exchange with {self.facts['peer']}"
+        elif self.verdict == UNEXPLAINED and not (self.facts and other.home):
+            self.verdict = UNDECIDED
+            self.meaning = f"an exchange with somebody else, or: {self.meaning}; the records of {owner.name} tell"
+
+
+# What a row means, the first line that holds; {0} asks, {1} answers.
+_MEANINGS: tuple[tuple[Callable[[Row], object], str, str], ...] = (
+    (lambda row: row.altered, UNEXPLAINED, "the message was changed on its way, or one side lies: open both records"),
+    (lambda row: row.repeated, UNEXPLAINED, "{0} has one record of the request, {1} received it more than once"),
+    (
+        lambda row: row.answered_places() and not row.sent,
+        UNEXPLAINED,
+        "{0} omitted that it asked, or {1} made the exchange up",
+    ),
+    (lambda row: row.answered and not row.received, UNEXPLAINED, "{1} omitted that it was asked"),
+    (lambda row: row.got and row.answered, COMPLETE, "complete"),
+    (lambda row: row.got and row.received, UNEXPLAINED, "{1} omitted what it answered"),
+    (lambda row: row.got, UNEXPLAINED, "{1} omitted the exchange"),
+    (
+        lambda row: row.answered and not row.failed,
+        UNEXPLAINED,
+        "{0} omitted that it received the answer, or what became of it",
+    ),
+    (lambda row: not row.failed, UNEXPLAINED, "{0} omitted what became of its request"),
+    (lambda row: row.answered, EXPLAINED, "the answer was lost or of no use: {0} recorded a failure"),
+    (lambda row: row.received, EXPLAINED, "no answer was given: {0} recorded a failure"),
+    (lambda row: row.sent, EXPLAINED, "the request did not arrive, or {1} omitted it: {0} recorded a failure"),
+    (lambda _: True, UNEXPLAINED, "{0} recorded a failure of a request that it has no record of"),
+)
+
+
+def _meaning(row: Row, asking: str, answering: str) -> tuple[str, str]:
+    """Verdict and meaning of a row, as if it were between these two."""
+    verdict, text = next((verdict, text) for holds, verdict, text in _MEANINGS if holds(row))
+    return verdict, text.format(asking, answering)
+
+
+def rows_of(asking: Side, answering: Side) -> list[Row]:
+    """Every exchange in which the one side asks the other, as far as tags tell."""
+    rows, times, answers = [], Counter[bytes](), set()
+    for one in answering.served():
+        times[one.asked] += 1
+        answers.add(one.answer)
+        sent, failed = asking.at(1, one.asked), asking.at(6, one.asked)
+        row = Row(asking, answering, [*sent], [*failed], [*asking.at(4, one.answer)], one.received, one.answered)
+        row.repeated = bool(sent) and times[one.asked] > len(sent)
+        rows.append(row)
+    for tag, spots in asking.tags(1):
+        if tag not in times:
+            rows.append(Row(asking, answering, sent=[*spots], failed=[*asking.at(6, tag)]))
+    rows += [
+        Row(asking, answering, failed=[*x]) for tag, x in asking.tags(6) if not (tag in times or asking.at(1, tag))
+    ]
+    rows += [Row(asking, answering, got=[*spots]) for tag, spots in asking.tags(4) if tag not in answers]
+    return rows
+
+
+def reconcile(one: Side, two: Side) -> list[Row]:
+    """All exchanges of two logs, judged, in both directions.
+
+    Raises:
+        Invalid: an opened record does not belong to its entry.
+    """
+    directions = [rows_of(one, two), rows_of(two, one)]
+    for rows in directions:
+        _find_homes(rows)
+    found = []
+    for rows in directions:
+        named: dict[str, Row] = {}
+        for row in rows:
+            if not row.whole:
+                row.open()
+                cid = str(row.facts.get("cid", ""))
+                if cid in named and not row.repeated:
+                    named[cid].absorb(row)
+                    continue
+                if cid:
+                    named[cid] = row
+            found.append(row)
+    for row in found:
+        row.judge()
+        if row.verdict == UNEXPLAINED:
+            _find_evidence(row)
+    return found
+
+
+def _find_homes(rows: list[Row]) -> None:
+    """How each side's records name the other: as in an exchange that both have."""
+    for row in rows:
+        if row.received and row.sent:
+            for side, other, spots in (
+                (row.asking, row.answering, row.sent),
+                (row.answering, row.asking, row.received),
+            ):
+                if side.opened and not other.home:
+                    other.home = (side.record(spots[0]) or {}).get("peer", "")
+            if row.asking.home and row.answering.home:
+                return
+
+
+def _find_evidence(row: Row) -> None:
+    """The signed receipt of the other side that whoever is left alone with an exchange holds."""
+    for holder, spots, other in ((row.asking, row.got, row.answering), (row.answering, row.received, row.asking)):
+        if row.altered or row.places(other):
+            continue
+        for spot in spots[:1]:
+            proof = holder.receipt(spot)
+            row.evidence = f"{holder.name} holds no receipt of {other.name}"
+            if proof is not None:
+                row.evidence, row.fork = _against(proof, other)
+                row.evidence = f"{holder.name} holds a receipt: {row.evidence}"
+
+
+def _against(proof: bytes, side: Side) -> tuple[str, bool]:
+    """What a receipt says against the log that is shown; whether the two cannot both be true."""
+    head, _, note = proof.partition(b"\n\n")
+    lines = head.decode("ascii", "replace").split("\n")
+    if len(lines) < 3 or not lines[1].startswith("extra ") or not re.fullmatch(r"index [0-9]{1,19}", lines[2]):
+        raise Invalid("a receipt that cannot be read")
+    entry, index, hashes = _base64(lines[1][6:]), int(lines[2][6:]), [_base64(line) for line in lines[3:]]
+    stated = read_note(note, [key for shard in side.shards for key in shard.policy.logs])
+    shard = next((one for one in side.shards if one.checkpoint.origin == stated.origin), None)
+    if shard is None:
+        return f"of {stated.origin}, which is not shown here", False
+    if stated.origin not in stated.signers:
+        return f"not signed by {stated.origin}: no evidence", False
+    if not 0 <= index < stated.size or proven_root(index, stated.size, leaf_hash(entry), hashes) != stated.root:
+        return "its entry is not in the tree that it states: no evidence", False
+    where = f"{stated.origin} has signed this exchange at index {index}"
+    if index >= shard.checkpoint.size:
+        return f"{where}; the log shown here ends before that, ask for a newer copy", False
+    if shard.entries[index] == entry:
+        return f"{where}, and it stands there", False
+    return f"{where}; the log shown here has another entry there: PROOF OF A FORK, keep both", True
+
+
+def _side(letter: str, folder: Path, args: argparse.Namespace) -> Side:
+    given = {name: getattr(args, f"{name}_{letter}") for name in ("vkey", "records", "home")}
+    folders, database = _folders(folder)
+    keys = argparse.Namespace(policy=args.policy, vkey=given["vkey"])
+    shards = [_shard(one, keys) for one in folders]
+    return Side(letter.upper(), shards, Path(given["records"]) if given["records"] else database, given["home"])
+
+
+def _reconcile(args: argparse.Namespace) -> int:
+    sides = [_side("a", Path(args.a), args), _side("b", Path(args.b), args)]
+    if (args.first or args.last is not None) and len(sides[0].shards) > 1:
+        raise Incomplete("--from and --to are indexes of one year: give the folder of that year as A")
+    rows = [row for row in reconcile(*sides) if _in_range(row, sides[0], args)]
+    if args.json:
+        _say(json.dumps(_as_json(rows, sides), indent=1, ensure_ascii=True))
+    else:
+        _print_rows(rows, sides)
+    count = Counter(row.verdict for row in rows)
+    if any(row.fork for row in rows):
+        raise Fork("a receipt contradicts the log that is shown: keep the receipt and both logs, they are proof")
+    if count[UNEXPLAINED]:
+        raise Invalid(f"{count[UNEXPLAINED]} unexplained rows")
+    if count[UNDECIDED]:
+        raise Incomplete(f"{count[UNDECIDED]} rows that leaves alone do not decide: give --records-a, --records-b")
+    return GOOD
+
+
+def _in_range(row: Row, side: Side, args: argparse.Namespace) -> bool:
+    """Whether an entry of A is in the range asked for; without one everything is."""
+    if not args.first and args.last is None:
+        return True
+    return any(index >= args.first and (args.last is None or index < args.last) for _, index in row.places(side))
+
+
+def _as_json(rows: Sequence[Row], sides: Sequence[Side]) -> dict[str, Any]:
+    count = Counter(row.verdict for row in rows)
+    return {
+        **{
+            side.letter.lower(): {
+                "log": side.name,
+                "home": side.home,
+                "records": side.opened,
+                "entries": {shard.checkpoint.origin: shard.checkpoint.size for shard in side.shards},
+            }
+            for side in sides
+        },
+        "counts": {verdict: count[verdict] for verdict in (COMPLETE, EXPLAINED, UNEXPLAINED, UNDECIDED, OTHERS)},
+        "unexplained": count[UNEXPLAINED],
+        "rows": [
+            {
+                "verdict": row.verdict,
+                "meaning": row.meaning,
+                "evidence": row.evidence,
+                "asking": row.asking.letter.lower(),
+                "cid": row.facts.get("cid", ""),
+                "time": row.facts.get("time", ""),
+                **{side.letter.lower(): _kinds(row, side) for side in sides},
+            }
+            for row in rows
+            if row.verdict in (EXPLAINED, UNEXPLAINED, UNDECIDED)
+        ],
+    }
+
+
+def _kinds(row: Row, side: Side) -> dict[str, list[str]]:
+    kinds = (("1", row.sent), ("6", row.failed), ("4", row.got))
+    if side is row.answering:
+        kinds = (("2", row.received), ("3", row.answered), ("", []))
+    return {kind: side.words(spots) for kind, spots in kinds if spots}
+
+
+def _print_rows(rows: Sequence[Row], sides: Sequence[Side]) -> None:
+    for side in sides:
+        size = sum(shard.checkpoint.size for shard in side.shards)
+        opened = "with its records" if side.opened else "leaves alone"
+        _say(f"{side.letter}  {side.name}: good, {size} entries, {opened}")
+        for shard in side.shards:
+            if shard.own_key:
+                _say(f"   the key {shard.policy.logs[0].id.hex()} was read from the folder itself: compare it")
+    for verdict in (EXPLAINED, UNDECIDED, UNEXPLAINED):
+        for row in rows:
+            if row.verdict == verdict:
+                _print_row(row, sides)
+    for asking in sides:
+        mine = Counter(row.verdict for row in rows if row.asking is asking)
+        counts = ", ".join(f"{mine[verdict]} {verdict}" for verdict in (COMPLETE, EXPLAINED, UNDECIDED, UNEXPLAINED))
+        _say(f"asked by {asking.letter}: {counts}; {mine[OTHERS]} with others")
+    _say(f"unexplained rows: {sum(row.verdict == UNEXPLAINED for row in rows)}")
+
+
+def _print_row(row: Row, sides: Sequence[Side]) -> None:
+    where = []
+    for side in sides:
+        kinds = _kinds(row, side)
+        found = " ".join(f"{kind} at {','.join(spots)}" for kind, spots in kinds.items()) or "nothing"
+        where.append(f"{side.letter}: {found}")
+    name = f"{row.facts.get('time', 'time unknown')}  {row.facts.get('cid', 'exchange unknown')}"
+    _say("".join(mark if mark.isprintable() else "\ufffd" for mark in f"{row.verdict}  {name}"))
+    _say(f"    {'; '.join(where)}")
+    _say(f"    {row.meaning}")
+    if row.evidence:
+        _say(f"    {row.evidence}")
+
+
 # ---------------------------------------------------------------- commands
 
 
@@ -962,11 +1375,50 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--limit", type=int, default=0)
     command.add_argument("--json", action="store_true", help="one JSON object on each line")
     command.set_defaults(run=_list)
-    for name in ("report", "reconcile", "sample"):
+    _add_reconcile(commands)
+    for name in ("report", "sample"):
         command = commands.add_parser(name, help="not available in this version")
         command.add_argument("rest", nargs=argparse.REMAINDER)
         command.set_defaults(run=_not_yet)
     return parser
+
+
+def _add_reconcile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "reconcile",
+        help="compare two logs, exchange by exchange",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=_RECONCILE,
+    )
+    command.add_argument("a", metavar="A", help="folder of one log: a year, all years, or a node's folder")
+    command.add_argument("b", metavar="B", help="folder of the other")
+    command.add_argument("--policy", default="", help="policy file with the keys of both logs")
+    for letter in "ab":
+        command.add_argument(f"--vkey-{letter}", default="", help=f"verification key of {letter.upper()}'s log")
+        command.add_argument(f"--records-{letter}", default="", metavar="DATABASE", help=f"{letter.upper()}'s records")
+        command.add_argument(f"--home-{letter}", default="", metavar="URN", help="its homeCommunityId")
+    command.add_argument("--from", dest="first", type=int, default=0, metavar="INDEX", help="of A; B is searched whole")
+    command.add_argument("--to", dest="last", type=int, default=None, metavar="INDEX", help="of A, not included")
+    command.add_argument("--json", action="store_true", help="one JSON object")
+    command.set_defaults(run=_reconcile)
+
+
+_RECONCILE = """\
+Compare two logs, exchange by exchange. Each side's log holds a tag of every message that it sent or received; both
+sides compute the same tag, and it tells nobody else anything.
+
+complete      1 request sent, 2 received, 3 answer sent, 4 received, all with their tags
+explained     something is missing, and the side that asked recorded a failure (6)
+unexplained   one side has omitted, made up or changed something; the row says which, as far as logs can tell
+undecided     leaves alone do not say whether an exchange that only one side has was with the other side or with
+              somebody else: records of the side that has it do (--records-a, --records-b; a node's folder has them)
+
+The records name exchange and time, and hold the other side's signed receipts. Whom a record names as the other side is
+the word of its owner: who hides an exchange as one with somebody else is found by comparing with that somebody.
+Compare logs of nodes at rest, or leave the newest entries out with --to: what was under way when the copies were taken
+is in one of them only. Exit status: 0 every row complete or explained, 1 unexplained rows, 2 undecided ones,
+3 a receipt contradicts the log shown here, which proves a fork.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
