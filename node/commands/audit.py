@@ -29,7 +29,7 @@ commands:
 examples:
   xdsnode audit list --dir /srv/node --limit 20
   xdsnode audit verify --dir /srv/node
-  xdsnode audit reconcile --dir /srv/node /mnt/clinic/audit --json
+  xdsnode audit reconcile --dir /srv/node clinic/audit --json
   python3 hdn_verify.py verify audit/2026          the same on another machine
   xdsnode audit list --help                        all options of one command
 

@@ -145,7 +145,7 @@ def verify(receipt: Receipt, key_of: KeyOf, *, kind: Kind, tag: bytes, now: date
         raise BadReceipt(Flaw.MALFORMED, f"its checkpoint: {wrong}") from wrong
     key = key_of(checkpoint.origin)  # 1
     years = {f"{(now + shift).year:04d}" for shift in (-_TURN_OF_YEAR, _TURN_OF_YEAR)}
-    if key is None or checkpoint.origin.rpartition("/")[2] not in years:
+    if key is None or checkpoint.origin.rpartition("/")[2][:4] not in years:
         raise BadReceipt(Flaw.FOREIGN_LOG, f"of {checkpoint.origin}, which is not the log that counts here now")
     leaf = leaf_hash(receipt.entry)  # 2
     if not verify_inclusion(receipt.index, checkpoint.size, leaf, receipt.proof, checkpoint.root):

@@ -62,6 +62,10 @@ def test_a_good_receipt() -> None:
     verify(GOOD, KEY_OF, kind=Kind.REQUEST_SENT, tag=TAG, now=NOW)
 
 
+def test_a_log_that_went_on_under_a_new_name_in_its_year() -> None:
+    verify(made(entry(), signer=NoteSigner(f"{LOG}/2026b", SEED)), KEY_OF, kind=Kind.REQUEST_SENT, tag=TAG, now=NOW)
+
+
 OTHER_SIGNER = NoteSigner(ORIGIN, bytes(32))
 FORK = made(entry(), index=4, size=9).checkpoint
 
