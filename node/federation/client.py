@@ -33,7 +33,15 @@ _ROOT: Final = "root@xdsnode"
 
 
 class PeerFault(Exception):  # noqa: N818  an outcome, not a failure of this node
-    """Why a community's answer cannot be used; the text completes "NAME …"."""
+    """Why a community's answer cannot be used; the text completes "NAME …".
+
+    `what` is said in this node's own words. The text also quotes what came from outside, which may name a patient: it
+    is for whoever asked and for the audit record, and never for the log.
+    """
+
+    def __init__(self, what: str, quoted: str = "") -> None:
+        self.what = what
+        super().__init__(f"{what} ({quoted})"[:300] if quoted else what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,15 +156,15 @@ class PeerClient:
             ) as response:
                 return await self._read(call, response, progress)
         except aiohttp.ClientSSLError as error:
-            raise PeerFault(f"is not who it should be, or does not accept our certificate ({_kind(error)})") from None
+            raise PeerFault("is not who it should be, or does not accept our certificate", _kind(error)) from None
         except aiohttp.ClientConnectorError as error:
-            raise PeerFault(f"cannot be reached ({_kind(error.os_error)})") from None
+            raise PeerFault("cannot be reached", _kind(error.os_error)) from None
         except ForbiddenAddress as error:
-            raise PeerFault(f"cannot be reached ({_kind(error)})") from None
+            raise PeerFault("cannot be reached", _kind(error)) from None
         except (aiohttp.ClientError, OSError, EOFError) as error:
-            raise PeerFault(f"broke off ({_kind(error)})") from None
+            raise PeerFault("broke off", _kind(error)) from None
         except (SoapFault, ValueError) as error:
-            raise PeerFault(f"answered what cannot be read ({str(error)[:120]})") from None
+            raise PeerFault("answered what cannot be read", str(error)[:120]) from None
 
     async def plain(
         self,
@@ -188,7 +196,7 @@ class PeerClient:
                     _bounded(len(found), most)
                 return response.status, response.headers.get("Content-Type", ""), bytes(found)
         except (aiohttp.ClientError, OSError, EOFError, ValueError) as error:
-            raise PeerFault(f"cannot be asked ({_kind(error)})") from None
+            raise PeerFault("cannot be asked", _kind(error)) from None
 
     async def _read(self, call: Call, response: aiohttp.ClientResponse, progress: Callable[[int], None]) -> PeerAnswer:
         if response.status not in (200, 400, 403, 500, 503):
@@ -206,7 +214,7 @@ class PeerClient:
             message = read_answer(bytes(root), charset=media_type.parameter("charset"))
             answer = self._answer(message, "body", {})
         else:
-            raise PeerFault(f"answered {media_type.name} under HTTP status {response.status}")
+            raise PeerFault(f"answered no SOAP under HTTP status {response.status}", media_type.name)
         answer.audit_proof = response.headers.get(HEADER, "")
         return self._checked(call, answer)
 
@@ -235,16 +243,17 @@ class PeerClient:
     @staticmethod
     def _checked(call: Call, answer: PeerAnswer) -> PeerAnswer:
         message = answer.message
-        wrong = ""
+        wrong = None
         if message.fault:
-            wrong = f"refused: {message.fault.code} {message.fault.reason}"
+            wrong = PeerFault("refused", f"{message.fault.code} {message.fault.reason}")
         elif message.relates_to and message.relates_to != call.message_id:
-            wrong = "answered another request"
+            wrong = PeerFault("answered another request")
         elif message.body.tag != call.response_root:
-            wrong = f"answered {etree.QName(message.body).localname} instead of {call.response_root.rpartition('}')[2]}"
+            wanted = call.response_root.rpartition("}")[2]
+            wrong = PeerFault(f"answered something else instead of {wanted}", etree.QName(message.body).localname)
         if wrong:
             answer.close()
-            raise PeerFault(wrong[:300])
+            raise wrong
         return answer
 
 

@@ -40,6 +40,7 @@ class Answered:
     community: Community
     call: Call
     error: RegistryError | None = None
+    reason: str = ""  # why there is no answer, in words that may be logged
     answer: PeerAnswer | None = None
     received: bool = False
     receipt: PeerReceipt = NO_RECEIPT
@@ -135,15 +136,21 @@ class Gateway:
             read(outcome)
             outcome.received = True
         except TimeoutError:
-            outcome.error = _unavailable(call, "gave no answer within the deadline")
+            _fail(outcome, PeerFault("gave no answer within the deadline"))
         except PeerFault as fault:
-            outcome.error = _unavailable(call, str(fault))
+            _fail(outcome, fault)
         except Exception:  # whatever one community does costs its own result, and its outcome is on record
             log.exception("an answer could not be read", extra={"community": call.community.name})
-            outcome.error = _unavailable(call, "answered what cannot be read")
+            _fail(outcome, PeerFault("answered what cannot be read"))
         else:
             _judge_receipt(outcome, exchange)
         return outcome
+
+
+def _fail(outcome: Answered, fault: PeerFault) -> None:
+    community = outcome.community
+    outcome.reason = fault.what
+    outcome.error = RegistryError(ErrorCode.UNAVAILABLE_COMMUNITY, f"{community.name} {fault}", community.home)
 
 
 def _prolong(limit: asyncio.Timeout, deadline: float, octets: int) -> None:
@@ -160,7 +167,7 @@ def _judge_receipt(outcome: Answered, exchange: Exchange) -> None:
         call.community.home, answer.audit_proof, cid=call.message_id, payload=answer.digest, now=exchange.now
     )
     if outcome.receipt.refused:
-        outcome.error = _unavailable(call, f"gave no good Audit-Proof: {outcome.receipt.cause}")
+        _fail(outcome, PeerFault("gave no good Audit-Proof", outcome.receipt.cause))
         outcome.query, outcome.retrieve = _NO_OBJECTS, _NO_DOCUMENTS
 
 
@@ -168,7 +175,7 @@ def _count(outcome: Answered, exchange: Exchange) -> None:
     word = "answered" if outcome.error is None else "unavailable"
     exchange.actors.metrics.peers.labels(outcome.community.home, word).inc()
     if outcome.error is not None:
-        extra = {"community": outcome.community.name, "reason": outcome.error.context, "incident": exchange.incident}
+        extra = {"community": outcome.community.name, "reason": outcome.reason, "incident": exchange.incident}
         log.warning("a community gave no usable answer", extra=extra)
 
 
@@ -180,7 +187,3 @@ def _read_query(outcome: Answered) -> None:
 def _read_retrieve(outcome: Answered) -> None:
     assert outcome.answer is not None  # noqa: S101
     outcome.retrieve = read_retrieve_response(outcome.answer.body)
-
-
-def _unavailable(call: Call, why: str) -> RegistryError:
-    return RegistryError(ErrorCode.UNAVAILABLE_COMMUNITY, f"{call.community.name} {why}", call.community.home)
