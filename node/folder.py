@@ -36,6 +36,11 @@ class Folder:
         return self.data / "scrub.json"
 
     @property
+    def audit_index(self) -> Path:
+        """The index of the audit log; it can be deleted and is made anew from the database."""
+        return self.data / "audit-index.db"
+
+    @property
     def spool(self) -> Path:
         """Documents of other communities on their way through: encrypted and unlinked at once."""
         return self.data / "spool"

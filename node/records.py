@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -31,6 +31,8 @@ _SOURCE = Coded("110153", "DCM", "Source Role ID")
 _DESTINATION = Coded("110152", "DCM", "Destination Role ID")
 _PATIENT_NUMBER = Coded("2", "RFC-3881", "Patient Number")
 _REPORT_NUMBER = Coded("9", "RFC-3881", "Report Number")
+_LAUNCHER = Coded("110151", "DCM", "Application Launcher")
+_URI = Coded("12", "RFC-3881", "URI")
 _NODE_ID = Coded("110182", "DCM", "Node ID")
 _SUBMISSION_SET = Coded(
     "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd", "IHE XDS Metadata", "submission set classificationNode"
@@ -282,3 +284,39 @@ def activity(
             ),
         ),
     )
+
+
+def audit_log_used(
+    now: datetime, *, node: str, user: str, what: str, patient: str = "", details: Mapping[str, str] | None = None
+) -> NewRecord:
+    """Somebody has looked at the audit log: which command or transaction, of which patient (CX), and what for.
+
+    Source: ITI TF-2: 3.20; federation-wire 5.5.
+    """
+    time = instant(now)
+    transaction = what.startswith("ITI-")
+    log_object = AuditedObject(
+        id=node,
+        type_code="2",
+        role="13",
+        id_type=_URI,
+        name="Security Audit Log",
+        details=tuple((key, str(value)) for key, value in (details or {}).items()),
+    )
+    event = AuditEvent(
+        id=EventId.AUDIT_LOG_USED,
+        action=Action.READ,
+        outcome=Outcome.SUCCESS,
+        outcome_text="" if transaction else what,
+        time=time,
+        type=Coded(what, IHE_TRANSACTIONS, "Retrieve ATNA Audit Event")
+        if transaction
+        else Coded(what, "xdsnode commands", "audit log read"),
+        participants=(
+            Participant(user_id=user, requestor=True, role=None if transaction else _LAUNCHER),
+            Participant(user_id=node, requestor=False),
+        ),
+        objects=(*((patient_object(patient),) if patient else ()), log_object),
+        patient=patient,
+    )
+    return NewRecord(kind=Kind.SECURITY, time=time, event=event, subject=subject(patient))

@@ -110,6 +110,7 @@ class Running:
         self._tls = services.tls
         self._unfinished = Unfinished(services)
         self._ready = False
+        self._indexed = ("", 0)  # the head of the log when the index last reached it
         self._tasks: list[asyncio.Task[None]] = []
         self._servers = self._listeners(config, services)
         self._management = ManagementServer(
@@ -209,6 +210,7 @@ class Running:
             asyncio.create_task(self._every(seconds, work))
             for seconds, work in (
                 (1.0, self._put_on_record),
+                (1.0, self._fill_index),
                 (30.0, self._reload_tls),
                 (60.0, self._sweep),
                 (300.0, partial(learn_dictionary, self._services)),
@@ -289,6 +291,13 @@ class Running:
                 ]
             )
             services.metrics.refused.labels("handshake").inc(len(refusals))
+
+    async def _fill_index(self) -> None:
+        """Take new entries into the index of the audit log, resting as long as it works, and stop with the node."""
+        index = self._services.audit_index
+        if (head := self._services.sequencer.head) and (head.origin, head.size) != self._indexed:
+            await asyncio.to_thread(index.catch_up, idle=1.0, stop=lambda: not self._ready)
+            self._indexed = (head.origin, head.size)
 
     async def _reload_tls(self) -> None:
         """Read certificates and revocation lists again: a renewed or withdrawn one counts within a minute."""

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from node.administration.orders import Order, Result
-from node.records import instant
-from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Kind, NewRecord, Outcome, Participant
+from node.records import audit_log_used
 
 
 async def used(order: Order) -> Result:
-    """Record that somebody reads the audit log, before it is shown."""
+    """Record that somebody reads the audit log, and what for, before it is shown."""
     services = order.services
-    time = instant(services.clock())
-    event = AuditEvent(
-        id=EventId.AUDIT_LOG_USED,
-        action=Action.READ,
-        outcome=Outcome.SUCCESS,
-        outcome_text=order.text("what", ""),
-        time=time,
-        type=Coded("audit list", "xdsnode commands", "audit log read"),
-        participants=(
-            Participant(user_id=order.operator, requestor=True),
-            Participant(user_id=services.config.node.home_community_id, requestor=False),
-        ),
-        objects=(
-            AuditedObject(
-                id=services.config.node.home_community_id,
-                type_code="2",
-                role="13",
-                id_type=Coded("12", "RFC-3881", "URI"),
-                name="Security Audit Log",
-            ),
-        ),
+    details = order.arguments.get("details", {})
+    record = audit_log_used(
+        services.clock(),
+        node=services.config.node.home_community_id,
+        user=order.operator,
+        what=order.text("what"),
+        patient=order.text("patient", ""),
+        details=details if isinstance(details, Mapping) else {},
     )
-    await order.record([NewRecord(kind=Kind.SECURITY, time=time, event=event)])
+    await order.record([record])
     return {}

@@ -1,16 +1,18 @@
-"""Read and verify the audit log.
+"""Search, read and verify the audit log.
 
-These commands run one file, trust/ledger/hdn_verify.py, which needs nothing but Python: an auditor copies it and the
-folder `audit` to another machine and runs the same commands there, without trusting this program. `list` and `open`
-show records of patients, so looking is itself put on record.
+`search`, `explain` and `report --patient` answer in plain words. The others run one file, trust/ledger/hdn_verify.py,
+which needs nothing but Python: an auditor copies it and the folder `audit` to another machine and runs the same
+commands there, without trusting this program. Whatever shows records of patients is itself put on record.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
+from node.commands import audit_report, audit_search
 from node.commands.execution import execute
 from node.commands.options import add_dir, root
 from node.config import FILE, load
@@ -18,16 +20,21 @@ from trust.ledger import hdn_verify
 
 EXAMPLES = """\
 commands:
+  search            who did what: by patient, user, document, institution, time, outcome, transaction, incident
+  explain ENTRY     one entry in plain words, with its proof
+  report            who looked at one patient's documents, as a page or a bundle with proof; or verify a bundle
   verify            every entry, tile, root and signature (also called: log)
-  list              what was recorded; --patient, --user, --transaction, --since, --until, --json
+  list              every record, oldest first; --patient, --user, --transaction, --since, --until, --json
   open INDEX        one record, and the proof that it belongs to its entry
   since CHECKPOINT  nothing that an older checkpoint stated was changed or removed
   fork NOTE NOTE    two checkpoints that contradict each other
   reconcile B       this node's log and another's, exchange by exchange; B is a copy of that log (its folder audit)
-  report            in a later version
+  reindex           make the index of `search` anew
 
 examples:
-  xdsnode audit list --dir /srv/node --limit 20
+  xdsnode audit search --dir /srv/node --patient 4711
+  xdsnode audit explain --dir /srv/node 2026/137
+  xdsnode audit report --dir /srv/node --patient 4711 --output report.zip
   xdsnode audit verify --dir /srv/node
   xdsnode audit reconcile --dir /srv/node clinic/audit --json
   python3 hdn_verify.py verify audit/2026          the same on another machine
@@ -52,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
     add_dir(own, of_verb=True)
     _, rest = own.parse_known_args(args.rest, args)
     folder = root(args)
+    if args.verb in _OWN and not _verifies_a_bundle(args.verb, rest):
+        return _OWN[args.verb](folder, rest)
     if "--help" in rest or "-h" in rest:
         return hdn_verify.main([args.verb, "--help"])
     if args.verb in _SHOWING and (folder / FILE).exists():
@@ -78,4 +87,15 @@ def _database(folder: Path) -> Path:
     return load(folder).folder.database if (folder / FILE).exists() else folder
 
 
-_VERBS = ("list", "verify", "log", "since", "open", "report", "reconcile", "fork")
+def _verifies_a_bundle(verb: str, rest: Sequence[str]) -> bool:
+    """`audit report FILE` verifies, `audit report --patient ID` makes one."""
+    return verb == "report" and bool(rest) and not rest[0].startswith("-")
+
+
+_OWN: Final[Mapping[str, Callable[[Path, Sequence[str]], int]]] = {
+    "search": audit_search.run_search,
+    "explain": audit_search.run_explain,
+    "reindex": audit_search.run_reindex,
+    "report": audit_report.run,
+}
+_VERBS = (*_OWN, "list", "verify", "log", "since", "open", "reconcile", "fork")

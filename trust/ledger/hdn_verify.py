@@ -9,6 +9,7 @@ RFC 8032, RFC 9162.
   since OLD_CHECKPOINT DIR        the log still begins with what an older checkpoint stated
   open INDEX RECORD SALT DIR      one record belongs to its entry in the log
   reconcile A B                   two logs, exchange by exchange: what one side has omitted or made up
+  report ZIP                      a disclosure report: its events are in the log, and none is left out
   fork NOTE NOTE                  two checkpoints that contradict each other prove a fork
   list DATABASE                   what is recorded, by patient, user, transaction or time
 
@@ -22,12 +23,17 @@ from __future__ import annotations
 import argparse
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
+import importlib.util
 import json
 import re
 import sqlite3
 import sys
+import tempfile
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -411,15 +417,37 @@ class Shard:
         Raises:
             Invalid, Incomplete: as they say.
         """
+        cosigned = self.read_checkpoints()
+        self._read_entries()
+        self._check_tiles()
+        self._check_root()
+        self._check_genesis()
+        self._check_cosigned(cosigned)
+
+    def read_checkpoints(self) -> Checkpoint | None:
+        """Take the newest checkpoint; give what witnesses have signed, if that lies here.
+
+        Raises:
+            Invalid, Incomplete: as they say.
+        """
         # The cosigned one first: a log that is being written has the newer one afterwards.
         cosigned = self._note("cosigned") if (self.folder / "cosigned").exists() else None
         self.checkpoint = self._note("checkpoint")
+        return cosigned
+
+    def read_leaves(self, cosigned: Checkpoint | None) -> None:
+        """The entries alone, without the tiles above them: they give the root that was signed, and the cosigned one.
+
+        Raises:
+            Invalid, Incomplete, Fork: as they say.
+        """
         self._read_entries()
-        self._check_tiles()
+        self._check_root()
+        self._check_cosigned(cosigned)
+
+    def _check_root(self) -> None:
         if root_of(self.hashes) != self.checkpoint.root:
             raise Invalid(f"the {self.checkpoint.size} entries do not give the signed root; first bad index unknown")
-        self._check_genesis()
-        self._check_cosigned(cosigned)
 
     def _note(self, name: str) -> Checkpoint:
         """A checkpoint file of this log."""
@@ -510,17 +538,31 @@ class Shard:
 
     def _check_genesis(self) -> None:
         """The first entry of a year commits to the last checkpoint of the year before."""
+        note = self.genesis()
+        origin = (note or {}).get("previous_origin", "")
+        before = self.folder.parent / origin.rpartition("/")[2] / "checkpoint"
+        if (
+            note
+            and origin
+            and before.exists()
+            and sha256(before.read_bytes()).hex() != note.get("previous_checkpoint_sha256")
+        ):
+            raise Invalid(f"index 0: this log does not continue {origin} as it is published")
+
+    def genesis(self) -> dict[str, str] | None:
+        """What the first entry says, None where its record is not at hand.
+
+        Raises:
+            Invalid: that record does not belong to the entry, or begins another log.
+        """
         record, salt = self.folder / "genesis.json", self.folder / "genesis.salt"
         if not record.exists() or not salt.exists() or not self.entries:
-            return
+            return None
         body = check_opening(0, self.entries[0], record.read_bytes(), salt.read_bytes())
         note = body.get("event", {}).get("note", {})
         if self.entries[0][1] != 9 or note.get("origin") != self.checkpoint.origin:
             raise Invalid("index 0: the first entry does not begin this log")
-        origin = note.get("previous_origin", "")
-        before = self.folder.parent / origin.rpartition("/")[2] / "checkpoint"
-        if origin and before.exists() and sha256(before.read_bytes()).hex() != note.get("previous_checkpoint_sha256"):
-            raise Invalid(f"index 0: this log does not continue {origin} as it is published")
+        return dict(note)
 
     def _tile(self, level: str, number: int, width: int) -> bytes:
         """A tile of at least this width; a wider one may have taken the place of a partial one."""
@@ -1144,6 +1186,243 @@ def _print_row(row: Row, sides: Sequence[Side]) -> None:
         _say(f"    {row.evidence}")
 
 
+# ---------------------------------------------------------------- disclosure report
+
+_REPORT_FILE = re.compile(
+    r"README\.txt|report\.(?:html|json)|hdn_(?:verify|report)\.py|log/[0-9]{4}[a-z]{0,2}/"
+    r"(?:checkpoint|cosigned|vkey|policy|genesis\.(?:json|salt)|tile/entries/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[0-9]{1,3})?)"
+)
+_LOOK_AHEAD = 100_000
+_MOST_BYTES = 16 << 30
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One event of a report. Of an erased one only the number is known: its record is None."""
+
+    index: int
+    number: int
+    shown: bool
+    subject: str
+    record: dict[str, Any] | None
+
+
+class ShardReport:
+    """What a report says of one year, against the log of that year."""
+
+    def __init__(self, stated: dict[str, Any], shard: Shard, patients: Sequence[str]) -> None:
+        self.shard = shard
+        self.keys = {one["subject"]: bytes.fromhex(one["key"]) for one in stated["subjects"]}
+        if (stated["origin"], stated["size"]) != (shard.checkpoint.origin, shard.checkpoint.size):
+            raise Invalid(f"{stated['origin']}: the checkpoint is of another log or size")
+        if sorted(self.keys) != sorted(patients) or len(stated["subjects"]) != len(patients):
+            raise Invalid(f"{stated['origin']}: it has not exactly one key for each identity of the patient")
+        self.events = [self._open(event) for event in stated["events"]]
+        places = [event.index for event in self.events]
+        for before, after in zip(places, places[1:]):  # noqa: B905, RUF007  Python 3.10 alone
+            if after <= before:
+                raise Invalid(f"index {after}: shown twice or out of order")
+
+    def _open(self, event: dict[str, Any]) -> Opened:
+        index, number, shown = event["index"], event["n"], event["shown"]
+        if type(index) is not int or type(number) is not int or type(shown) is not bool or not 0 <= number < 1 << 53:
+            raise TypeError
+        if not 0 <= index < self.shard.checkpoint.size:
+            raise Invalid(f"index {index}: the log has {self.shard.checkpoint.size} entries")
+        entry, proof = bytes.fromhex(event["entry"]), [bytes.fromhex(one) for one in event["proof"]]
+        root = proven_root(index, self.shard.checkpoint.size, leaf_hash(entry), proof)
+        if len(entry) != ENTRY_BYTES or root != self.shard.checkpoint.root:
+            raise Invalid(f"index {index}: the entry and its proof do not lead to the signed root")
+        if self.shard.entries and self.shard.entries[index] != entry:
+            raise Invalid(f"index {index}: the log has another entry here")
+        subject = next((one for one, key in self.keys.items() if subject_tag(key, number) == entry[34:66]), None)
+        if subject is None:
+            raise Invalid(f"index {index}: not number {number} of this patient's entries")
+        if not event["record"]:
+            if shown:
+                raise Invalid(f"index {index}: shown, and not opened")
+            return Opened(index, number, shown, subject, None)
+        record = check_opening(index, entry, event["record"].encode(), bytes.fromhex(event["salt"]))
+        if (record["subject"], record["subject_ctr"]) != (subject, number):
+            raise Invalid(f"index {index}: the record is about somebody else, or has another number")
+        return Opened(index, number, shown, subject, record)
+
+    def check_complete(self, since: str, until: str) -> None:
+        """Every entry about the patient is shown, or lies outside of the period by an opened event that proves it.
+
+        Raises:
+            Invalid: the first index that is left out, or where numbers are used twice or leave a gap.
+        """
+        places: dict[bytes, list[int]] = {}
+        for index, entry in enumerate(self.shard.entries):
+            places.setdefault(entry[34:66], []).append(index)
+        for subject, key in self.keys.items():
+            indices = _walk(subject, key, places)
+            self._check_period(subject, indices, since, until)
+
+    def _check_period(self, subject: str, indices: list[int], since: str, until: str) -> None:
+        opened = {event.number: event for event in self.events if event.subject == subject}
+        borders = [event for event in opened.values() if event.record and not event.shown]
+        low = max((one.number for one in borders if since and one.record["time"] < since), default=-1)  # type: ignore[index]
+        high = min(
+            (one.number for one in borders if until and one.record["time"] >= until),  # type: ignore[index]
+            default=len(indices),
+        )
+        within = {number for number, event in opened.items() if event.shown or event.record is None}
+        left_out = [indices[number] for number in range(low + 1, high) if number not in within]
+        if left_out:
+            more = f" (with it {', '.join(map(str, left_out[1:21]))})" if left_out[1:] else ""
+            raise Invalid(f"index {left_out[0]}: an event about {subject} is in the log and not in this report{more}")
+        for event in opened.values():
+            if event.shown and not low < event.number < high:
+                raise Invalid(f"index {event.index}: shown, and outside of the period")
+
+    @property
+    def erased(self) -> list[int]:
+        """Entries whose record was erased."""
+        return [event.index for event in self.events if event.record is None]
+
+
+def _walk(subject: str, key: bytes, places: dict[bytes, list[int]]) -> list[int]:
+    """The indices of all entries about a patient, in the order of their numbers 0, 1, 2 and so on."""
+    indices: list[int] = []
+    while found := places.get(subject_tag(key, len(indices))):
+        if len(found) > 1:
+            raise Invalid(f"index {found[1]}: number {len(indices)} of {subject} is used twice")
+        indices.append(found[0])
+    for number in range(len(indices) + 1, len(indices) + min(len(places), _LOOK_AHEAD)):
+        if found := places.get(subject_tag(key, number)):
+            raise Invalid(f"index {found[0]}: number {number} of {subject}, but there is no number {len(indices)}")
+    return indices
+
+
+@contextlib.contextmanager
+def _unpacked(bundle: Path) -> Iterator[Path]:
+    """The folder of a report: itself, or the files of a zip in a folder that is removed afterwards."""
+    if bundle.is_dir():
+        yield bundle
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with zipfile.ZipFile(bundle) as packed:
+                names = packed.namelist()
+                if len(names) != len(set(names)):
+                    raise Invalid("the zip holds two files of one name")
+                if sum(one.file_size for one in packed.infolist()) > _MOST_BYTES:
+                    raise Invalid(f"the zip unpacks to more than {_MOST_BYTES >> 30} GiB")
+                packed.extractall(folder, [name for name in names if _REPORT_FILE.fullmatch(name)])
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as wrong:
+            raise Invalid(f"{bundle}: not a zip that can be read ({wrong})") from wrong
+        yield Path(folder)
+
+
+def _log_of(folder: Path, year: str, log: str) -> Path:
+    """Where the leaf layer of a year lies: in the bundle, or in a copy of the log that the reader trusts more."""
+    if not log:
+        return folder / "log" / year
+    return next((one for one in _folders(Path(log))[0] if one.name == year), Path(log))
+
+
+def _check_shards(
+    folder: Path, report: dict[str, Any], args: argparse.Namespace
+) -> tuple[list[ShardReport], list[str]]:
+    """Each year of a report; and what could not be checked."""
+    checked: list[ShardReport] = []
+    open_points: list[str] = []
+    before = ""
+    for stated in report["shards"]:
+        year = str(stated["origin"]).rpartition("/")[2]
+        if not re.fullmatch(r"[0-9]{4}[a-z]{0,2}", year):
+            raise Invalid("report.json: a log without its year")
+        shard = _trusted(folder / "log" / year, args)
+        cosigned = shard.read_checkpoints()
+        home, shard.folder = shard.folder, _log_of(folder, year, args.log)
+        leaves = (shard.folder / "tile" / "entries").is_dir()
+        if leaves:
+            shard.read_leaves(cosigned)
+        found = ShardReport(stated, shard, report["patients"])
+        shard.folder = home
+        checked.append(found)
+        if leaves:
+            found.check_complete(report["since"], report["until"])
+            open_points += _check_order(shard, before, report["since"])
+        else:
+            open_points.append(f"{year}: inclusion only: without the entries of the log nobody can tell whether all")
+            open_points[-1] += " events are here; give a copy of it with --log DIR"
+        open_points += [f"{year}: index {index}: the record was erased" for index in found.erased]
+        before = stated["origin"]
+    return checked, open_points
+
+
+def _check_order(shard: Shard, before: str, since: str) -> Iterator[str]:
+    """No year is left out between two others, nor before the first unless the period begins later."""
+    note = shard.genesis()
+    if note is None:
+        yield f"{shard.checkpoint.origin}: genesis.json is missing, so a year before it may be left out"
+        return
+    previous = note.get("previous_origin", "")
+    if previous != before and (before or not since or previous.rpartition("/")[2][:4] >= since[:4]):
+        raise Invalid(f"index 0: {shard.checkpoint.origin} continues {previous}, which this report leaves out")
+
+
+def _check_page(folder: Path, report: dict[str, Any]) -> Iterator[str]:
+    """The page is made again from the opened records and must be the same."""
+    path = Path(__file__).with_name("hdn_report.py")
+    if not path.is_file():
+        yield "report.html was not compared with the records: put hdn_report.py beside this file"
+        return
+    spec = importlib.util.spec_from_file_location("hdn_report", path)
+    if spec is None or spec.loader is None:  # pragma: no cover  a file of Python source has a loader
+        raise Incomplete(str(path))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there for the module of their annotations
+    spec.loader.exec_module(module)
+    if report["format"] != module.PAGE:
+        yield f"report.html is a page of {report['format']}, here pages of {module.PAGE} are known: not compared"
+    elif _read(folder / "report.html") != module.page(report, report["languages"]).encode():
+        raise Invalid("report.html does not say what the records say: go by the records, and ask who changed the page")
+
+
+def _report(args: argparse.Namespace) -> int:
+    with _unpacked(Path(args.bundle)) as folder:
+        try:
+            report = json.loads(_read(folder / "report.json"))
+            if not report["patients"] or not report["shards"]:
+                raise Invalid("report.json: about nobody, or of no log")
+            checked, open_points = _check_shards(folder, report, args)
+            open_points += _check_page(folder, report)
+        except _UNREADABLE as wrong:
+            raise Invalid(f"report.json: not written as a report is ({type(wrong).__name__})") from wrong
+        _say(f"report about {', '.join(report['patients'])}, {_period(report)}")
+        for one in checked:
+            _describe_report(one)
+        if not open_points:
+            _say("complete: nothing about this patient is left out; report.html says what the records say")
+        for one in checked:
+            if one.shard.entries:  # without them nothing leads from the cosigned state to the newest one
+                one.shard.check_quorum()
+        if open_points:
+            raise Incomplete("; ".join(open_points))
+    return GOOD
+
+
+def _period(report: dict[str, Any]) -> str:
+    words = [f"{word} {report[word]}" for word in ("since", "until") if report[word]]
+    return " ".join(words) or "everything on record"
+
+
+def _describe_report(one: ShardReport) -> None:
+    checkpoint, shown = one.shard.checkpoint, sum(event.shown for event in one.events)
+    _say(f"{checkpoint.origin}: {shown} events shown, each in the signed log of {checkpoint.size} entries")
+    _describe_witnesses(one.shard)
+    unproved = sorted(set(one.keys) - {event.subject for event in one.events})
+    if unproved:
+        _say(f"  of {', '.join(unproved)} there is nothing, as far as the key in the report is that patient's")
+    if one.shard.own_key:
+        _say(f"  the key {one.shard.policy.logs[0].id.hex()} came with the report: compare it with one given to you")
+
+
 # ---------------------------------------------------------------- commands
 
 
@@ -1170,6 +1449,13 @@ def _text(given: str) -> str:
 
 
 def _shard(folder: Path, args: argparse.Namespace) -> Shard:
+    shard = _trusted(folder, args)
+    shard.verify()
+    return shard
+
+
+def _trusted(folder: Path, args: argparse.Namespace) -> Shard:
+    """A shard that is not verified yet, with the keys that were given for it or else lie in it."""
     if args.policy:
         policy, own = read_policy(_read(Path(args.policy)).decode("utf-8", "replace")), False
         if args.vkey:
@@ -1181,9 +1467,7 @@ def _shard(folder: Path, args: argparse.Namespace) -> Shard:
         if (folder / "policy").exists():
             stated = read_policy((folder / "policy").read_text(encoding="utf-8"))
             policy.witnesses, policy.groups, policy.quorum = stated.witnesses, stated.groups, stated.quorum
-    shard = Shard(folder, policy, own)
-    shard.verify()
-    return shard
+    return Shard(folder, policy, own)
 
 
 def _describe(shard: Shard) -> None:
@@ -1376,11 +1660,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="one JSON object on each line")
     command.set_defaults(run=_list)
     _add_reconcile(commands)
-    for name in ("report", "sample"):
-        command = commands.add_parser(name, help="not available in this version")
-        command.add_argument("rest", nargs=argparse.REMAINDER)
-        command.set_defaults(run=_not_yet)
+    _add_report(commands, keys)
+    command = commands.add_parser("sample", help="not available in this version")
+    command.add_argument("rest", nargs=argparse.REMAINDER)
+    command.set_defaults(run=_not_yet)
     return parser
+
+
+def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser], keys: argparse.ArgumentParser) -> None:
+    command = commands.add_parser("report", parents=[keys], help="verify a disclosure report")
+    command.add_argument("bundle", metavar="ZIP", help="the zip file, or the folder that it was unpacked into")
+    command.add_argument("--log", default="", metavar="DIR", help="take the log's entries from this copy of the log")
+    command.set_defaults(run=_report)
 
 
 def _add_reconcile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

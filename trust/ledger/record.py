@@ -84,8 +84,12 @@ def seal(new: NewRecord, *, index: int, counter: int, subject_key: bytes, dicom:
     else:
         exchange = noise[32:64]
     subject = subject_tag(subject_key, counter) if subject_key else noise[64:96]
-    commitment = sha256(b"hdn-audit/v1 commit\n" + salt + sha256(body).digest()).digest()
-    return Sealed(body, salt, b"\x01" + _KIND_BYTES[new.kind] + exchange + subject + commitment)
+    return Sealed(body, salt, b"\x01" + _KIND_BYTES[new.kind] + exchange + subject + commitment(salt, body))
+
+
+def commitment(salt: bytes, body: bytes) -> bytes:
+    """The last 32 bytes of a leaf. Source: audit-ledger: 2.3."""
+    return sha256(b"hdn-audit/v1 commit\n" + salt + sha256(body).digest()).digest()
 
 
 _KIND_BYTES: Final = {kind: bytes([kind]) for kind in Kind}

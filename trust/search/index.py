@@ -25,7 +25,8 @@ from trust.ledger import store
 from trust.search.criteria import Criteria, Facts, facts
 
 _VERSION: Final = 1  # of the schema and of `_terms`: another one means a new index
-_BATCH: Final = 1024
+_SHORT: Final = 512  # entries of one batch beside the traffic
+_LONG: Final = 16_384  # and when somebody waits
 _BLOCK_BITS: Final = 10  # entries of one row of `span`
 _MOST_USERS: Final = 500
 _COMMON: Final = 10_000  # counting further does not change which condition is the rarest by much
@@ -116,10 +117,10 @@ class AuditIndex:
                     done = _next(connection, ledger, done < 0)
                     if done >= end:
                         break
-                    done = _take(connection, ledger, done, min(done + _BATCH, end))
+                    done = _take(connection, ledger, done, min(done + (_SHORT if idle else _LONG), end))
                 if idle:
                     time.sleep(idle * (time.monotonic() - began))
-            return done - 1
+            return max(done - 1, 0)
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

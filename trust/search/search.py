@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from trust.ledger import store
+from trust.ledger.record import commitment
 from trust.ledger.store import Head
 from trust.search.criteria import Criteria, facts, holds
 from trust.search.index import AuditIndex
@@ -27,11 +28,21 @@ class Found:
     origin: str
     index: int
     record: dict[str, Any]
+    body: bytes  # the record's exact bytes
+
+    @classmethod
+    def read(cls, seq: int, head: Head, body: bytes) -> Found:
+        """An entry from what the database holds of it."""
+        return cls(seq, head.origin, seq - head.first_seq, orjson.loads(body), body)
 
     @property
     def label(self) -> str:
         """How people name it: year and index."""
         return f"{self.origin.rpartition('/')[2]}/{self.index}"
+
+    def commits(self, entry: bytes, salt: bytes) -> bool:
+        """Whether a leaf of the log commits to this record. Source: audit-ledger: 2.3."""
+        return entry[-32:] == commitment(salt, self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,7 @@ def _page(
             if len(entries) == limit:
                 return Page(entries, True, _size(heads), erased)  # noqa: FBT003
             head = next(one for one in reversed(heads) if one.first_seq <= seq)
-            entries.append(Found(seq, head.origin, seq - head.first_seq, record))
+            entries.append(Found(seq, head.origin, seq - head.first_seq, record, stored[0]))
     return Page(entries, False, _size(heads), erased)  # noqa: FBT003
 
 

@@ -1,0 +1,124 @@
+"""`xdsnode audit report --patient ID`: who looked at a patient's documents, as a page or as a bundle with proof."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from node.administration.orders import patient_cx
+from node.amounts import size
+from node.commands import console
+from node.commands.audit_search import institutions
+from node.commands.environment import now
+from node.commands.execution import execute
+from node.commands.options import add_dir
+from node.config import Config, load
+from node.database import open_reader
+from node.faults import Exit, misused, refused
+from node.records import instant, subject
+from registry.store.patients import PatientDirectory
+from trust.errors import LedgerBroken
+from trust.ledger.disclosure import Disclosure, Wanted, disclose
+from trust.ledger.hdn_report import LANGUAGES
+from trust.ledger.keys import read_key
+from trust.search.criteria import period
+
+_EXAMPLES = """\
+examples:
+  xdsnode audit report --patient 4711 --output report.html --lang zh      a page to print
+  xdsnode audit report --patient 4711 --output report.zip                 the page in both languages, with proof
+  xdsnode audit report --patient 4711 --since 2026-03 --until 2026-05 --output spring.zip
+  xdsnode audit report report.zip                                         verify such a bundle
+
+The bundle holds what opens the entries about this patient, and nothing about anybody else. Whoever gets it runs
+`python3 hdn_verify.py report .` in it. A patient who was merged is reported under all identities."""
+
+
+def run(folder: Path, words: Sequence[str]) -> int:
+    """Make a report; that it was made, for whom and of which period is on record before it is written."""
+    args = _parser().parse_args(words)
+    config = load(folder)
+    if args.output.suffix not in (".zip", ".html"):
+        raise misused("audit.report", str(args.output), "a report ends in .zip or .html", "name it report.zip")
+    if args.output.exists():
+        raise misused("output.exists", str(args.output), "there is a file already", "take another name")
+    cx = patient_cx(args.patient, config.node.assigning_authority)
+    report = _made(config, args, cx)
+    target = io.BytesIO()
+    if args.output.suffix == ".html":
+        target.write(report.page().encode())
+    else:
+        report.write(target, leaves=not args.without_log)
+    content = target.getvalue()
+    details = {
+        "since": report.report["since"],
+        "until": report.report["until"],
+        "events": str(report.events),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    details = {key: value for key, value in details.items() if value}
+    execute(config, "audit used", {"what": "audit report", "patient": cx, "details": details})
+    descriptor = os.open(args.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    console.out(str(args.output))
+    console.note(f"{report.events} events of {', '.join(report.report['patients'])}, {size(len(content))}")
+    if args.output.suffix == ".zip":
+        console.note(f"verify it anywhere: python3 hdn_verify.py report {args.output.name}")
+    return Exit.DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="xdsnode audit report",
+        description="Who looked at the documents of one patient: a page to read, or a bundle that proves itself.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_dir(parser)
+    parser.add_argument("--patient", required=True, metavar="ID", help="patient, e.g. 4711 or '4711^^^&2.999.1&ISO'")
+    parser.add_argument("--since", default="", metavar="TIME", help="not before this day or time, UTC")
+    parser.add_argument("--until", default="", metavar="TIME", help="not after this day or time, UTC")
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="FILE.zip or FILE.html, mode 0600")
+    parser.add_argument("--lang", choices=LANGUAGES, help="language of the page; default: both to choose from")
+    parser.add_argument(
+        "--without-log", action="store_true", help="leave out the log's entries: a small bundle, inclusion only"
+    )
+    return parser
+
+
+def _made(config: Config, args: argparse.Namespace, cx: str) -> Disclosure:
+    try:
+        since, until = period(args.since)[0] if args.since else "", period(args.until)[1] if args.until else ""
+    except (ValueError, OverflowError) as wrong:
+        raise misused("audit.time", "--since, --until", str(wrong), "xdsnode audit report --help") from None
+    if since and until and since >= until:
+        raise misused("audit.time", "--since, --until", "the period ends before it begins", "exchange the two")
+    with contextlib.closing(open_reader(config.folder.database)) as reader:
+        wanted = Wanted(
+            patients=[subject(one) for one in identities(PatientDirectory(reader), cx)],
+            since=since,
+            until=until,
+            made=instant(now()),
+            institution={"name": config.node.name, "home": config.node.home_community_id},
+            names=institutions(config),
+            languages=(args.lang,) if args.lang else LANGUAGES,
+        )
+        try:
+            return disclose(reader, config.folder.audit, read_key(config.folder.subject_key), wanted)
+        except (OSError, ValueError, LedgerBroken) as problem:
+            raise refused("audit.log", str(config.folder.audit), str(problem), "xdsnode audit verify") from problem
+
+
+def identities(directory: PatientDirectory, patient: str) -> list[str]:
+    """All identifiers of one person as merges have joined them, the surviving one first."""
+    found = [directory.resolve(patient) or patient]
+    for one in found:  # grows while it is walked
+        identity = directory.show(one)
+        found += [each for each in (identity.subsumes if identity else ()) if each not in found]
+    return found
