@@ -209,7 +209,7 @@ def test_fork_of_our_own(tmp_path: Path) -> None:
     assert run("fork", tmp_path / "one", tmp_path / "two", "--vkey", vkey).returncode == 1
 
 
-@pytest.mark.parametrize("command", ["report", "sample"])
+@pytest.mark.parametrize("command", ["sample"])
 def test_what_comes_later_says_so(command: str) -> None:
     done = run(command, "a", "--nonce", "b")
     assert done.returncode == 2
