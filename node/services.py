@@ -40,7 +40,6 @@ from trust.pki.bindings import Bindings
 from trust.pki.contexts import NodeTls, TlsFiles
 from trust.pki.revocation import RevocationLists
 from trust.pki.tls import ClientContext
-from trust.search.index import AuditIndex
 
 log = logging.getLogger("node.services")
 NO_LISTS: Final = RevocationLists()
@@ -79,7 +78,6 @@ class Services:
     witnessing: Witnessing
     actors: Actors
     metrics: Metrics
-    audit_index: AuditIndex
     refusals: list[str]  # reasons of failed handshakes that are not on record yet
     alarms: list[str]  # alarms that are not on record yet
     fatal: asyncio.Event
@@ -170,7 +168,6 @@ def _assembled(
         witnessing=assemble(config, keys, actors, client, communities.all, forks),
         actors=actors,
         metrics=metrics,
-        audit_index=AuditIndex(folder.audit_index, folder.database),
         refusals=refusals,
         alarms=alarms,
         fatal=fatal,

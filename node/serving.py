@@ -42,6 +42,7 @@ from trust.identity.caller import Caller
 from trust.ledger.checkpoint import parse_checkpoint, parse_note
 from trust.pki.certificates import days_left
 from trust.pki.keyfiles import check_key_files, harden_process
+from trust.search.index import AuditIndex
 
 log = logging.getLogger("node.serving")
 
@@ -110,6 +111,7 @@ class Running:
         self._tls = services.tls
         self._unfinished = Unfinished(services)
         self._ready = False
+        self._index = AuditIndex(config.folder.audit_index, config.folder.database)
         self._indexed = ("", 0)  # the head of the log when the index last reached it
         self._tasks: list[asyncio.Task[None]] = []
         self._servers = self._listeners(config, services)
@@ -294,9 +296,8 @@ class Running:
 
     async def _fill_index(self) -> None:
         """Take new entries into the index of the audit log, resting as long as it works, and stop with the node."""
-        index = self._services.audit_index
         if (head := self._services.sequencer.head) and (head.origin, head.size) != self._indexed:
-            await asyncio.to_thread(index.catch_up, idle=1.0, stop=lambda: not self._ready)
+            await asyncio.to_thread(self._index.catch_up, idle=1.0, stop=lambda: not self._ready)
             self._indexed = (head.origin, head.size)
 
     async def _reload_tls(self) -> None:

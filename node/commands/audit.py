@@ -8,11 +8,11 @@ commands there, without trusting this program. Whatever shows records of patient
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+import importlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from node.commands import audit_report, audit_search
 from node.commands.execution import execute
 from node.commands.options import add_dir, root
 from node.config import FILE, load
@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     _, rest = own.parse_known_args(args.rest, args)
     folder = root(args)
     if args.verb in _OWN and not _verifies_a_bundle(args.verb, rest):
-        return _OWN[args.verb](folder, rest)
+        module, function = _OWN[args.verb]
+        return int(getattr(importlib.import_module(f"node.commands.{module}"), function)(folder, rest))
     if "--help" in rest or "-h" in rest:
         return hdn_verify.main([args.verb, "--help"])
     if args.verb in _SHOWING and (folder / FILE).exists():
@@ -92,10 +93,11 @@ def _verifies_a_bundle(verb: str, rest: Sequence[str]) -> bool:
     return verb == "report" and bool(rest) and not rest[0].startswith("-")
 
 
-_OWN: Final[Mapping[str, Callable[[Path, Sequence[str]], int]]] = {
-    "search": audit_search.run_search,
-    "explain": audit_search.run_explain,
-    "reindex": audit_search.run_reindex,
-    "report": audit_report.run,
+# The module of each and its function; imported when it is run, because signatures and the index take time to import.
+_OWN: Final[Mapping[str, tuple[str, str]]] = {
+    "search": ("audit_search", "run_search"),
+    "explain": ("audit_search", "run_explain"),
+    "reindex": ("audit_search", "run_reindex"),
+    "report": ("audit_report", "run"),
 }
 _VERBS = (*_OWN, "list", "verify", "log", "since", "open", "reconcile", "fork")

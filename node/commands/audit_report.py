@@ -10,7 +10,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from node.administration.orders import patient_cx
 from node.amounts import size
 from node.commands import console
 from node.commands.audit_search import institutions
@@ -18,6 +17,7 @@ from node.commands.environment import now
 from node.commands.execution import execute
 from node.commands.options import add_dir
 from node.config import Config, load
+from node.cx import patient_cx
 from node.database import open_reader
 from node.faults import Exit, misused, refused
 from node.records import instant, subject

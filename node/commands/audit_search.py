@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from node.administration.orders import patient_cx
 from node.commands import console
 from node.commands.execution import execute
 from node.commands.options import add_dir, add_json
 from node.config import Config, load
+from node.cx import patient_cx
 from node.database import open_reader
 from node.faults import Exit, misused
 from node.records import subject
