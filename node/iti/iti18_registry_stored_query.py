@@ -18,16 +18,20 @@ from node.federation.merge import merge_queries
 from node.queries import QueryRequest, QueryResult, query_fact
 from registry.document_registry import Found
 from registry.ebrim.reader import read_adhoc_query
-from registry.errors import UnknownCommunity
-from registry.queries.catalogue import is_patient_query
+from registry.errors import ErrorCode, UnknownCommunity, UnknownPatientId
+from registry.queries.catalogue import is_patient_query, patient_of
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What the communities said; `found` is None when the query was for another community alone."""
+    """What the communities said; `found` is None when the query was for another community alone.
+
+    `unknown` is the refusal of the local registry where an unknown patient is an error: it stands if nobody knows him.
+    """
 
     found: Found | None
     answers: tuple[Answered, ...] = ()
+    unknown: UnknownPatientId | None = None
 
 
 def decode(body: etree._Element) -> QueryRequest:
@@ -48,17 +52,34 @@ async def ask_communities(request: QueryRequest, _incoming: object, exchange: Ex
         if community is None:
             raise UnknownCommunity(f"no community {home} is known here", location=home)
         return Prepared(None, await actors.gateway.query(query, [community], exchange))
-    found = actors.registry.find(query)
-    if home or exchange.scope_local or not is_patient_query(query.query_id):
+    alone = home or exchange.scope_local or not is_patient_query(query.query_id)
+    unknown = None
+    try:
+        found = actors.registry.find(query)
+    except UnknownPatientId as refusal:
+        if alone:
+            raise
+        unknown, found = refusal, Found(query, query.return_type, [], patient_of(query))
+    if alone:
         return Prepared(found)
-    return Prepared(found, await actors.gateway.query(query, actors.gateway.communities(), exchange))
+    return Prepared(found, await actors.gateway.query(query, actors.gateway.communities(), exchange), unknown)
 
 
 def registry_stored_query(
     request: QueryRequest, prepared: Prepared, exchange: Exchange, _reader: sqlite3.Connection
 ) -> QueryResult:
-    """One answer out of the local result and those of the communities."""
+    """One answer out of the local result and those of the communities.
+
+    Raises:
+        UnknownPatientId: that is an error here, and every community says so too.
+    """
+    if prepared.unknown and all(_knows_nobody(answer) for answer in prepared.answers):
+        raise prepared.unknown
     return merge_queries(request.query, prepared.found, prepared.answers, own_home=exchange.actors.own.home)
+
+
+def _knows_nobody(answer: Answered) -> bool:
+    return any(error.code == ErrorCode.UNKNOWN_PATIENT_ID for error in answer.query.head.errors)
 
 
 def audited(request: QueryRequest, result: QueryResult | None, _exchange: Exchange) -> list[AuditFact]:
