@@ -34,6 +34,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "peer add": peers.add,
     "peer list": peers.find_all,
     "peer show": peers.show,
+    "peer test": peers.test,
     "peer remove": peers.remove,
     "audit used": audit_log.used,
 }

@@ -1,22 +1,36 @@
-"""Connected institutions: `peer add | list | show | remove`. A certificate counts once its fingerprint was compared."""
+"""Connected institutions: `peer add|list|show|test|remove`. A certificate counts once its fingerprint was compared."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
 from node.administration.orders import Order, Result, node_object
+from node.exchange import Exchange
 from node.faults import refused
+from node.federation.gateway import Answered
+from registry.ebrim.messages import OBJECT_REF, AdhocQuery
+from registry.errors import ErrorCode
+from registry.metadata.objects import APPROVED, Slot
+from registry.queries.catalogue import FIND_DOCUMENTS
 from trust.audit.event import Action, NewRecord
 from trust.communities import AUDIT_PROOFS, Community, read_export
 from trust.community_store import Communities
 from trust.errors import BadCertificate
+from trust.identity.caller import Caller, Role
 from trust.pki.bindings import CLEARANCES
 from trust.pki.certificates import days_left, from_pem, read_fingerprint
 
 log = logging.getLogger("node.administration")
+
+_QUERY_STEP = "ask its administrator what the log there says about this time"
+_QUERY_STEPS = {
+    "refused": "it does not know this node: its administrator adds what `xdsnode endpoints --export` writes here",
+    "gave no answer within the deadline": "is it overloaded? does something between hold answers back?",
+}
 
 
 async def add(order: Order) -> Result:
@@ -79,6 +93,51 @@ async def show(order: Order) -> Result:
     community = _named(order)
     audit_log = community.audit.log if community.audit else ""
     return {**_shown(order, community), "endpoints": dict(community.endpoints), "audit_log": audit_log}
+
+
+async def test(order: Order) -> Result:
+    """Ask an institution for the documents of a patient that cannot exist: one real ITI-38, on record as any other."""
+    community = _named(order)
+    services = order.services
+    exchange = Exchange(
+        actors=services.actors,
+        caller=Caller(role=Role.OPERATOR, name=order.operator, fingerprint="", address=""),
+        message_id=services.new_uuid(),
+        endpoint=services.config.base_url,
+        now=services.clock(),
+        deadline=asyncio.get_running_loop().time() + services.config.federation.deadline,
+        incident=services.new_uuid(),
+    )
+    nobody = f"{services.new_uuid().rpartition(':')[2]}^^^&{services.config.node.assigning_authority}&ISO"
+    query = AdhocQuery(
+        FIND_DOCUMENTS.id,
+        OBJECT_REF,
+        None,
+        (
+            Slot(name="$XDSDocumentEntryPatientId", values=(f"'{nobody}'",)),
+            Slot(name="$XDSDocumentEntryStatus", values=(f"('{APPROVED}')",)),
+        ),
+    )
+    (outcome,) = await services.actors.gateway.query(query, [community], exchange)
+    tested = order.security_record(Action.EXECUTE, "peer tested", node_object(community.name, community.fingerprint))
+    await order.record([*exchange.records, tested])
+    what, step = _judged(outcome)
+    return {"good": not step, "what": f"query ITI-38: {what}", "next_step": step}
+
+
+def _judged(outcome: Answered) -> tuple[str, str]:
+    """What came of the query, and the next step; none when it is well."""
+    wrong = [error for error in outcome.query.head.errors if error.code != ErrorCode.UNKNOWN_PATIENT_ID]
+    if outcome.error is not None:
+        return outcome.error.context, _QUERY_STEPS.get(outcome.reason, _QUERY_STEP)
+    if wrong:
+        return f"{wrong[0].code} {wrong[0].context}", "its administrator finds the incident id in the log there"
+    if outcome.query.objects:
+        return (
+            f"{len(outcome.query.objects)} documents of a patient that cannot exist",
+            "do not work with this institution before its administrator has explained that",
+        )
+    return "answered, as for a patient nobody knows", ""
 
 
 async def remove(order: Order) -> Result:

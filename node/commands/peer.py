@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from node import control_call
 from node.commands import console
 from node.commands.environment import now
 from node.commands.execution import execute
@@ -20,6 +21,7 @@ from node.config import Config, load
 from node.faults import Exit, misused, refused
 
 if TYPE_CHECKING:
+    from node.client.reachability import Step
     from trust.communities import Community
 
 EXAMPLES = """\
@@ -29,7 +31,7 @@ examples:
   xdsnode peer add clinic-new.json --replace       its certificate or its addresses changed
   xdsnode peer add clinic.json --audit-proof required     it must prove that every exchange is in its audit log
   xdsnode peer list
-  xdsnode peer test "Clinic South"                 name, address, TLS and certificate, step by step
+  xdsnode peer test "Clinic South"                 name, address, TLS, certificate and a query, step by step
   xdsnode peer remove urn:oid:2.999.7
 """
 
@@ -144,6 +146,8 @@ def _test(config: Config, args: argparse.Namespace) -> int:
 
     shown = execute(config, "peer show", _argument(args))
     steps = asyncio.run(probe(config, shown["home_community_id"]))
+    if all(step.good for step in steps):
+        steps.append(_queried(config, shown["home_community_id"]))
     if args.json:
         console.emit({"name": shown["name"], "steps": [step.as_json() for step in steps]})
     else:
@@ -152,6 +156,18 @@ def _test(config: Config, args: argparse.Namespace) -> int:
             if not step.good:
                 console.out(f"      next: {step.next_step}")
     return Exit.DONE if all(step.good for step in steps) else Exit.UNREACHABLE
+
+
+def _queried(config: Config, home: str) -> Step:
+    """The step that the running node takes: a query for a patient that cannot exist."""
+    from node.client.reachability import Step  # noqa: PLC0415
+
+    seconds = config.federation.deadline + 15
+    try:
+        return Step(**control_call.call(config.folder.socket, "peer test", {"peer": home}, seconds=seconds))
+    except (ConnectionError, FileNotFoundError):
+        step = f"xdsnode serve --dir {config.root}, then test again"
+        return Step(good=False, what="query ITI-38: this node does not run, so it cannot ask", next_step=step)
 
 
 def _print_list(result: dict[str, Any]) -> None:
