@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from trust.audit.event import Coded
+
 
 class Role(StrEnum):
     """A certificate has exactly one role, by its record at the node."""
@@ -22,6 +24,10 @@ class Caller:
     `name` is what the record of the certificate says, for people. `home` is the homeCommunityId (`urn:oid:…`)
     the certificate is bound to; the development client is an application with a test community besides.
     `clearance` is the highest confidentiality a peer may receive (U < L < M < N < R < V).
+
+    The other fields are the person behind the request, from a verified assertion; without one they are empty. `user`
+    is `<name id@issuer>` as the audit record names them, `user_role` and `purpose` are of the value sets in force here,
+    `organisation` is the identifier (`urn:oid:…` or a URL) of the institution they act for.
     """
 
     role: Role
@@ -30,3 +36,8 @@ class Caller:
     address: str  # network address the request came from
     home: str = ""
     clearance: str = "N"
+    user: str = ""
+    user_name: str = ""
+    user_role: Coded | None = None
+    purpose: Coded | None = None
+    organisation: str = ""
