@@ -24,7 +24,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base, xdsnode
+from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base
 from tests.end_to_end.wire import (
     ACTIONS,
     NS,
@@ -266,7 +266,7 @@ def _looked_at(node: Node, found: Outputs) -> None:
     ):  # fmt: skip
         done = node.run(*command, check=False)
         found.public[" ".join(command)] = (done.stdout + done.stderr).encode()
-    made = xdsnode("init", "--dir", str(node.folder.parent / "unit"), "--name", "Unit", "--dev", "--service")
+    made = command("init", "--dir", str(node.folder.parent / "unit"), "--name", "Unit", "--dev", "--service")
     found.public["systemd unit"] = made.stdout.encode()
     for command in (
         ["find", "--patient", PATIENT], ["patient", "list"], ["patient", "show", PATIENT], ["patient", "show", UNKNOWN],

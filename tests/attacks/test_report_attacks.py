@@ -226,7 +226,7 @@ def test_without_its_first_record_a_year_may_hide_others(bundle: bytes, tmp_path
 
 
 @pytest.mark.parametrize("file", ["report.json", "log/2026/tile/entries/000", "log/2026/checkpoint"])
-def test_flipped_bits_never_pass(bundle: bytes, tmp_path: Path, file: str) -> None:
+def test_a17_a1_flipped_bits_never_pass(bundle: bytes, tmp_path: Path, file: str) -> None:
     """A17, A1: a bit anywhere; what still passes states the same (hexadecimal and JSON know several forms)."""
     chance = random.Random(7)
     before, after = _held(bundle), b""

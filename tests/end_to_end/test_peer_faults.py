@@ -78,7 +78,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "HTTP 500 without a body": says(http(b"", status="500 Internal Server Error")),
     "SOAP fault": says(http(FAULT, status="500 Internal Server Error")),
     "SOAP fault under 200": says(http(FAULT)),
-    "redirect": says(http(b"", status="302 Found", extra="Location: https://localhost:1/\r\n")),
+    "T19 redirect": says(http(b"", status="302 Found", extra="Location: https://localhost:1/\r\n")),
     "HTML": says(http(b"<html><body>proxy error</body></html>", kind="text/html")),
     "truncated XML": says(http(foreign("urn:oid:2.999.404")[:-30])),
     "another action": says(http(soap("urn:something:else", "<a/>"))),

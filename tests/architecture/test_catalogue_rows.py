@@ -1,0 +1,58 @@
+"""Every row of the attack catalogue that is promised is a test under its id, so that none can get lost unseen.
+
+Counted are names of tests (`test_m18_…`) and texts in test modules that begin with the row (`id="T22-…"`, keys of tables).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import FUNCTIONS, tree
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+def _rows(letter: str, last: int, without: tuple[int, ...] = ()) -> list[str]:
+    return [f"{letter}{number}" for number in range(1, last + 1) if number not in without]
+
+
+# "What it must reach", point 8 of part 1. T11 is OCSP, X9 and X15 need signatures, M23 bodies of another kind.
+PART_1 = [
+    *_rows("T", 25, (11,)),
+    *_rows("X", 18, (9, 15)),
+    *_rows("M", 27, (23,)),
+    *(f"A{number}" for number in (1, 2, 3, 8, 9, 13, 14)),
+    *(f"I{number}" for number in (1, 4, 6, 7, 8, 23)),
+]
+_IN_NAME = re.compile(r"(?<![a-z0-9])([txmai][0-9]+)(?![0-9])")
+_IN_TEXT = re.compile(r"([TXMAI][0-9]+)(?![0-9A-Za-z])")
+
+
+@cache
+def named() -> dict[str, str]:
+    """Row -> a module that has a test for it. A docstring tells what a test is about; it is no id."""
+    found: dict[str, str] = {}
+    for path in TESTS.rglob("test_*.py"):
+        if path == Path(__file__):
+            continue
+        nodes = list(ast.walk(tree(path)))
+        statements = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
+            rows: list[str] = []
+            if isinstance(node, FUNCTIONS) and node.name.startswith("test_"):
+                rows = [row.upper() for row in _IN_NAME.findall(node.name)]
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in statements:
+                match = _IN_TEXT.match(node.value)
+                rows = [match.group(1)] if match else []
+            found |= dict.fromkeys(rows, str(path.relative_to(TESTS)))
+    return found
+
+
+@pytest.mark.parametrize("row", PART_1)
+def test_every_promised_row_is_a_test(row: str) -> None:
+    assert row in named()
