@@ -43,7 +43,7 @@ DOCUMENT_HOME = "ihe:homeCommunityID"
 
 def instant(now: datetime) -> str:
     """A record's time: UTC with milliseconds."""
-    return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
+    return now.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 @lru_cache(4096)

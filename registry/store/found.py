@@ -2,46 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-from registry.ebrim.fragments import Fragments
 from registry.ebrim.messages import AdhocQuery
 from registry.ebrim.writer import fill, object_ref
-from registry.errors import GeneralRegistryError
+from registry.metadata.objects import APPROVED, DEPRECATED
+from registry.store.selection import Row
+
+_STATUS: Final = (APPROVED, DEPRECATED)
+_UNIQUE_ID: Final = {"document": 4, "submission_set": 3, "folder": 3}  # its place in a row of `selection`
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class FoundIn:
+    """What the objects of one registry have in common: its home, and what reads the numbers and bytes of their rows."""
+
+    home: str
+    expand: Callable[[bytes], bytes]
+    codes: Callable[[str], tuple[tuple[str, str], ...]]
+
+
 class FoundObject:
-    """One object that a query found.
+    """One object that a query found. Of its row only what somebody asks for is made into values.
 
-    `patient_id` is the surviving identity of its patient. `confidentiality` and `repository_unique_id` are those of a
-    document, `source` and `target` those of an association, else empty.
+    `kind` is document, submission_set, folder or association. `patient_id` is the surviving identity of its patient.
     """
 
-    kind: str  # document, submission_set, folder or association
-    entry_uuid: str
-    patient_id: str
-    template: bytes  # compressed, with markers; empty when only a reference was asked for
-    status: str
-    home: str
-    fragments: Fragments  # what expands `template`
-    confidentiality: tuple[tuple[str, str], ...] = ()
-    source: str = ""
-    target: str = ""
-    last_update_time: str = ""
-    unique_id: str = ""
-    repository_unique_id: str = ""
+    __slots__ = ("_found_in", "_row", "kind", "patient_id")
+
+    def __init__(self, kind: str, row: Row, patient_id: str, found_in: FoundIn) -> None:
+        self.kind = kind
+        self.patient_id = patient_id
+        self._row = row
+        self._found_in = found_in
+
+    @property
+    def entry_uuid(self) -> str:
+        """Its entryUUID, `urn:uuid:…`."""
+        return self._row[1]  # type: ignore[no-any-return]
+
+    @property
+    def status(self) -> str:
+        """Its availabilityStatus."""
+        return _STATUS[self._row[2]]
+
+    @property
+    def home(self) -> str:
+        """The registry's homeCommunityId."""
+        return self._found_in.home
+
+    @property
+    def confidentiality(self) -> tuple[tuple[str, str], ...]:
+        """(code, scheme) pairs of a document, else empty."""
+        return self._found_in.codes(self._row[3]) if self.kind == "document" else ()
+
+    @property
+    def unique_id(self) -> str:
+        """Its uniqueId, "" of an association."""
+        return str(self._row[_UNIQUE_ID[self.kind]]) if self.kind in _UNIQUE_ID else ""
+
+    @property
+    def repository_unique_id(self) -> str:
+        """Where a document is, else ""."""
+        return str(self._row[5]) if self.kind == "document" else ""
+
+    @property
+    def source(self) -> str:
+        """EntryUUID of an association's source, else ""."""
+        return str(self._row[5]) if self.kind == "association" else ""
+
+    @property
+    def target(self) -> str:
+        """EntryUUID of an association's target, else ""."""
+        return str(self._row[6]) if self.kind == "association" else ""
 
     def leaf(self) -> bytes:
-        """The object as ebRIM, to stand in a rim:RegistryObjectList."""
-        if not self.template:
-            raise GeneralRegistryError(f"{self.entry_uuid} was found as a reference only")
+        """The object as ebRIM, to stand in a rim:RegistryObjectList; it was asked for as LeafClass."""
+        row = self._row
         return fill(
-            self.fragments.expand(self.template),
-            home=self.home,
-            status=self.status,
+            self._found_in.expand(row[-1]),
+            home=self._found_in.home,
+            status=_STATUS[row[2]],
             patient_id=self.patient_id,
-            last_update_time=self.last_update_time,
+            last_update_time=str(row[4]) if self.kind == "folder" else "",
         )
 
     def reference(self) -> bytes:

@@ -13,12 +13,11 @@ from typing import Final
 
 from registry.ebrim.fragments import Fragments
 from registry.errors import ResultNotSinglePatient
-from registry.metadata.objects import APPROVED, DEPRECATED
 from registry.queries import catalogue
 from registry.queries.criteria import Criteria
 from registry.store.codes import CodeBook
 from registry.store.conditions import Clause, compile_conditions
-from registry.store.found import FoundObject
+from registry.store.found import FoundIn, FoundObject
 from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, class_cluster, patient_of_id
 from registry.store.patients import PatientDirectory
 from registry.store.selection import SOURCE, TARGET, Row, Selection
@@ -26,7 +25,12 @@ from registry.store.sight import Sees, Sight
 
 _DOCUMENT, _SUBMISSION_SET = ObjectKind.DOCUMENT, ObjectKind.SUBMISSION_SET
 _FOLDER, _ASSOCIATION = ObjectKind.FOLDER, ObjectKind.ASSOCIATION
-_STATUS: Final = (APPROVED, DEPRECATED)
+_KIND: Final = {
+    _DOCUMENT: "document",
+    _SUBMISSION_SET: "submission_set",
+    _FOLDER: "folder",
+    _ASSOCIATION: "association",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,8 @@ class Search:
     ) -> None:
         self._connection = connection
         self._codes = codes
-        self._fragments = fragments
-        self._home = home
         self._limit = limit
+        self._found_in = FoundIn(home, fragments.expand, lambda packed: codes.codes(connection, packed))
 
     def find(self, criteria: Criteria, sees: Sees | None = None) -> tuple[list[FoundObject], int] | None:
         """The objects that `criteria` select; None when the patient asked for is not known (or was subsumed).
@@ -85,7 +88,7 @@ class Search:
                 shown |= directory.survivors(found - shown.keys())
         if criteria.leaf and criteria.query.single_patient:
             _refuse_several_patients(selection, shown)
-        return self._objects(selection, shown, leaf=criteria.leaf), len(sight.withheld) if sight else 0
+        return self._objects(selection, shown), len(sight.withheld) if sight else 0
 
     def _clusters(self, criteria: Criteria) -> list[int]:
         """Where documents of the class codes asked for lie."""
@@ -98,70 +101,13 @@ class Search:
             }
         )
 
-    def _objects(self, selection: Selection, patients: dict[int, str], *, leaf: bool) -> list[FoundObject]:
-        make = {
-            _DOCUMENT: self._document,
-            _SUBMISSION_SET: self._submission_set,
-            _FOLDER: self._folder,
-            _ASSOCIATION: self._association,
-        }
+    def _objects(self, selection: Selection, patients: dict[int, str]) -> list[FoundObject]:
+        found_in = self._found_in
         return [
-            make[kind](row, patients[patient_of_id(row[0])], row[-1] if leaf else b"")
+            FoundObject(_KIND[kind], row, patients[patient_of_id(row[0])], found_in)
             for kind, rows in selection.rows.items()
             for row in rows.values()
         ]
-
-    def _document(self, row: Row, patient: str, template: bytes) -> FoundObject:
-        return FoundObject(
-            "document",
-            row[1],
-            patient,
-            template,
-            _STATUS[row[2]],
-            self._home,
-            self._fragments,
-            confidentiality=self._codes.codes(self._connection, row[3]),
-            unique_id=row[4],
-            repository_unique_id=row[5],
-        )
-
-    def _submission_set(self, row: Row, patient: str, template: bytes) -> FoundObject:
-        return FoundObject(
-            "submission_set",
-            row[1],
-            patient,
-            template,
-            _STATUS[row[2]],
-            self._home,
-            self._fragments,
-            unique_id=row[3],
-        )
-
-    def _folder(self, row: Row, patient: str, template: bytes) -> FoundObject:
-        return FoundObject(
-            "folder",
-            row[1],
-            patient,
-            template,
-            _STATUS[row[2]],
-            self._home,
-            self._fragments,
-            unique_id=row[3],
-            last_update_time=str(row[4]),
-        )
-
-    def _association(self, row: Row, patient: str, template: bytes) -> FoundObject:
-        return FoundObject(
-            "association",
-            row[1],
-            patient,
-            template,
-            _STATUS[row[2]],
-            self._home,
-            self._fragments,
-            source=row[5],
-            target=row[6],
-        )
 
 
 @contextmanager

@@ -34,8 +34,9 @@ _DECIDES: Final = (
 
 def _fingerprint() -> str:
     digest = hashlib.sha256()
-    for name in _DECIDES:
-        digest.update((ROOT / name).read_bytes())
+    migrations = sorted((ROOT / "node" / "migrations" / "versions").glob("r*.py"))
+    for path in (*(ROOT / name for name in _DECIDES), *migrations):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 
