@@ -78,6 +78,11 @@ class FoundObject:
         """EntryUUID of an association's target, else ""."""
         return str(self._row[6]) if self.kind == "association" else ""
 
+    @property
+    def last_update_time(self) -> str:
+        """When a folder last gained a document, 14 digits; else ""."""
+        return str(self._row[4]) if self.kind == "folder" else ""
+
     def leaf(self) -> bytes:
         """The object as ebRIM, to stand in a rim:RegistryObjectList; it was asked for as LeafClass."""
         row = self._row
@@ -86,7 +91,7 @@ class FoundObject:
             home=self._found_in.home,
             status=_STATUS[row[2]],
             patient_id=self.patient_id,
-            last_update_time=str(row[4]) if self.kind == "folder" else "",
+            last_update_time=self.last_update_time,
         )
 
     def reference(self) -> bytes:
