@@ -8,6 +8,7 @@ from typing import Final
 
 from registry.ebrim.messages import AdhocQuery
 from registry.ebrim.writer import fill, object_ref
+from registry.errors import GeneralRegistryError
 from registry.metadata.objects import APPROVED, DEPRECATED
 from registry.store.selection import Row
 
@@ -84,8 +85,10 @@ class FoundObject:
         return str(self._row[4]) if self.kind == "folder" else ""
 
     def leaf(self) -> bytes:
-        """The object as ebRIM, to stand in a rim:RegistryObjectList; it was asked for as LeafClass."""
+        """The object as ebRIM, to stand in a rim:RegistryObjectList."""
         row = self._row
+        if not isinstance(row[-1], bytes):
+            raise GeneralRegistryError(f"{self.entry_uuid} was found as a reference only")
         return fill(
             self._found_in.expand(row[-1]),
             home=self._found_in.home,
