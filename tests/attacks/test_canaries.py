@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import command
 from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base
 from tests.end_to_end.wire import (
     ACTIONS,
@@ -259,21 +260,21 @@ def _damage(node: Node, unique_id: str) -> None:
 
 def _looked_at(node: Node, found: Outputs) -> None:
     """What an administrator has printed about the node, and pastes into a ticket."""
-    for command in (
+    for words in (
         ["status"], ["status", "--json"], ["check"], ["check", "--json"], ["endpoints"], ["endpoints", "--json"],
         ["endpoints", "--export"], ["client", "list"], ["peer", "list"], ["peer", "test", "Institution 1"],
         ["audit", "verify"],
     ):  # fmt: skip
-        done = node.run(*command, check=False)
-        found.public[" ".join(command)] = (done.stdout + done.stderr).encode()
+        done = node.run(*words, check=False)
+        found.public[" ".join(words)] = (done.stdout + done.stderr).encode()
     made = command("init", "--dir", str(node.folder.parent / "unit"), "--name", "Unit", "--dev", "--service")
     found.public["systemd unit"] = made.stdout.encode()
-    for command in (
+    for words in (
         ["find", "--patient", PATIENT], ["patient", "list"], ["patient", "show", PATIENT], ["patient", "show", UNKNOWN],
         ["document", "quarantine", "2.999.404"], ["audit", "list", "--json"],
     ):  # fmt: skip
-        done = node.run(*command, check=False)
-        found.clinical[" ".join(command[:2])] = (done.stdout + done.stderr).encode()
+        done = node.run(*words, check=False)
+        found.clinical[" ".join(words[:2])] = (done.stdout + done.stderr).encode()
 
 
 def _backups(node: Node, found: Outputs, folder: Path) -> None:
