@@ -36,6 +36,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "peer show": peers.show,
     "peer test": peers.test,
     "peer remove": peers.remove,
+    "peer decide": peers.decide,
     "audit used": audit_log.used,
 }
 

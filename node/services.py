@@ -84,8 +84,10 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(config: Config, *, serving: bool = False) -> AsyncIterator[Services]:
+async def open_services(config: Config, *, serving: bool = False, recovering: bool = False) -> AsyncIterator[Services]:
     """Build a node's services; the caller holds the node's lock.
+
+    With `recovering` the ledger is not started: the ceremony after a loss does that.
 
     Raises:
         Faults: database or configuration cannot be used.
@@ -111,8 +113,9 @@ async def open_services(config: Config, *, serving: bool = False) -> AsyncIterat
     try:
         if serving or services.witnessing.witnesses:
             await services.client.start()
+        if not recovering:
             await services.witnessing.check_memory()
-        await sequencer.start()
+            await sequencer.start()
         yield services
     finally:
         await services.client.stop()

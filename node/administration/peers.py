@@ -1,4 +1,4 @@
-"""Connected institutions: `peer add|list|show|test|remove`. A certificate counts once its fingerprint was compared."""
+"""Connected institutions: `peer add|list|show|test|decide|remove`. A certificate counts once it was compared."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from registry.ebrim.messages import OBJECT_REF, AdhocQuery
 from registry.errors import ErrorCode
 from registry.metadata.objects import APPROVED, Slot
 from registry.queries.catalogue import FIND_DOCUMENTS
+from node.witness.forks import CONTINUE, STOP
 from trust.audit.event import Action, NewRecord
 from trust.communities import AUDIT_PROOFS, Community, read_export
 from trust.community_store import Communities
 from trust.errors import BadCertificate
 from trust.identity.caller import Caller, Role
+from trust.ledger import witness_store
 from trust.pki.bindings import CLEARANCES
 from trust.pki.certificates import days_left, from_pem, read_fingerprint
 
@@ -140,6 +142,28 @@ def _judged(outcome: Answered) -> tuple[str, str]:
     return "answered, as for a patient nobody knows", ""
 
 
+async def decide(order: Order) -> Result:
+    """Write down what a person decided about an institution whose audit log has forked: go on with it, or stop."""
+    community = _named(order)
+    services = order.services
+    fork = services.witnessing.forks.by_home.get(community.home)
+    verdict, reason = order.text("decision"), order.text("reason").strip()
+    if fork is None:
+        raise refused("peer.not-forked", community.name, "its audit log has not forked", "nothing has to be decided")
+    if verdict not in (CONTINUE, STOP) or not reason:
+        step = f'xdsnode peer decide "{community.name}" continue|stop --reason TEXT'
+        raise refused("peer.decision", verdict, "a decision is continue or stop, with its reason", step)
+
+    def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+        witness_store.decide(connection, fork.origin, f"{verdict}: {reason}")
+        what = f"audit log of peer forked: {verdict}, {reason}"
+        return None, [order.security_record(Action.UPDATE, what, node_object(community.name, community.fingerprint))]
+
+    await order.change(work)
+    services.witnessing.reload_forks()
+    return _shown(order, community)
+
+
 async def remove(order: Order) -> Result:
     """Disconnect an institution: it is neither asked nor answered any more, at once."""
     community = _named(order)
@@ -174,6 +198,7 @@ def _reload(order: Order) -> None:
     services = order.services
     services.bindings.reload(services.reader)
     services.communities.reload(services.reader)
+    services.witnessing.reload_forks()
     if services.tls is not None:
         try:
             services.tls.reload(services.communities.pins())
@@ -183,6 +208,7 @@ def _reload(order: Order) -> None:
 
 def _shown(order: Order, community: Community) -> Result:
     leaf = from_pem(community.certificates)[0]
+    fork = order.services.witnessing.forks.by_home.get(community.home)
     return {
         "name": community.name,
         "home_community_id": community.home,
@@ -194,4 +220,7 @@ def _shown(order: Order, community: Community) -> Result:
         "assigning_authority": community.assigning_authority,
         "shared_patients": community.assigning_authority == order.services.config.node.assigning_authority,
         "previous_certificate": bool(community.previous),
+        "witness": community.audit is not None and community.audit.witness is not None,
+        "audit_fork": fork.text if fork else "",
+        "decision": fork.decision if fork else "",
     }

@@ -30,6 +30,7 @@ commands:
   fork NOTE NOTE    two checkpoints that contradict each other
   reconcile B       this node's log and another's, exchange by exchange; B is a copy of that log (its folder audit)
   reindex           make the index of `search` anew
+  recover           after a real loss: close the shard, go on under a new name, state the loss; --dry-run
 
 examples:
   xdsnode audit search --dir /srv/node --patient 4711
@@ -99,5 +100,6 @@ _OWN: Final[Mapping[str, tuple[str, str]]] = {
     "explain": ("audit_search", "run_explain"),
     "reindex": ("audit_search", "run_reindex"),
     "report": ("audit_report", "run"),
+    "recover": ("audit_recover", "recover"),
 }
 _VERBS = (*_OWN, "list", "verify", "log", "since", "open", "reconcile", "fork")

@@ -18,6 +18,7 @@ from node.commands.options import add_dir, add_json, root
 from node.config import load
 from node.faults import Exit
 from node.health import Level
+from node.witness.findings import witnesses
 
 EXAMPLES = """\
 examples:
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every finding."""
     config = load(root(args))
-    findings = health.examine(config, now(), (*health.FILES, health.connected, deliveries))
+    findings = health.examine(config, now(), (*health.FILES, health.connected, deliveries, witnesses))
     if args.json:
         console.emit({"findings": [asdict(finding) for finding in findings]})
     else:

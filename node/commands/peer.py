@@ -33,13 +33,14 @@ examples:
   xdsnode peer list
   xdsnode peer test "Clinic South"                 name, address, TLS, certificate and a query, step by step
   xdsnode peer remove urn:oid:2.999.7
+  xdsnode peer decide "Clinic South" continue --reason "restored by mistake, seen on site"   after its audit log forked
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`peer add | list | show | test | remove`."""
+    """`peer add | list | show | test | decide | remove`."""
     add_dir(parser)
-    verbs = parser.add_subparsers(metavar="add|list|show|test|remove", dest="verb", required=True)
+    verbs = parser.add_subparsers(metavar="add|list|show|test|decide|remove", dest="verb", required=True)
     adding = verbs.add_parser("add", help="connect an institution", description="Connect an institution.")
     adding.add_argument("file", type=Path, metavar="FILE", help="what its `endpoints --export` wrote")
     adding.add_argument("--fingerprint", metavar="HEX", help="as the other administrator told you; else it is asked")
@@ -60,9 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("show", "one institution with its addresses"),
         ("test", "whether it can be reached, step by step"),
         ("remove", "disconnect an institution, at once"),
+        ("decide", "its audit log has forked: go on with it or stop"),
     ):
         child = verbs.add_parser(verb, help=summary, description=summary + ".")
         child.add_argument("peer", metavar="PEER", help="its homeCommunityId or its name")
+        if verb == "decide":
+            child.add_argument("decision", choices=("continue", "stop"), help="what holds from now on")
+            child.add_argument("--reason", required=True, help="why; it is put on record")
         children.append(child)
     for child in children:
         add_dir(child, of_verb=True)
@@ -85,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _argument(args: argparse.Namespace) -> dict[str, str]:
-    return {"peer": args.peer} if hasattr(args, "peer") else {}
+    names = ("peer", "decision", "reason")
+    return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
 
 def _add(config: Config, args: argparse.Namespace) -> dict[str, Any]:
@@ -172,15 +178,28 @@ def _queried(config: Config, home: str) -> Step:
 
 def _print_list(result: dict[str, Any]) -> None:
     rows = [
-        (one["name"], one["home_community_id"], one["clearance"], f"{one['certificate_days']} days", one["fingerprint"])
+        (
+            one["name"],
+            one["home_community_id"],
+            one["clearance"],
+            f"{one['certificate_days']} days",
+            _audit_state(one),
+            one["fingerprint"],
+        )
         for one in result["peers"]
     ]
-    console.table(rows, ("institution", "homeCommunityId", "clearance", "certificate", "fingerprint"))
+    console.table(rows, ("institution", "homeCommunityId", "clearance", "certificate", "audit log", "fingerprint"))
     console.note(f"{len(rows)} connected institutions")
 
 
+def _audit_state(one: dict[str, Any]) -> str:
+    if one["audit_fork"]:
+        return f"FORKED ({one['decision'].partition(':')[0] or 'undecided'})"
+    return "witness" if one["witness"] else "-"
+
+
 def _print_one(verb: str, one: dict[str, Any]) -> None:
-    state = {"add": "connected", "remove": "disconnected", "show": "connected"}[verb]
+    state = {"add": "connected", "remove": "disconnected", "show": "connected", "decide": "connected"}[verb]
     console.out(f"{one['name']}  {one['home_community_id']}  {state}")
     if verb == "remove":
         return
@@ -188,6 +207,10 @@ def _print_one(verb: str, one: dict[str, Any]) -> None:
     console.out(f"audit proof   {one['audit_proof']}")
     console.out(f"fingerprint   {one['fingerprint']}")
     console.out(f"certificate   {one['certificate_days']} days left")
+    console.out(f"witness       {'yes' if one['witness'] else 'no: export again there, then peer add --replace here'}")
+    if one["audit_fork"]:
+        console.out(f"audit log     {one['audit_fork']}")
+        console.out(f"decision      {one['decision'] or 'none yet: xdsnode peer decide'}")
     if "audit_log" in one:
         console.out(f"audit log     {one['audit_log'] or 'none: it gives no receipts'}")
     for key, url in one.get("endpoints", {}).items():

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -27,14 +26,6 @@ log = logging.getLogger("node.witness")
 
 SECONDS: Final = 4.0  # that all witnesses together have when the node starts
 MOST: Final = 64 * 1024
-
-
-@dataclass(slots=True)
-class Asked:
-    """What the witnesses said. `silent` are those that gave no usable answer; they are asked again later."""
-
-    answered: list[Community] = field(default_factory=list)
-    silent: list[Community] = field(default_factory=list)
 
 
 def witnesses_of(communities: Sequence[Community], wanted: Sequence[str]) -> list[Community]:
@@ -91,18 +82,25 @@ class OwnLog:
         Raises:
             RolledBack: the witness has cosigned what this log does not continue.
         """
-        size = self._head.size if self._head else 0
-        if stated.size > size:
+        if stated.size > self._size:
             raise RolledBack(
-                f"{witness} has cosigned {stated.size} entries of {stated.origin}, this node has {size}: it was put"
-                " back to an older state. Do not start this copy while a newer one exists; if the newer one is lost:"
-                " xdsnode audit recover"
+                f"{witness} has cosigned {stated.size} entries of {stated.origin}, this node has {self._size}: it was"
+                " put back to an older state. Do not start this copy while a newer one exists; if the newer one is"
+                " lost: xdsnode audit recover"
             )
-        if self._root(stated.size) != stated.root:
+        if not self.continues(stated):
             raise RolledBack(
                 f"{witness} has cosigned another history of the first {stated.size} entries of {stated.origin}: keep"
                 " this node's folder as it is and find out which copy is the right one"
             )
+
+    def continues(self, stated: Checkpoint) -> bool:
+        """Whether this log begins with what was stated."""
+        return stated.size <= self._size and self._root(stated.size) == stated.root
+
+    @property
+    def _size(self) -> int:
+        return self._head.size if self._head else 0
 
     def _root(self, size: int) -> bytes:
         if not size or self._head is None:
@@ -118,13 +116,24 @@ class OwnLog:
 
 async def ask_all(
     client: PeerClient, witnesses: Sequence[Community], key: VerificationKey, own: OwnLog, seconds: float = SECONDS
-) -> Asked:
-    """Ask every witness, all at once, before this node signs anything.
+) -> list[Community]:
+    """Ask every witness, all at once, before this node signs anything; those that could not be asked.
 
     Raises:
         RolledBack: one of them has cosigned what this log does not continue.
     """
-    asked = Asked()
+    told, silent = await recollect(client, witnesses, key, seconds)
+    for name, stated in told:
+        own.check(stated, name)
+    return silent
+
+
+async def recollect(
+    client: PeerClient, witnesses: Sequence[Community], key: VerificationKey, seconds: float = SECONDS
+) -> tuple[list[tuple[str, Checkpoint]], list[Community]]:
+    """What each witness remembers of the log of `key`, by its name; and those that could not be asked."""
+    told: list[tuple[str, Checkpoint]] = []
+    silent: list[Community] = []
 
     async def one(witness: Community) -> Checkpoint | PeerFault | None:
         try:
@@ -136,9 +145,7 @@ async def ask_all(
     for witness, found in zip(witnesses, await asyncio.gather(*map(one, witnesses)), strict=True):
         if isinstance(found, PeerFault):
             log.warning("a witness could not be asked", extra={"community": witness.name, "reason": str(found)})
-            asked.silent.append(witness)
-            continue
-        if found is not None:
-            own.check(found, witness.name)
-        asked.answered.append(witness)
-    return asked
+            silent.append(witness)
+        elif found is not None:
+            told.append((witness.name, found))
+    return told, silent

@@ -50,12 +50,16 @@ class Witnessing:
         """
         heads = store.heads(self.actors.reader)
         head = heads[-1] if heads else None
-        asked = await ask_all(self.client, self.witnesses, self.key(head), self.own_log(head))
-        self.silent = asked.silent
+        self.silent = await ask_all(self.client, self.witnesses, self.key(head), self.own_log(head))
+
+    def reload_forks(self) -> None:
+        """After a change of communities, of evidence, or a decision."""
+        self.forks.reload(self.actors.reader)
+        self.actors.sequencer.warn(self.forks.warnings())
 
     def own_log(self, head: Head | None) -> OwnLog:
         """This node's log, to be compared with what others remember."""
-        return OwnLog(head, self.actors.reader, self._folder(head))
+        return OwnLog(head, self.actors.reader, self.folder(head))
 
     def key(self, head: Head | None) -> VerificationKey:
         """What verifies the checkpoints of the shard that is being written, or that would be begun now."""
@@ -68,7 +72,7 @@ class Witnessing:
         return Cosigner(
             client=self.client,
             directory=self.directory,
-            own=lambda: newest(self._folder(actors.sequencer.head), self.key(actors.sequencer.head)),
+            own=lambda: newest(self.folder(actors.sequencer.head), self.key(actors.sequencer.head)),
             sequencer=actors.sequencer,
             reader=actors.reader,
             clock=actors.clock,
@@ -81,7 +85,8 @@ class Witnessing:
             news=self.server.news,
         )
 
-    def _folder(self, head: Head | None) -> Path:
+    def folder(self, head: Head | None) -> Path:
+        """The tiles of that shard."""
         return self.config.folder.audit / shard_name(head.shard if head else self.actors.clock().year)
 
 

@@ -126,6 +126,7 @@ class BatchWriter:
         self._head_file = head_file
         self._now = now
         self.warnings: Mapping[str, str] = {}  # what every record about a peer must say, by its home
+        self.successor: int | None = None  # the shard that the next batch begins, after a loss
         self.shard: Shard | None = None
         self.checkpoint = b""  # the last one that was signed
 
@@ -138,8 +139,8 @@ class BatchWriter:
         self._connection.execute("BEGIN IMMEDIATE")
         now = self._now()
         year = int(now[:4])
-        begins = self.shard is None or year > year_of(self.shard.head.shard)
-        shard = self._begin_shard(year) if self.shard is None or begins else self.shard
+        begins = self.shard is None or self.successor is not None or year > year_of(self.shard.head.shard)
+        shard = self._begin_shard(self.successor or year) if self.shard is None or begins else self.shard
         batch = Batch(self._connection, shard.head, shard.frontier, shard.subjects, self._ledger.source, self.warnings)
         flight.shard, flight.batch = shard, batch
         if begins:
@@ -165,6 +166,7 @@ class BatchWriter:
         shard.head, shard.frontier = batch.after, batch.frontier_after
         shard.subjects.committed(batch.taken)
         self.shard, self.checkpoint = shard, checkpoint
+        self.successor = None
         return shard
 
     def unchanged(self) -> bool:
@@ -172,11 +174,11 @@ class BatchWriter:
         heads = store.heads(self._connection)
         return (heads[-1] if heads else None) == (self.shard.head if self.shard else None)
 
-    def _begin_shard(self, year: int) -> Shard:
-        """A new year: its log begins after the last entry of the one before."""
+    def _begin_shard(self, number: int) -> Shard:
+        """A new year, or what follows a loss: its log begins after the last entry of the one before."""
         last = self.shard.head if self.shard else None
         first_seq = last.first_seq + last.size if last else 1
-        head = Head(year, origin_of(self._ledger.node, year), first_seq, 0, EMPTY_ROOT, b"")
+        head = Head(number, origin_of(self._ledger.node, number), first_seq, 0, EMPTY_ROOT, b"")
         self._head_file.begin(head.origin)
         store.insert_head(self._connection, head)
         return open_shard(head, self._ledger.keys)

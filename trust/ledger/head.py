@@ -69,6 +69,12 @@ class HeadFile:
                 " log; this one stops without signing"
             )
 
+    def put_back(self, to: RememberedHead) -> None:
+        """Forget a newer head, for the one ceremony in which a person states a loss (audit-ledger 2.7)."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?)", (to.origin, to.size, to.root, to.frontier)
+        )
+
     def close(self) -> None:
         """Close the file; its write-ahead log is folded in."""
         self._connection.close()

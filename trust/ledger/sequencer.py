@@ -115,8 +115,10 @@ class Sequencer:
         self._warnings: Mapping[str, str] = {}
         self.broken: LedgerBroken | None = None
 
-    async def start(self) -> None:
+    async def start(self, successor: int | None = None) -> None:
         """Check the ledger against its memory, begin it where there is none, and take jobs.
+
+        `successor` is the number of the shard that takes over at once, after a loss that a person has stated.
 
         Raises:
             LedgerBroken, RolledBack: the ledger must not go on; nothing was signed.
@@ -127,6 +129,7 @@ class Sequencer:
             opened.callback(self._head_file.close)
             self._writer = BatchWriter(self._connection, self._ledger, self._head_file, self._now)
             self._writer.warnings = self._warnings
+            self._writer.successor = successor
             heads = recover(self._connection, self._head_file)
             self._reader = store.open_reader(self._ledger.database)
             opened.callback(self._reader.close)
