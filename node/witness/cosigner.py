@@ -13,11 +13,14 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from node.federation.client import PeerClient, PeerFault
+from node.records import instant
 from node.witness.memory import MOST, OwnLog, remembered, url_of, witnesses_of
+from trust.audit.event import Kind, NewRecord
 from trust.communities import Community
 from trust.errors import BadSignature, RolledBack
 from trust.ledger import witness_store
@@ -38,6 +41,7 @@ log = logging.getLogger("node.witness")
 
 SECONDS: Final = 10.0  # that one witness has for its answer
 ALARM: Final = timedelta(minutes=15)
+ANCHOR: Final = timedelta(minutes=15)
 SKEW: Final = 300  # seconds that a witness's clock may be off
 _ATTEMPTS: Final = 2  # with the size that was remembered, then with the one that the witness names
 
@@ -99,6 +103,7 @@ class Cosigner:
         self._told: set[tuple[str, str]] = set()  # (evidence, community) that was passed on
         self._alarmed: datetime = clock()
         self._met: datetime = clock()
+        self._anchored: datetime | None = None
         self._news = news
 
     async def run(self) -> None:
@@ -138,10 +143,20 @@ class Cosigner:
             await asyncio.to_thread(replace_file, own.folder / "cosigned", note)
             self._metrics.cosigned_size.set(own.checkpoint.size)
             self._met = self._alarmed = now
+            await self._anchor(note, now)
         elif policy.witnesses and now - max(self._met, self._alarmed) >= ALARM:
             self._alarmed = now
             self._alarm("audit.quorum-missing")
         self._metrics.quorum_age.set((now - self._met).total_seconds())
+
+    async def _anchor(self, note: bytes, now: datetime) -> None:
+        """Commit to what witnesses have signed: whatever comes later was not there before (audit-ledger 2.3)."""
+        if self._anchored is not None and now - self._anchored < ANCHOR:
+            return
+        digest = sha256(note).hexdigest()
+        facts = {"event": "anchor", "checkpoint": note.decode(), "checkpoint_sha256": digest}
+        await self._sequencer.record([NewRecord(kind=Kind.ANCHOR, time=instant(now), note=facts)])
+        self._anchored = now
 
     async def _cosigned(self, witness: Community, own: Own) -> bytes:
         """The signature line of one witness, b"" for none."""

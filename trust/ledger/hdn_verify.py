@@ -203,6 +203,7 @@ class Checkpoint:
     root: bytes
     signers: frozenset[str]
     time: int = 0  # of the latest cosignature, seconds since 1970
+    first: int = 0  # of the earliest one
 
 
 @dataclass
@@ -315,8 +316,8 @@ def read_note(data: bytes, keys: Sequence[Key]) -> Checkpoint:
     root = _base64(statement[2])
     if len(root) != 32 or int(statement[1]) >= 1 << 63:
         raise Invalid("checkpoint: a root is 32 bytes, a size less than 2^63")
-    latest = max(signers.values(), default=0)
-    return Checkpoint(_name(statement[0]), int(statement[1]), root, frozenset(signers), latest)
+    times = [time for time in signers.values() if time] or [0]
+    return Checkpoint(_name(statement[0]), int(statement[1]), root, frozenset(signers), max(times), min(times))
 
 
 def _signer(row: str, text: bytes, keys: Sequence[Key]) -> Iterator[tuple[str, int]]:
@@ -692,6 +693,73 @@ def _check_row(shard: Shard, tree: Tree, counters: Counter[str], row: tuple[Any,
             raise Invalid(f"index {index}: the number of this subject's entry is used twice or leaves a gap")
         counters[subject] += 1
     tree.add(leaf_hash(entry))
+
+
+# ---------------------------------------------------------------- when an entry was made
+
+TOLERANCE = 900  # seconds: clocks that differ, and requests that took long
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """When an entry was appended, as witnesses bear out; seconds since 1970, 0 for not known."""
+
+    not_before: int = 0
+    not_after: int = 0
+
+    def check(self, index: int, claimed: str) -> None:
+        """Whether the time that the record claims can be true.
+
+        Raises:
+            Invalid: it cannot.
+        """
+        moment = datetime.fromisoformat(claimed.replace("Z", "+00:00")).timestamp()
+        if self.not_before and moment < self.not_before - TOLERANCE:
+            raise Invalid(
+                f"index {index}: back-dated: it claims {claimed} and was appended after {_utc(self.not_before)}"
+            )
+        if self.not_after and moment > self.not_after + TOLERANCE:
+            raise Invalid(f"index {index}: it claims {claimed} and was there before {_utc(self.not_after)}")
+
+
+def bracket(shard: Shard, database: Path, index: int) -> Bracket:
+    """The last anchor below an entry, and the first cosigned checkpoint above it.
+
+    An anchor (kind 8) commits to a cosigned checkpoint, whose signatures nobody could foretell.
+
+    Raises:
+        Invalid: an anchor does not belong to this log.
+    """
+    below = _anchors(shard, database, "< ?", index, "DESC LIMIT 1")
+    above = [note for note in _anchors(shard, database, "> ?", index, "LIMIT 4") if note.size > index]
+    if not above and shard.cosigned is not None and shard.cosigned.size > index:
+        above = [shard.cosigned]
+    return Bracket(below[0].first if below else 0, above[0].time if above else 0)
+
+
+def _anchors(shard: Shard, database: Path, condition: str, index: int, order: str) -> list[Checkpoint]:
+    keys = [*shard.policy.logs, *shard.policy.witnesses.values()]
+    connection = _open_database(database)
+    try:
+        rows = connection.execute(
+            "SELECT r.seq - h.first_seq, r.body, r.salt FROM audit_head h JOIN audit_record r ON r.kind = 8"  # noqa: S608  fixed texts
+            " AND r.seq >= h.first_seq AND r.seq < h.first_seq + h.size"
+            f" WHERE h.origin = ? AND r.seq - h.first_seq {condition} ORDER BY r.seq {order}",
+            (shard.checkpoint.origin, index),
+        ).fetchall()
+    finally:
+        connection.close()
+    return [_anchor(shard, keys, *row) for row in rows if row[0] < len(shard.entries)]
+
+
+def _anchor(shard: Shard, keys: Sequence[Key], index: int, record: bytes, salt: bytes) -> Checkpoint:
+    body = check_opening(index, shard.entries[index], record, salt)
+    note = read_note(body["event"].get("note", {}).get("checkpoint", "").encode(), keys)
+    if note.origin != shard.checkpoint.origin or note.size > index:
+        raise Invalid(f"index {index}: the anchor is not of this log")
+    if root_of(shard.hashes[: note.size]) != note.root or note.origin not in note.signers:
+        raise Invalid(f"index {index}: the anchor commits to another history")
+    return note
 
 
 # ---------------------------------------------------------------- listing
@@ -1569,7 +1637,15 @@ def _open(args: argparse.Namespace) -> int:
             raise Invalid(f"index {args.index}: the subject tag is not that of this key and number")
         _say(f"subject tag: number {body['subject_ctr']} of this subject")
     _say(f"{shard.checkpoint.origin} index {args.index}: the record belongs to the entry, the entry to the signed log")
-    _say(f"time {body['time']} is what the node claims; not after the checkpoint of size {shard.checkpoint.size}")
+    found = bracket(shard, database, args.index) if database is not None else Bracket()
+    _say(f"time {body['time']} is what the node claims")
+    _say(
+        f"  appended after {_utc(found.not_before)}, by an anchor below it"
+        if found.not_before
+        else "  no anchor below it"
+    )
+    _say(f"  and before {_utc(found.not_after)}, by witnesses" if found.not_after else "  no witness above it yet")
+    found.check(args.index, body["time"])
     _say(json.dumps(body, indent=1, ensure_ascii=True))
     return GOOD
 

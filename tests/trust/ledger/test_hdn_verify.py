@@ -8,6 +8,8 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from trust.ledger.checkpoint import Checkpoint, CosignatureSigner, NoteSigner, p
 from trust.ledger.merkle import leaf_hash, root_of
 from trust.ledger.policy import policy_of
 from trust.ledger.record import shard_master, subject_key
+from trust.ledger.sequencer import Sequencer
 from trust.ledger.tiles import bundle, read_bundle
 from trust.ledger.tiles import path as tile_path
 
@@ -344,3 +347,54 @@ def truncate(place: Place, entries: list[bytes]) -> None:
         path.write_bytes(data)
     signer = NoteSigner(f"{NODE}/audit/2026", KEYS.seed)
     write(folder / "checkpoint", signer.sign(Checkpoint(signer.key.name, len(entries), root_of(hashes)).text()))
+
+
+@pytest.fixture(scope="module")
+def anchored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Anchors at 10:00 and 12:00 witness time, entries between them; entry 5 claims a time two hours too early."""
+    root = tmp_path_factory.mktemp("anchored")
+    asyncio.run(fill_anchored(Place(root)))
+    return root
+
+
+def at(hour: int) -> str:
+    return f"2026-11-23T{hour:02d}:02:17.000Z"
+
+
+async def fill_anchored(place: Place) -> None:
+    signer = NoteSigner(f"{NODE}/audit/2026", KEYS.seed)
+
+    async def anchor(ledger: Sequencer, hour: int) -> None:
+        text = parse_note(ledger.checkpoint).text
+        time = int(datetime.fromisoformat(at(hour)).timestamp())
+        note = ledger.checkpoint + b"".join(one.line(text, time) for one in COSIGNERS)
+        facts = {"event": "anchor", "checkpoint": note.decode()}
+        await ledger.record([NewRecord(kind=Kind.ANCHOR, time=at(hour), note=facts)])
+
+    async with place.running() as ledger:
+        await ledger.record([replace(local("A-1"), time=at(9))])  # 1
+        await anchor(ledger, 10)  # 2
+        await ledger.record([replace(local("A-1"), time=at(10))])  # 3
+        await ledger.record([replace(local("A-1"), time=at(11))])  # 4
+        await ledger.record([replace(local("A-1"), time=at(8))])  # 5, back-dated
+        await ledger.record([replace(local("A-1"), time=at(15))])  # 6, post-dated
+        await anchor(ledger, 12)  # 7
+        await ledger.record([replace(local("A-1"), time=at(13))])  # 8
+    write(place.shard() / "policy", policy_of([one.key for one in COSIGNERS], 2).render([signer.key]).encode())
+
+
+@pytest.mark.parametrize(
+    ("index", "status", "says"),
+    [
+        pytest.param(1, 0, ["no anchor below", "before 2026-11-23T10:02:17Z"], id="before the first anchor"),
+        pytest.param(4, 0, ["after 2026-11-23T10:02:17Z", "before 2026-11-23T12:02:17Z"], id="between anchors"),
+        pytest.param(8, 0, ["after 2026-11-23T12:02:17Z", "no witness above"], id="after the last"),
+        pytest.param(5, 1, ["index 5: back-dated"], id="A6 back-dated"),
+        pytest.param(6, 1, ["index 6: it claims 2026-11-23T15:02:17.000Z"], id="A6 post-dated"),
+    ],
+)
+def test_the_bracket_of_an_entry(anchored: Path, index: int, status: int, says: list[str]) -> None:
+    place = Place(anchored)
+    done = run("open", index, place.shard(), "--db", place.database)
+    assert done.returncode == status, done.stderr
+    assert all(text in done.stdout + done.stderr for text in says)
