@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.shared import SHARED, needs_shared
 from trust.errors import BadSignature
+from trust.ledger import hdn_verify
 from trust.ledger.checkpoint import (
     BadNote,
     Checkpoint,
     CosignatureSigner,
     NoteSigner,
     VerificationKey,
+    parse_checkpoint,
     parse_note,
     verified_by,
 )
 from trust.ledger.merkle import EMPTY_ROOT, consistency_proof, leaf_hash, root_of, subtree_of
+from trust.ledger.policy import policy_of
 from trust.ledger.witness import (
     MAX_BODY,
     AddCheckpoint,
@@ -300,3 +304,95 @@ def test_a_cosignature_names_its_time() -> None:
     changed = bytearray(found.signatures[1].value)
     changed[7] ^= 1
     assert not WITNESS.key.verifies(found.text.encode(), bytes(changed))
+
+
+def witnesses(count: int) -> list[CosignatureSigner]:
+    return [CosignatureSigner(f"node-{number}.example/witness", bytes([number + 1]) * 32) for number in range(count)]
+
+
+SEVEN = policy_of([one.key for one in witnesses(7)], 5)
+
+
+def test_A5_a_lagging_witness_is_outvoted() -> None:
+    """n = 7, k = 5, over all subsets: whoever lags and whichever two lie, the forged view never gets a quorum.
+
+    The honest view was signed by a quorum; every honest witness of it refuses the forged one, every other witness may
+    still be at 5 and believe it.
+    """
+    assert (SEVEN.needed, SEVEN.tolerated) == (5, 2)
+    everybody = frozenset(range(7))
+    up_to_date, lagging = Memory(), Memory()
+    for memory in (up_to_date, lagging):
+        assert memory.add(asked(0, 5)).status == 200
+    assert up_to_date.add(asked(5, 30)).status == 200
+    signs_forged = {
+        True: up_to_date.add(asked(5, 30, FORKED)).status == 200,
+        False: lagging.add(asked(5, 30, FORKED)).status == 200,
+    }
+    assert signs_forged == {True: False, False: True}
+
+    def most_forged(liars_count: int) -> int:
+        return max(
+            sum(one in liars or signs_forged[one in quorum] for one in everybody)
+            for size in range(5, 8)
+            for quorum in map(frozenset, combinations(everybody, size))
+            for liars in map(frozenset, combinations(everybody, liars_count))
+        )
+
+    assert most_forged(0) == 2
+    assert most_forged(SEVEN.tolerated) == 4 < SEVEN.needed
+    assert most_forged(SEVEN.tolerated + 1) == SEVEN.needed  # the bound is tight
+
+
+@pytest.mark.parametrize(
+    ("count", "needed", "tolerated"), [(1, 1, 0), (2, 2, 0), (3, 2, 0), (4, 3, 1), (5, 3, 0), (6, 4, 1), (7, 4, 0)]
+)
+def test_the_usual_quorum_is_more_than_half(count: int, needed: int, tolerated: int) -> None:
+    policy = policy_of([one.key for one in witnesses(count)])
+    assert (policy.needed, policy.tolerated) == (needed, tolerated)
+
+
+@given(st.integers(0, 5), st.integers(0, 5), st.sets(st.integers(0, 4)))
+def test_the_policy_file_means_the_same_to_the_verifier(count: int, wanted: int, signing: set[int]) -> None:
+    signers = witnesses(count)
+    policy = policy_of([one.key for one in signers], wanted)
+    text = parse_note(note(5)).text
+    data = note(5) + b"".join(one.line(text, NOW) for number, one in enumerate(signers) if number in signing)
+    read = hdn_verify.read_policy(policy.render([LOG.key]))
+    found = hdn_verify.read_note(data, [*read.logs, *read.witnesses.values()])
+    if count:
+        assert policy.met(data) is read.met(read.quorum, found.signers)
+    else:
+        assert not policy.met(data)
+        assert read.quorum == "none"
+
+
+NAMES = st.sampled_from([ORIGIN, "node-b.example/witness", "a b", "a+b", "a\u00a0b", "", "node-x.example"])
+BREAKS = st.sampled_from(["\n", "\r\n", "\n\n", "", "\u2028"])
+SIZES = st.sampled_from(["5", "05", "0", "-1", "+5", "5 ", "\u0665", "9223372036854775807", "9223372036854775808"])
+ROOTS = st.sampled_from(["AAAA", "A" * 43 + "=", "A" * 42 + "B=", "A" * 44, "A" * 43, ""])
+
+
+@settings(max_examples=300, deadline=None)
+@given(NAMES, SIZES, ROOTS, BREAKS, BREAKS, st.lists(st.tuples(NAMES, st.booleans()), max_size=18), st.booleans())
+def test_A15_two_readers_of_notes_agree(
+    name: str, size: str, root: str, first: str, blank: str, lines: list[tuple[str, bool]], extension: bool
+) -> None:
+    """Differential against the verifier's own parser: the same notes are accepted, with the same statement."""
+    text = f"{name}{first}{size}\n{root}\n" + ("extension\n" if extension else "")
+    good = LOG.sign(text).decode().rsplit("\n\n", 1)[1].split(" ", 2)[2]
+    rows = "".join(f"\u2014 {who} {good if right else 'AAAAAAAA' + chr(10)}" for who, right in lines)
+    data = f"{text}{blank}{rows}".encode()
+    try:
+        one = parse_note(data)
+        stated: object = parse_checkpoint(one.text)
+        signed: bool | None = verified_by(one, LOG.key)
+    except BadSignature:
+        stated = signed = None
+    try:
+        found = hdn_verify.read_note(data, [hdn_verify.read_key(LOG.key.render())])
+        other: object = Checkpoint(found.origin, found.size, found.root)
+        other_signed: bool | None = ORIGIN in found.signers
+    except hdn_verify.Invalid:
+        other = other_signed = None
+    assert (stated, signed) == (other, other_signed)
