@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from node.federation.client import PeerClient, PeerFault
 from node.records import instant
-from node.witness.memory import MOST, OwnLog, remembered, url_of, witnesses_of
+from node.witness.directory import url_of, witnesses_of
+from node.witness.memory import MOST, OwnLog, remembered
 from trust.audit.event import Kind, NewRecord
 from trust.communities import Community
 from trust.errors import BadSignature, RolledBack

@@ -11,8 +11,8 @@ from typing import Final
 from node import database
 from node.config import Config
 from node.health import Finding, Level
+from node.witness.directory import witnesses_of
 from node.witness.forks import Forks
-from node.witness.memory import witnesses_of
 from trust.communities import Community
 from trust.community_store import Communities
 from trust.errors import BadSignature

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from node.federation.client import PeerClient, PeerFault
+from node.witness.directory import url_of
 from trust.communities import Community
 from trust.errors import BadSignature, RolledBack
 from trust.ledger import store
@@ -26,23 +27,6 @@ log = logging.getLogger("node.witness")
 
 SECONDS: Final = 4.0  # that all witnesses together have when the node starts
 MOST: Final = 64 * 1024
-
-
-def witnesses_of(communities: Sequence[Community], wanted: Sequence[str]) -> list[Community]:
-    """The communities that cosign this node's log: all that can, or those that are named."""
-    able = [
-        one for one in communities if one.audit is not None and one.audit.witness is not None and _base(one) is not None
-    ]
-    return [one for one in able if not wanted or one.home in wanted or one.name in wanted]
-
-
-def url_of(community: Community, path: str) -> str:
-    """An address below the `audit` endpoint of a community."""
-    return f"{(_base(community) or '').rstrip('/')}/{path}"
-
-
-def _base(community: Community) -> str | None:
-    return community.endpoints.get("audit")
 
 
 async def remembered(client: PeerClient, witness: Community, key: VerificationKey) -> Checkpoint | None:

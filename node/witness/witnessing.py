@@ -12,8 +12,9 @@ from node.config import Config
 from node.exchange import Actors
 from node.federation.client import PeerClient
 from node.witness.cosigner import Cosigner, newest
+from node.witness.directory import witnesses_of
 from node.witness.forks import Forks
-from node.witness.memory import OwnLog, ask_all, witnesses_of
+from node.witness.memory import OwnLog, ask_all
 from node.witness.server import Witness
 from trust.communities import AuditIdentity, Community
 from trust.ledger import store
