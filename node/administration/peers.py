@@ -12,11 +12,11 @@ from node.administration.orders import Order, Result, node_object
 from node.exchange import Exchange
 from node.faults import refused
 from node.federation.gateway import Answered
+from node.witness.forks import CONTINUE, STOP
 from registry.ebrim.messages import OBJECT_REF, AdhocQuery
 from registry.errors import ErrorCode
 from registry.metadata.objects import APPROVED, Slot
 from registry.queries.catalogue import FIND_DOCUMENTS
-from node.witness.forks import CONTINUE, STOP
 from trust.audit.event import Action, NewRecord
 from trust.communities import AUDIT_PROOFS, Community, read_export
 from trust.community_store import Communities
