@@ -168,7 +168,7 @@ class Cosigner:
                     self._unasked.discard(witness.home)
                 return await self._ask(witness, own)
         except (PeerFault, TimeoutError) as fault:
-            log.info("a witness gave no signature", extra={"community": witness.name, "reason": str(fault)})
+            log.info("a witness gave no signature", extra={"community": witness.name, "reason": _what(fault)})
         except BadWitness as fault:
             log.warning("a witness misbehaves", extra={"community": witness.name, "reason": str(fault)})
             self._alarm(f"audit.bad-witness {witness.name}")
@@ -212,9 +212,10 @@ class Cosigner:
         assert key is not None  # noqa: S101
         try:
             note = parse_note(own.note + body)
-            good = verified_by(note, key)
-        except BadSignature as problem:
-            raise BadWitness(str(problem)) from None
+            # An empty line in the answer would move where the signed text ends.
+            good = note.text == own.checkpoint.text() and verified_by(note, key)
+        except BadSignature:
+            raise BadWitness("signed what does not verify") from None
         if not good:
             raise BadWitness("did not sign with the key that it is known by")
         line = next(one for one in note.signatures if (one.name, one.key_id) == (key.name, key.id))
@@ -237,7 +238,7 @@ class Cosigner:
                     async with asyncio.timeout(SECONDS):
                         status, _, _ = await self._client.plain(peer, "POST", url_of(peer, "evidence"), body, most=MOST)
                 except (PeerFault, TimeoutError) as fault:
-                    log.info("evidence was not taken", extra={"community": peer.name, "reason": str(fault)})
+                    log.info("evidence was not taken", extra={"community": peer.name, "reason": _what(fault)})
                     continue
                 if status in (200, 422):
                     self._told.add(mark)
@@ -250,6 +251,10 @@ def newest(folder: Path, key: VerificationKey) -> Own | None:
         return Own(key=key, folder=folder, note=note, checkpoint=open_checkpoint(note, key))
     except (OSError, BadSignature):
         return None
+
+
+def _what(fault: PeerFault | TimeoutError) -> str:
+    return fault.what if isinstance(fault, PeerFault) else "gave no answer in time"
 
 
 def _policy(witnesses: Sequence[Community], quorum: int) -> Policy:
@@ -269,7 +274,7 @@ def _proof(own: Own, old: int) -> list[bytes]:
     try:
         return consistency_proof(old, size, subtree_of_tiles(own.folder, size))
     except (OSError, ValueError) as problem:
-        raise PeerFault(f"cannot be given a proof from {old} to {size} out of the tiles: {problem}") from problem
+        raise PeerFault(f"cannot be given a proof from {old} to {size} out of the tiles") from problem
 
 
 def _size(body: bytes) -> int:

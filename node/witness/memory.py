@@ -44,7 +44,7 @@ async def remembered(client: PeerClient, witness: Community, key: VerificationKe
     try:
         return open_checkpoint(body, key)
     except BadSignature as problem:
-        raise PeerFault(f"remembers what this node has not signed ({problem})") from None
+        raise PeerFault("remembers what this node has not signed", str(problem)) from None
 
 
 class OwnLog:
@@ -128,7 +128,7 @@ async def recollect(
 
     for witness, found in zip(witnesses, await asyncio.gather(*map(one, witnesses)), strict=True):
         if isinstance(found, PeerFault):
-            log.warning("a witness could not be asked", extra={"community": witness.name, "reason": str(found)})
+            log.warning("a witness could not be asked", extra={"community": witness.name, "reason": found.what})
             silent.append(witness)
         elif found is not None:
             told.append((witness.name, found))
