@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from registry.document_registry import DocumentRegistry
     from repository.document_repository import DocumentRepository
     from trust.ledger.sequencer import Sequencer
+    from trust.search.index import AuditIndex
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,11 +86,16 @@ class Actors:
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
-    """What handlers of plain HTTP resources may use. `audit` is the folder of tiles, a folder for each shard."""
+    """What handlers of plain HTTP resources may use.
+
+    `audit` is the folder of tiles, a folder for each shard; `ledger` the database, `index` that of its records.
+    """
 
     actors: Actors
     audit: Path
     witness: Witness
+    ledger: Path
+    index: AuditIndex
 
 
 @dataclass(slots=True, kw_only=True)

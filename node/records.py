@@ -286,10 +286,19 @@ def activity(
     )
 
 
-def audit_log_used(
-    now: datetime, *, node: str, user: str, what: str, patient: str = "", details: Mapping[str, str] | None = None
+def audit_log_used(  # noqa: PLR0913  one fact each
+    now: datetime,
+    *,
+    node: str,
+    user: str,
+    what: str,
+    patient: str = "",
+    details: Mapping[str, str] | None = None,
+    address: str = "",
+    incident: str = "",
+    outcome: Outcome = Outcome.SUCCESS,
 ) -> NewRecord:
-    """Somebody has looked at the audit log: which command or transaction, of which patient (CX), and what for.
+    """Somebody looks at the audit log: by which command or transaction, of which patient (CX), and what for.
 
     Source: ITI TF-2: 3.20; federation-wire 5.5.
     """
@@ -306,17 +315,24 @@ def audit_log_used(
     event = AuditEvent(
         id=EventId.AUDIT_LOG_USED,
         action=Action.READ,
-        outcome=Outcome.SUCCESS,
+        outcome=outcome,
         outcome_text="" if transaction else what,
         time=time,
         type=Coded(what, IHE_TRANSACTIONS, "Retrieve ATNA Audit Event")
         if transaction
         else Coded(what, "xdsnode commands", "audit log read"),
         participants=(
-            Participant(user_id=user, requestor=True, role=None if transaction else _LAUNCHER),
+            Participant(
+                user_id=user,
+                requestor=True,
+                role=None if transaction else _LAUNCHER,
+                address=address,
+                address_type=_kind(address),
+            ),
             Participant(user_id=node, requestor=False),
         ),
         objects=(*((patient_object(patient),) if patient else ()), log_object),
         patient=patient,
+        incident=incident,
     )
     return NewRecord(kind=Kind.SECURITY, time=time, event=event, subject=subject(patient))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from node import audit_files
+from node import audit_events, audit_files
 from node.http.resources import Resource
 from node.witness import server as witness
 from trust.identity.caller import Role
 from trust.ledger.witness import MAX_BODY, MAX_EVIDENCE
 
 _PUBLIC: Final = frozenset({Role.PEER, Role.AUDITOR, Role.OPERATOR})
+_AUDITORS: Final = frozenset({Role.AUDITOR, Role.OPERATOR})
 
 RESOURCES: Final[tuple[Resource, ...]] = (
     Resource(
@@ -44,6 +45,29 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         roles=_PUBLIC,
         purpose="the offline verifier, one file for Python alone",
         handle=audit_files.verifier,
+    ),
+    Resource(
+        method="GET",
+        template="/audit/hdn_report.py",
+        roles=_PUBLIC,
+        purpose="what the verifier needs beside it to compare the page of a disclosure report",
+        handle=audit_files.report_page,
+    ),
+    Resource(
+        method="GET",
+        template="/audit/AuditEvent",
+        roles=_AUDITORS,
+        purpose="ITI-81: search of the audit log as FHIR AuditEvents; `date` is required",
+        handle=audit_events.search_events,
+        audits="what was looked for",
+    ),
+    Resource(
+        method="GET",
+        template="/audit/AuditEvent/{word}",
+        roles=_AUDITORS,
+        purpose="one record of the audit log as FHIR AuditEvent",
+        handle=audit_events.read_event,
+        audits="which record was read",
     ),
     Resource(
         method="GET",

@@ -111,9 +111,9 @@ class Running:
         self._tls = services.tls
         self._unfinished = Unfinished(services)
         self._ready = False
-        self._index = AuditIndex(config.folder.audit_index, config.folder.database)
         self._indexed = ("", 0)  # the head of the log when the index last reached it
         self._tasks: list[asyncio.Task[None]] = []
+        self._index = AuditIndex(config.folder.audit_index, config.folder.database)
         self._servers = self._listeners(config, services)
         self._management = ManagementServer(
             live=lambda: not services.fatal.is_set(),
@@ -152,15 +152,22 @@ class Running:
             spool=services.spool.create,
             new_uuid=services.new_uuid,
             mime=MimeLimits(total=config.limits.document_bytes, inline=config.limits.inline_bytes),
-            resources=Resources(
-                RESOURCES, Desk(actors=services.actors, audit=config.folder.audit, witness=services.witnessing.server)
-            ),
+            resources=Resources(RESOURCES, self._desk(config, services)),
         )
         addresses = ("127.0.0.1", "::1") if config.node.listen == "localhost" else (config.node.listen or "0.0.0.0",)  # noqa: S104
         return {
             host: NodeServer(endpoint, endpoint.malformed, host=host, port=config.port("https"), tls=self._tls.server)
             for host in addresses
         }
+
+    def _desk(self, config: Config, services: Services) -> Desk:
+        return Desk(
+            actors=services.actors,
+            audit=config.folder.audit,
+            witness=services.witnessing.server,
+            ledger=config.folder.database,
+            index=self._index,
+        )
 
     def _authenticate(self, peer: Connected) -> Caller:
         return self._services.bindings.authenticate(peer.certificate, peer.address, self._services.clock())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     if "--help" in rest or "-h" in rest:
         return hdn_verify.main([args.verb, "--help"])
     if args.verb in _SHOWING and (folder / FILE).exists():
-        arguments = {"what": f"audit {args.verb}"}
+        arguments = {"what": f"audit {args.verb}", "details": {"arguments": shlex.join(rest)} if rest else {}}
         execute(load(folder), "audit used", arguments)
     return hdn_verify.main(_words(args.verb, folder, rest))
 

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from node.amounts import size
 from node.commands import console
-from node.commands.audit_search import institutions
+from node.commands.audit_search import institutions, patient_of, wait_until_published
 from node.commands.environment import now
 from node.commands.execution import execute
 from node.commands.options import add_dir
 from node.config import Config, load
-from node.cx import patient_cx
 from node.database import open_reader
 from node.faults import Exit, misused, refused
 from node.records import instant, subject
@@ -47,7 +46,7 @@ def run(folder: Path, words: Sequence[str]) -> int:
         raise misused("audit.report", str(args.output), "a report ends in .zip or .html", "name it report.zip")
     if args.output.exists():
         raise misused("output.exists", str(args.output), "there is a file already", "take another name")
-    cx = patient_cx(args.patient, config.node.assigning_authority)
+    cx = patient_of(config, args.patient)
     report = _made(config, args, cx)
     target = io.BytesIO()
     if args.output.suffix == ".html":
@@ -99,6 +98,7 @@ def _made(config: Config, args: argparse.Namespace, cx: str) -> Disclosure:
         raise misused("audit.time", "--since, --until", str(wrong), "xdsnode audit report --help") from None
     if since and until and since >= until:
         raise misused("audit.time", "--since, --until", "the period ends before it begins", "exchange the two")
+    wait_until_published(config)
     with contextlib.closing(open_reader(config.folder.database)) as reader:
         wanted = Wanted(
             patients=[subject(one) for one in identities(PatientDirectory(reader), cx)],

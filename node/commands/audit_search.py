@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,11 +23,13 @@ from trust.errors import LedgerBroken
 from trust.ledger import hdn_report, store
 from trust.ledger.hdn_report import Told
 from trust.ledger.merkle import leaf_hash, verify_inclusion
+from trust.ledger.numbering import shard_name
 from trust.ledger.shard_files import ShardFiles
 from trust.search.criteria import Criteria, period
-from trust.search.index import AuditIndex
-from trust.search.search import MOST, Found, Page, place, search
+from trust.search.index import AuditIndex, TooManyUsers
+from trust.search.search import MOST, Found, Page, look_up, search
 
+_PUBLISHED_SECONDS: Final = 3.0
 OUTCOMES: Final = {"success": 0, "warning": 4, "refused": 8, "failed": 12}
 
 _EXAMPLES: Final = """\
@@ -45,14 +48,14 @@ def run_search(folder: Path, words: Sequence[str]) -> int:
     """Print one page of entries, after the search is itself on record."""
     args = _search_parser().parse_args(words)
     config = load(folder)
-    patient = patient_cx(args.patient, config.node.assigning_authority) if args.patient else ""
+    patient = patient_of(config, args.patient) if args.patient is not None else ""
     criteria = _criteria(args, subject(patient))
     if not 1 <= args.limit <= MOST:
         raise misused("audit.limit", "--limit", f"a page has 1 to {MOST} entries", "take more pages: --before")
     index = AuditIndex(config.folder.audit_index, config.folder.database)
     try:
         page = search(index, config.folder.database, criteria, limit=args.limit, before=args.before, scan=args.no_index)
-    except ValueError as wrong:
+    except (LookupError, TooManyUsers) as wrong:
         raise misused("audit.search", "audit search", str(wrong), "xdsnode audit search --help") from None
     _put_on_record(config, "audit search", patient, _search_details(args, criteria, page))
     names = institutions(config)
@@ -73,8 +76,8 @@ def _search_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_dir(parser)
-    parser.add_argument("--patient", default="", metavar="ID", help="patient, e.g. 4711 or '4711^^^&2.999.1&ISO'")
-    parser.add_argument("--user", default="", help="a part of the name or id of anybody who took part")
+    parser.add_argument("--patient", metavar="ID", help="patient, e.g. 4711 or '4711^^^&2.999.1&ISO'")
+    parser.add_argument("--user", action="append", default=[], help="a part of name, id or address of who took part")
     parser.add_argument("--document", default="", metavar="ID", help="uniqueId of a document or submission set")
     parser.add_argument("--community", default="", metavar="HOME", help="homeCommunityId of another institution")
     parser.add_argument("--since", default="", metavar="TIME", help="not before this day or time, UTC")
@@ -97,13 +100,13 @@ def _criteria(args: argparse.Namespace, patient: str) -> Criteria:
     home = args.community
     return Criteria(
         patient=patient,
-        user=args.user,
+        users=tuple(args.user),
         document=args.document,
         community=f"urn:oid:{home}" if home and not home.startswith("urn:oid:") else home,
         since=since,
         until=until,
         outcome=OUTCOMES.get(args.outcome),
-        event=args.transaction,
+        events=(args.transaction,) if args.transaction else (),
         incident=args.incident,
     )
 
@@ -118,6 +121,30 @@ def _search_details(args: argparse.Namespace, criteria: Criteria, page: Page) ->
 
 def _put_on_record(config: Config, what: str, patient: str, details: Mapping[str, str]) -> None:
     execute(config, "audit used", {"what": what, "patient": patient, "details": dict(details)})
+
+
+def patient_of(config: Config, text: str) -> str:
+    """A patient as CX, from what was typed.
+
+    Raises:
+        Faults: it is no identifier; without one a search would be about everybody.
+    """
+    cx = patient_cx(text, config.node.assigning_authority)
+    if not subject(cx):
+        raise misused("audit.patient", text, "this is no patient identifier", "write ID, or 'ID^^^&OID&ISO'")
+    return cx
+
+
+def wait_until_published(config: Config) -> None:
+    """Until the files of the log hold what is committed now: a node publishes within a second."""
+    with contextlib.closing(store.open_reader(config.folder.database)) as reader:
+        heads = store.heads(reader)
+    if not heads:
+        return
+    folder = config.folder.audit / shard_name(heads[-1].shard)
+    until = time.monotonic() + _PUBLISHED_SECONDS
+    while ShardFiles(folder).size < heads[-1].size and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def institutions(config: Config) -> dict[str, str]:
@@ -171,10 +198,14 @@ def run_explain(folder: Path, words: Sequence[str]) -> int:
     add_json(parser, "the entry")
     args = parser.parse_args(words)
     config = load(folder)
-    found, salt = _found(config, args.entry)
+    try:
+        found, salt = look_up(config.folder.database, args.entry)
+    except LookupError as missing:
+        raise misused("audit.entry", args.entry, str(missing), "xdsnode audit search lists entries") from None
     patient = found.record["event"].get("patient", "") if found.record["subject"] else ""
     _put_on_record(config, "audit explain", patient, {"shown": found.label})
     told = hdn_report.describe(found.record, "en", institutions(config), config.node.name)
+    wait_until_published(config)
     proof = _proof(config, found, salt)
     if args.json:
         console.emit(_as_json(found, told) | {"salt": salt.hex(), "proof": proof})
@@ -185,21 +216,6 @@ def run_explain(folder: Path, words: Sequence[str]) -> int:
     for line in _proof_in_words(found, proof):
         console.out(line)
     return Exit.DONE
-
-
-def _found(config: Config, label: str) -> tuple[Found, bytes]:
-    with contextlib.closing(store.open_reader(config.folder.database)) as reader:
-        heads = store.heads(reader)
-        try:
-            seq = place(heads, label)
-        except ValueError as wrong:
-            raise misused("audit.entry", label, str(wrong), "xdsnode audit search lists entries") from None
-        stored = store.record(reader, seq)
-    head = next(one for one in reversed(heads) if one.first_seq <= seq)
-    if stored is None:
-        cause = "its record was erased; that there was an entry can still be proved, not what it said"
-        raise misused("audit.erased", label, cause, "look for the entry that recorded the erasure")
-    return Found.read(seq, head, stored[0]), stored[1]
 
 
 def _explained(found: Found, told: Told) -> list[tuple[str, str]]:
@@ -244,7 +260,7 @@ def _proof(config: Config, found: Found, salt: bytes) -> dict[str, Any]:
 
 def _proof_in_words(found: Found, proof: Mapping[str, Any]) -> list[str]:
     if "leaf" not in proof:
-        return [f"Not published yet: the log on disk ends at entry {proof['published'] - 1}. Try again in a second."]
+        return [f"The files of the log end at entry {proof['published'] - 1}: xdsnode check says what holds them up."]
     leaf = proof["leaf"]
     holds = "fits" if proof["commitment_holds"] else "DOES NOT FIT: the record was changed after it was logged"
     return [

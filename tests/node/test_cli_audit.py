@@ -70,7 +70,7 @@ def test_a_search_is_on_record_with_what_it_looked_for_and_showed(node: Node) ->
     details = dict(used["record"]["event"]["objects"][-1]["details"])
     assert used["what"] == "read the access log"
     assert details["patient"] == "2.999.1|0815"
-    assert details["user"] == "dev"
+    assert details["users"] == "dev"
     assert re.fullmatch(r"2: \d{4}/\d+ to \d{4}/\d+", details["shown"])
 
 
@@ -91,6 +91,9 @@ def test_a_page_for_people(node: Node) -> None:
     [
         (["search", "--since", "yesterday"], "audit.time"),
         (["search", "--limit", "0"], "audit.limit"),
+        (["search", "--patient", ""], "audit.patient"),
+        (["search", "--patient", "4711^^^&no oid&ISO"], "audit.patient"),
+        (["report", "--patient", "a^b", "--output", "x.zip"], "audit.patient"),
         (["search", "--before", "1999/1"], "audit.search"),
         (["explain", "2026/99999999"], "audit.entry"),
         (["report", "--patient", "4711", "--output", "report.pdf"], "audit.report"),
@@ -165,19 +168,35 @@ def test_the_running_node_fills_the_index(node: Node) -> None:
         time.sleep(0.05)
 
 
-def test_the_session_of_the_readme(node: Node, tmp_path: Path) -> None:
+@pytest.fixture
+def clinic(tmp_path: Path) -> Path:
+    """A copy of another node's log."""
+    other = Node(tmp_path / "other", free_base())
+    other.run("init", "--name", "Clinic", "--dev", "--port-base", str(other.base), "--authority", "2.999.1")
+    other.run("patient", "add", "4711")
+    return Path(shutil.copytree(other.folder / "audit", tmp_path / "clinic/audit"))
+
+
+def test_the_session_of_the_readme(node: Node, clinic: Path, tmp_path: Path) -> None:
     """Every command of the auditor's session runs; the bundle then verifies in a folder with nothing but Python."""
     session = re.search(r"### An auditor's session\n.*?```\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert session is not None
     commands = [shlex.split(line, comments=True) for line in session[1].splitlines()]
     commands = [words for words in commands if words]
-    assert [words[2] for words in commands if words[0] == "xdsnode"] == ["search", "explain", "verify", "report"]
+    assert [words[2] for words in commands if words[0] == "xdsnode"] == [
+        "search",
+        "explain",
+        "verify",
+        "reconcile",
+        "report",
+    ]
     found = entries(node, "--patient", "4711", "--transaction", "ITI-43")[0]["entry"]
     elsewhere = tmp_path / "elsewhere"
+    assert clinic.is_dir()
     for words in commands:
         if words[0] == "xdsnode":
             given = [found if re.fullmatch(r"\d{4}/\d+", word) else word for word in words[1:]]
-            where = [str(tmp_path / word) if word.endswith(".zip") else word for word in given]
+            where = [str(tmp_path / word) if word in ("report.zip", "clinic/audit") else word for word in given]
             assert node.run(*where).stdout
         elif words[0] == "unzip":
             shutil.unpack_archive(tmp_path / words[1], elsewhere)

@@ -23,19 +23,23 @@ class Criteria:
     """What to look for; an empty field looks for nothing. All that is given must hold."""
 
     patient: str = ""  # "<assigning authority OID>|<id>"
-    user: str = ""  # a part of the id or name of anybody who took part, in any case of letters
+    users: tuple[str, ...] = ()  # each a part of the id, name or address of somebody who took part, in any case
     document: str = ""  # uniqueId of a document or submission set, entryUUID
     community: str = ""  # homeCommunityId of the other side, or of where a document is held
     since: str = ""  # times as in records, "2026-11-23T10:02:17.000Z"; `since` counts, `until` does not
     until: str = ""
     outcome: int | None = None
-    event: str = ""  # transaction, EventTypeCode or EventID: ITI-18, 110126
+    events: tuple[str, ...] = ()  # each a transaction, EventTypeCode or EventID: ITI-18, 110126
     incident: str = ""  # incident, or wsa:MessageID of an exchange: the other institution has the same
 
     def words(self) -> dict[str, str]:
         """What was looked for, as it is put on record."""
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: str(value) for name, value in values if value not in ("", None)}
+        return {
+            name: " ".join(value) if isinstance(value, tuple) else str(value)
+            for name, value in values
+            if value not in ("", None, ())
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def facts(record: Mapping[str, Any]) -> Facts:
 
 
 def _names(one: Mapping[str, Any]) -> str:
-    return "\n".join(filter(None, (one["user"], one.get("name"), one.get("alternative")))).casefold()
+    return "\n".join(one[key] for key in ("user", "name", "alternative", "address") if one.get(key)).casefold()
 
 
 def _communities(peer: str, objects: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
@@ -92,11 +96,11 @@ def holds(criteria: Criteria, found: Facts) -> bool:
         and (not wanted.since or found.time >= wanted.since)
         and (not wanted.until or found.time < wanted.until)
         and (wanted.outcome is None or wanted.outcome == found.outcome)
-        and (not wanted.event or wanted.event.upper() in found.events)
+        and all(event.upper() in found.events for event in wanted.events)
         and (not wanted.community or wanted.community in found.communities)
         and (not wanted.document or wanted.document in found.documents)
         and (not wanted.incident or wanted.incident in found.incidents)
-        and (not wanted.user or any(wanted.user.casefold() in names for names in found.users))
+        and all(any(user.casefold() in names for names in found.users) for user in wanted.users)
     )
 
 

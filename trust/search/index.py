@@ -246,19 +246,19 @@ class Proposals:
             ("document", criteria.document),
             ("incident", criteria.incident),
             ("community", criteria.community),
-            ("event", criteria.event.upper()),
+            *(("event", event.upper()) for event in criteria.events),
             ("outcome", "" if criteria.outcome is None else str(criteria.outcome)),
         )
         wanted: list[Sequence[int]] = [[term(kind, value)] for kind, value in values if value]
-        if criteria.user:
-            sql = "SELECT term FROM name WHERE instr(names, ?)"
-            terms = [
-                one for (one,) in islice(self._connection.execute(sql, (criteria.user.casefold(),)), _MOST_USERS + 1)
-            ]
-            if len(terms) > _MOST_USERS:
-                raise TooManyUsers(f"{criteria.user!r} fits more than {_MOST_USERS} users: write more of the name")
-            wanted.append(terms)
+        wanted += [self._names(user.casefold()) for user in criteria.users]
         return wanted
+
+    def _names(self, part: str) -> list[int]:
+        rows = self._connection.execute("SELECT term FROM name WHERE instr(names, ?)", (part,))
+        terms = [one for (one,) in islice(rows, _MOST_USERS + 1)]
+        if len(terms) > _MOST_USERS:
+            raise TooManyUsers(f"{part!r} fits more than {_MOST_USERS} users: write more of the name")
+        return terms
 
     def _frequency(self, terms: Sequence[int]) -> int:
         sql = f"SELECT count(*) FROM (SELECT 1 FROM posting WHERE term = ? LIMIT {_COMMON})"  # noqa: S608  a constant

@@ -74,7 +74,8 @@ def search(
         scan: look through the whole log instead of the index: slow, and independent of it.
 
     Raises:
-        ValueError: no such `before`, or a user's name that fits too many.
+        LookupError: no such `before`.
+        TooManyUsers: a part of a user's name that fits too many.
         sqlite3.Error: disk or database.
     """
     with contextlib.closing(store.open_reader(ledger)) as reader:
@@ -111,14 +112,31 @@ def _size(heads: list[Head]) -> int:
     return sum(head.size for head in heads)
 
 
+def look_up(ledger: Path, label: str) -> tuple[Found, bytes]:
+    """One entry with its salt.
+
+    Raises:
+        LookupError: there is no such entry, or its record was erased.
+        sqlite3.Error: disk or database.
+    """
+    with contextlib.closing(store.open_reader(ledger)) as reader:
+        heads = store.heads(reader)
+        seq = place(heads, label)
+        stored = store.record(reader, seq)
+    if stored is None:
+        raise LookupError(f"the record of {label} was erased: that there was an entry can be proved, not what it said")
+    head = next(one for one in reversed(heads) if one.first_seq <= seq)
+    return Found.read(seq, head, stored[0]), stored[1]
+
+
 def place(heads: list[Head], label: str) -> int:
     """The number of an entry in the database from its label: `2026/137`, or `137` of the newest year.
 
     Raises:
-        ValueError: there is no such entry.
+        LookupError: there is no such entry.
     """
     year, _, index = label.rpartition("/")
     shards = [one for one in heads if not year or one.origin.rpartition("/")[2] == year]
     if not shards or not index.isdecimal() or int(index) >= shards[-1].size:
-        raise ValueError(f"there is no entry {label}: write year/index as in a listing, 2026/137")
+        raise LookupError(f"there is no entry {label}: write year/index as in a listing, 2026/137")
     return shards[-1].first_seq + int(index)
