@@ -228,6 +228,7 @@ class Answer:
     raw: bytes
     root: etree._Element
     parts: dict[str, tuple[str, bytes]]
+    audit_proof: str = ""
 
     @property
     def body(self) -> etree._Element:
@@ -326,15 +327,17 @@ class Client:
         context.load_cert_chain(self.cert, self.key)
         return context
 
-    def post(self, url: str, content_type: str, payload: bytes) -> Answer:
+    def post(self, url: str, content_type: str, payload: bytes, headers: dict[str, str] | None = None) -> Answer:
         scheme, _, rest = url.partition("://")
         assert scheme == "https"
         host, _, path = rest.partition("/")
         connection = http.client.HTTPSConnection(host, context=self.context(), timeout=self.timeout)
         try:
-            connection.request("POST", "/" + path, payload, {"Content-Type": content_type})
+            connection.request("POST", "/" + path, payload, {"Content-Type": content_type, **(headers or {})})
             response = connection.getresponse()
-            return read_answer(response.status, response.getheader("Content-Type") or "", response.read())
+            answer = read_answer(response.status, response.getheader("Content-Type") or "", response.read())
+            answer.audit_proof = response.getheader("Audit-Proof") or ""
+            return answer
         finally:
             connection.close()
 
