@@ -31,6 +31,7 @@ SMALL: Final = 64 * 1024  # above, a document is parsed with a dictionary of nam
 _MOST_NAMES: Final = 8192
 _MOST_PIECES: Final = 8192
 _LONGEST_PIECE: Final = 512
+_MOST_SHAPES: Final = 2048
 _SHORTEST_WIDE: Final = 5 * 33  # no tag of fewer bytes can hold 33 namespaces or 65 attributes
 
 
@@ -110,12 +111,13 @@ class Vocabulary:
     memory. Documents with names beyond the bound are parsed in a thread that ends (node.soap.message).
     """
 
-    __slots__ = ("_names", "_pieces")
+    __slots__ = ("_names", "_pieces", "_shapes")
 
     def __init__(self) -> None:
         # Known from the start, so that whoever fills the rest does not slow down ordinary messages.
         self._names: set[bytes] = set(expected_names())
         self._pieces: set[bytes] = set()
+        self._shapes: set[tuple[bytes, ...]] = set()  # names of a tag: another one of the same names brings nothing new
 
     def scan(self, data: bytes, limits: XmlLimits) -> Scanned:
         """Check size, document type declarations, number of nodes and width of tags.
@@ -135,6 +137,10 @@ class Vocabulary:
             text_names = b"&" in piece and bool(_REFERENCE.search(piece))
             if end and piece[:end] in self._pieces and not text_names:
                 continue  # a known tag with other text
+            shape = _shape(piece, limits)
+            if shape in self._shapes and not text_names:
+                self._keep(piece[:end])
+                continue  # known names with other values
             found = _examine(piece, limits)
             known = self._know(found.names) and not text_names and not found.instruction
             foreign |= not known
@@ -143,6 +149,8 @@ class Vocabulary:
             namespaces |= found.relative
             if known and not (found.identified or found.relative):
                 self._keep(piece[:end])
+                if shape and len(self._shapes) < _MOST_SHAPES:
+                    self._shapes.add(shape)
         # An element nested that deep has as many closing tags behind it.
         return Scanned(foreign, len(pieces) > 2 * limits.depth, ids, instructions, namespaces)
 
@@ -184,6 +192,14 @@ class _Piece:
     identified: bool
     instruction: bool
     relative: bool
+
+
+def _shape(piece: bytes, limits: XmlLimits) -> tuple[bytes, ...]:
+    """The names in a start tag; () where its values matter too (namespaces) or it is something else."""
+    element = _NAME.match(piece)
+    if element is None or b"xmlns" in piece or piece[0] in b"!?":
+        return ()
+    return (element[1], *_attributes(piece, limits))
 
 
 def _examine(piece: bytes, limits: XmlLimits) -> _Piece:
