@@ -51,11 +51,15 @@ Res = TypeVar("Res")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFact:
-    """One AuditMessage to write about a transaction: one per patient, and one more for what failed."""
+    """One AuditMessage to write about a transaction: one per patient, and one more for what failed.
+
+    `broken`: there is no usable answer, or a failure of our own: outcome 12 instead of 8.
+    """
 
     patient: str = ""
     objects: tuple[AuditedObject, ...] = ()
     errors: tuple[RegistryError, ...] = ()
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

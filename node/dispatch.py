@@ -85,6 +85,7 @@ class Dispatcher:
             address=refused.address,
             node=self._actors.own.home,
             reason=f"{refused.path} {refused.reason}".strip(),
+            forbidden=refused.status == 403,
         )
         return await self._actors.sequencer.record(_with_exchange(record, refused))
 

@@ -16,8 +16,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from node.records import instant, participants, patient_object, subject
-from registry.patients.hl7v2 import MessageRefused, PatientIdentityChange, acknowledge, read, refuse
+from node.records import End, instant, participants, patient_object, serving_end, subject
+from registry.patients.hl7v2 import Header, MessageRefused, PatientIdentityChange, acknowledge, read, refuse
 from registry.patients.identity import PatientIdentityError, Refusal
 from registry.store.patients import PatientDirectory
 from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Kind, NewRecord, Outcome, Participant
@@ -113,7 +113,7 @@ class PatientFeed:
         self, change: PatientIdentityChange, action: Action, patient: str, address: str, now: datetime
     ) -> NewRecord:
         objects = (_with_message_id(patient, change.message_id),) if patient else ()
-        event = self._event(self._ends(change.sender, address), now, _transaction(change), action, objects)
+        event = self._event(self._ends(change.header, address), now, _transaction(change), action, objects)
         return NewRecord(kind=Kind.LOCAL, time=event.time, event=event, subject=subject(patient))
 
     async def _refused(self, refusal: MessageRefused, address: str, now: datetime) -> None:
@@ -122,10 +122,9 @@ class PatientFeed:
             "patient feed: message refused",
             extra={"address": address, "code": f"{refusal.code} {refusal.condition}", "reason": refusal.location},
         )
-        sender = f"{refusal.header.sending_facility}|{refusal.header.sending_application}"
         type_ = Coded("ITI-8", "IHE Transactions", "Patient Identity Feed")
         text = f"{refusal.code} {refusal.condition} {refusal.location}"
-        ends = self._ends(sender, address)
+        ends = self._ends(refusal.header, address)
         event = self._event(ends, now, type_, Action.CREATE, (), outcome=Outcome.SERIOUS, outcome_text=text)
         try:
             await self._context.sequencer.record([NewRecord(kind=Kind.LOCAL, time=event.time, event=event)])
@@ -155,9 +154,12 @@ class PatientFeed:
             patient=objects[0].id if objects else "",
         )
 
-    def _ends(self, sender: str, address: str) -> tuple[Participant, ...]:
+    def _ends(self, header: Header, address: str) -> tuple[Participant, ...]:
+        """Facility and application at both ends (federation-wire 5.4); what the sender left out is its, not ours."""
+        receiver = f"{header.receiving_facility}|{header.receiving_application}"
         return participants(
-            source=sender, source_address=address, destination=self._context.endpoint, destination_address=""
+            source=End(f"{header.sending_facility}|{header.sending_application}", address),
+            destination=serving_end(self._context.endpoint)._replace(user=receiver),
         )
 
     def _remember(self, key: bytes, answer: bytes) -> None:

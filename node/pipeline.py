@@ -105,12 +105,13 @@ async def _outcome(
         return _failed(row, request, exchange, failure.errors)
     except StorageFailed:
         log.exception("storage failed", extra={"incident": exchange.incident})
-        return _failed(row, request, exchange, [RegistryError(_out_of_resources(row), _incident(exchange))])
+        errors = [RegistryError(_out_of_resources(row), _incident(exchange))]
+        return _failed(row, request, exchange, errors, broken=True)
     except (LedgerBusy, LedgerBroken, SoapFault, TimeoutError, ConnectionError):
         raise
     except Exception:  # the one catch site: whatever a handler did not expect becomes its answer
         log.exception("unexpected failure", extra={"transaction": row.id, "incident": exchange.incident})
-        return _failed(row, request, exchange, [RegistryError(row.error, _incident(exchange))])
+        return _failed(row, request, exchange, [RegistryError(row.error, _incident(exchange))], broken=True)
 
 
 def _with_records(ready: _Ready) -> tuple[_Ready, list[NewRecord]]:
@@ -130,13 +131,19 @@ def _handled(
     return _ready(row, exchange, envelope, result.documents, facts)
 
 
-def _failed(row: Row, request: Any, exchange: Exchange, errors: Sequence[RegistryError]) -> _Ready:
-    """A refused request is on record too, in a unit of its own, before its answer leaves."""
+def _failed(
+    row: Row, request: Any, exchange: Exchange, errors: Sequence[RegistryError], *, broken: bool = False
+) -> _Ready:
+    """A refused request is on record too, in a unit of its own, before its answer leaves.
+
+    `broken`: not the caller's request is at fault, this node is.
+    """
     located = _located(row, exchange, errors)
     envelope = _envelope(row, exchange, row.binding.encode_errors(located))
-    facts = [AuditFact(errors=tuple(located))]
+    facts: Sequence[AuditFact] = ()
     if request is not None:
-        facts = [replace(fact, errors=tuple(located)) for fact in row.audit.facts(request, None, exchange)] or facts
+        facts = row.audit.facts(request, None, exchange)
+    facts = [replace(fact, errors=tuple(located), broken=broken) for fact in facts or [AuditFact()]]
     codes = ", ".join(error.code for error in errors[:8])
     log.info("request refused", extra={"transaction": row.id, "code": codes, "incident": exchange.incident})
     ready = _ready(row, exchange, envelope, (), facts)

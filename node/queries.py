@@ -42,14 +42,16 @@ def encode_errors(errors: Sequence[RegistryError]) -> bytes:
     return adhoc_query_response(FAILURE, errors, ())
 
 
-def query_fact(transaction: str, name: str, request: QueryRequest, result: QueryResult | None) -> AuditFact:
-    """The audit record of one query."""
+def query_fact(
+    transaction: str, name: str, request: QueryRequest, result: QueryResult | None, *, home: str | None = None
+) -> AuditFact:
+    """The audit record of one query; `home` is the community that was asked where the query does not name it."""
     query = request.query
     return AuditFact(
         patient=patient_of(query),
         objects=(
             query_object(
-                transaction, name, query.query_id, etree.tostring(request.element, with_tail=False), query.home
+                transaction, name, query.query_id, etree.tostring(request.element, with_tail=False), query.home or home
             ),
         ),
         errors=result.errors if result else (),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from node.bindings import AuditFact, AuditProfile
 from node.exchange import Exchange
@@ -31,8 +33,11 @@ _SOURCE = Coded("110153", "DCM", "Source Role ID")
 _DESTINATION = Coded("110152", "DCM", "Destination Role ID")
 _PATIENT_NUMBER = Coded("2", "RFC-3881", "Patient Number")
 _REPORT_NUMBER = Coded("9", "RFC-3881", "Report Number")
+_APPLICATION = Coded("110150", "DCM", "Application")
 _LAUNCHER = Coded("110151", "DCM", "Application Launcher")
 _URI = Coded("12", "RFC-3881", "URI")
+_NODE_AUTHENTICATION = Coded("110126", "DCM", "Node Authentication")
+_RESTRICTED_FUNCTION = Coded("110132", "DCM", "Use of Restricted Function")
 _NODE_ID = Coded("110182", "DCM", "Node ID")
 _SUBMISSION_SET = Coded(
     "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd", "IHE XDS Metadata", "submission set classificationNode"
@@ -93,21 +98,47 @@ def outcome(errors: Sequence[RegistryError]) -> Outcome:
     return Outcome.SERIOUS if any(error.severity is Severity.ERROR for error in errors) else Outcome.MINOR
 
 
-def participants(
-    *, source: str, source_address: str, destination: str, destination_address: str
-) -> tuple[Participant, ...]:
-    """The two ends of an exchange; the source is the requestor as long as no human is asserted."""
+class End(NamedTuple):
+    """One end of an exchange: its UserID, host name or IP address, name for people, and its process if it is ours."""
+
+    user: str
+    address: str = ""
+    name: str = ""
+    process: str = ""
+
+
+_PROCESS: Final = str(os.getpid())
+
+
+@lru_cache(64)
+def serving_end(endpoint: str) -> End:
+    """This node as it is called: UserID is the address of the endpoint (federation-wire 5.4)."""
+    return End(endpoint, urlsplit(endpoint).hostname or "", process=_PROCESS)
+
+
+@lru_cache(64)
+def calling_end(endpoint: str, name: str) -> End:
+    """This node as it calls others: UserID is the wsa:ReplyTo of its requests; `endpoint` is one of its own."""
+    return End(ANONYMOUS, urlsplit(endpoint).hostname or "", name, _PROCESS)
+
+
+def participants(*, source: End, destination: End, pulled: bool = False) -> tuple[Participant, ...]:
+    """The two ends of an exchange. Whoever began it is the requestor: with `pulled` documents the destination."""
     return (
-        Participant(
-            user_id=source, requestor=True, role=_SOURCE, address=source_address, address_type=_kind(source_address)
-        ),
-        Participant(
-            user_id=destination,
-            requestor=False,
-            role=_DESTINATION,
-            address=destination_address,
-            address_type=_kind(destination_address),
-        ),
+        _participant(source, _SOURCE, requestor=not pulled),
+        _participant(destination, _DESTINATION, requestor=pulled),
+    )
+
+
+def _participant(end: End, role: Coded, *, requestor: bool) -> Participant:
+    return Participant(
+        user_id=end.user,
+        alternative_user_id=end.process,
+        user_name=end.name,
+        requestor=requestor,
+        role=role,
+        address=end.address,
+        address_type=_kind(end.address),
     )
 
 
@@ -133,7 +164,7 @@ def event(
     return AuditEvent(
         id=event_id,
         action=action,
-        outcome=outcome(fact.errors),
+        outcome=Outcome.MAJOR if fact.broken else outcome(fact.errors),
         outcome_text="; ".join(error.code for error in fact.errors[:8]),
         time=instant(exchange.now),
         type=type_,
@@ -154,12 +185,13 @@ def of_answer(
     payload: bytes,
 ) -> list[NewRecord]:
     """The records of one answered request: kind 5 for an application, kinds 2 and 3 for a peer."""
-    caller = f"{exchange.caller.name} ({exchange.caller.role})"
-    here, address = exchange.endpoint, exchange.caller.address
+    here = serving_end(exchange.endpoint)
+    # An answer leaves on the connection of its request, so the caller's wsa:ReplyTo was the anonymous address.
+    there = End(ANONYMOUS, exchange.caller.address, f"{exchange.caller.name} ({exchange.caller.role})")
     if profile.caller_is_source:
-        ends = participants(source=caller, source_address=address, destination=here, destination_address="")
+        ends = participants(source=there, destination=here)
     else:
-        ends = participants(source=here, source_address="", destination=caller, destination_address=address)
+        ends = participants(source=here, destination=there, pulled=True)
     from_peer = exchange.caller.role is Role.PEER
     time = instant(exchange.now)
     type_ = Coded(transaction_id, IHE_TRANSACTIONS, name)
@@ -195,8 +227,20 @@ def _received(exchange: Exchange, transaction_id: str, fact: AuditFact) -> NewRe
     )
 
 
-def refusal(now: datetime, *, incident: str, caller: Caller | None, address: str, node: str, reason: str) -> NewRecord:
-    """A request that was refused before it became a transaction (node authentication, malformed message)."""
+def refusal(
+    now: datetime,
+    *,
+    incident: str,
+    caller: Caller | None,
+    address: str,
+    node: str,
+    reason: str,
+    forbidden: bool = False,
+) -> NewRecord:
+    """A request that was refused before it became a transaction.
+
+    Without a caller node authentication failed. `forbidden`: the caller is known and may not do this.
+    """
     who = caller.name if caller else address or "unknown"
     return NewRecord(
         kind=Kind.SECURITY,
@@ -207,7 +251,7 @@ def refusal(now: datetime, *, incident: str, caller: Caller | None, address: str
             outcome=Outcome.SERIOUS,
             outcome_text=reason[:200],
             time=instant(now),
-            type=Coded("110126", "DCM", "Node Authentication"),
+            type=_RESTRICTED_FUNCTION if forbidden and caller else None if caller else _NODE_AUTHENTICATION,
             participants=(
                 Participant(user_id=node, requestor=False),
                 Participant(user_id=who, requestor=True, address=address, address_type=_kind(address)),
@@ -219,6 +263,29 @@ def refusal(now: datetime, *, incident: str, caller: Caller | None, address: str
                     role="13",
                     id_type=_NODE_ID,
                     details=(("Alert Description", reason[:500]),),
+                ),
+            ),
+            incident=incident,
+        ),
+    )
+
+
+def alarm(now: datetime, *, incident: str, node: str, name: str, what: str) -> NewRecord:
+    """The node raised an alarm about itself."""
+    return NewRecord(
+        kind=Kind.SECURITY,
+        time=instant(now),
+        event=AuditEvent(
+            id=EventId.SECURITY_ALERT,
+            action=Action.EXECUTE,
+            outcome=Outcome.SERIOUS,
+            outcome_text=what,
+            time=instant(now),
+            type=Coded(name, "xdsnode alarms", "alarm of the node"),
+            participants=(Participant(user_id=node, requestor=True, role=_APPLICATION),),
+            objects=(
+                AuditedObject(
+                    id=node, type_code="2", role="13", id_type=_NODE_ID, details=(("Alert Description", what),)
                 ),
             ),
             incident=incident,
@@ -279,8 +346,8 @@ def activity(
             time=instant(now),
             type=type_,
             participants=(
-                Participant(user_id=node, requestor=False, role=Coded("110150", "DCM", "Application")),
-                Participant(user_id=user, requestor=True),
+                Participant(user_id=node, alternative_user_id=_PROCESS, requestor=False, role=_APPLICATION),
+                Participant(user_id=user, requestor=True, role=_LAUNCHER),
             ),
         ),
     )
@@ -318,9 +385,7 @@ def audit_log_used(  # noqa: PLR0913  one fact each
         outcome=outcome,
         outcome_text="" if transaction else what,
         time=time,
-        type=Coded(what, IHE_TRANSACTIONS, "Retrieve ATNA Audit Event")
-        if transaction
-        else Coded(what, "xdsnode commands", "audit log read"),
+        type=Coded(what, IHE_TRANSACTIONS, "Retrieve ATNA Audit Event") if transaction else None,
         participants=(
             Participant(
                 user_id=user,
@@ -329,7 +394,7 @@ def audit_log_used(  # noqa: PLR0913  one fact each
                 address=address,
                 address_type=_kind(address),
             ),
-            Participant(user_id=node, requestor=False),
+            Participant(user_id=node, alternative_user_id=_PROCESS, requestor=False, role=_APPLICATION),
         ),
         objects=(*((patient_object(patient),) if patient else ()), log_object),
         patient=patient,

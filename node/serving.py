@@ -8,7 +8,8 @@ import errno
 import logging
 import resource
 import signal
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -30,13 +31,13 @@ from node.learning import learn_dictionary
 from node.lock import exclusive
 from node.mllp import MllpListener
 from node.patient_feed import FeedContext, PatientFeed
-from node.records import activity, refusal
+from node.records import activity, alarm, refusal
 from node.resources import RESOURCES
 from node.scrubbing import Scrubber
 from node.services import Services, open_services
 from node.soap.limits import MimeLimits
 from node.tuning import settle
-from trust.audit.event import Action, Coded, EventId
+from trust.audit.event import Action, Coded, EventId, NewRecord
 from trust.errors import BadCertificate, LedgerBroken, NotAuthenticated, TrustError
 from trust.identity.caller import Caller
 from trust.ledger.checkpoint import parse_checkpoint, parse_note
@@ -47,6 +48,7 @@ from trust.search.index import AuditIndex
 log = logging.getLogger("node.serving")
 
 ORPHAN_SECONDS: Final = 60.0
+_AT_ONCE: Final = 100  # records of refusals and alarms in one commit
 _GRACE: Final = 8.0  # seconds that requests under way have when the node stops
 _START: Final = Coded("110120", "DCM", "Application Start")
 _STOP: Final = Coded("110121", "DCM", "Application Stop")
@@ -108,6 +110,7 @@ class Running:
                 [Fault("tls.development", config.node.listen, "development certificates are for loopback", step)]
             )
         self._services = services
+        self._home = config.node.home_community_id
         self._tls = services.tls
         self._unfinished = Unfinished(services)
         self._ready = False
@@ -284,21 +287,12 @@ class Running:
         await services.actors.damages.put_on_record(services.sequencer)
         refusals, services.refusals[:] = list(services.refusals), []
         alarms, services.alarms[:] = list(services.alarms), []
-        counted = {text: (refusals + alarms).count(text) for text in dict.fromkeys(refusals + alarms)}
-        if counted:
-            await services.sequencer.record(
-                [
-                    refusal(
-                        services.clock(),
-                        incident=services.new_uuid(),
-                        caller=None,
-                        address="",
-                        node=services.config.node.home_community_id,
-                        reason=f"{text} ({times} times)" if times > 1 else text,
-                    )
-                    for text, times in list(counted.items())[:100]
-                ]
-            )
+        records = [self._refusal_record(text) for text in counted(refusals)]
+        records += [
+            self._alarm_record(name, text) for name, text in zip(dict.fromkeys(alarms), counted(alarms), strict=True)
+        ]
+        if records:
+            await services.sequencer.record(records[:_AT_ONCE])
             services.metrics.refused.labels("handshake").inc(len(refusals))
 
     async def _fill_index(self) -> None:
@@ -306,6 +300,16 @@ class Running:
         if (head := self._services.sequencer.head) and (head.origin, head.size) != self._indexed:
             await asyncio.to_thread(self._index.catch_up, idle=1.0, stop=lambda: not self._ready)
             self._indexed = (head.origin, head.size)
+
+    def _refusal_record(self, reason: str) -> NewRecord:
+        services = self._services
+        return refusal(
+            services.clock(), incident=services.new_uuid(), caller=None, address="", node=self._home, reason=reason
+        )
+
+    def _alarm_record(self, name: str, what: str) -> NewRecord:
+        services = self._services
+        return alarm(services.clock(), incident=services.new_uuid(), node=self._home, name=name, what=what)
 
     async def _reload_tls(self) -> None:
         """Read certificates and revocation lists again: a renewed or withdrawn one counts within a minute."""
@@ -340,6 +344,11 @@ def allow_files() -> None:
     """As many open files and connections as the system lets this process have: the usual 1024 are few."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def counted(texts: Sequence[str]) -> dict[str, str]:
+    """Each text once, with the same text and how often it occurred."""
+    return {text: f"{text} ({times} times)" if times > 1 else text for text, times in Counter(texts).items()}
 
 
 def _size(checkpoint: bytes) -> int:

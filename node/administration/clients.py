@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from node.administration.orders import Order, Result, node_object
 from node.faults import refused
-from trust.audit.event import Action, NewRecord
+from trust.audit.event import NewRecord
 from trust.errors import BadCertificate
 from trust.identity.caller import Role
 from trust.pki.bindings import EVERYTHING, Binding, Bindings, timestamp
@@ -58,10 +58,7 @@ async def revoke(order: Order) -> Result:
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
         for one in found:
             Bindings.revoke(connection, one.fingerprint, order.services.clock())
-        return None, [
-            order.security_record(Action.DELETE, "client revoked", node_object(one.name, one.fingerprint))
-            for one in found
-        ]
+        return None, [order.security_record("client revoked", node_object(one.name, one.fingerprint)) for one in found]
 
     await order.change(work)
     order.services.bindings.reload(order.services.reader)
@@ -92,7 +89,7 @@ async def _add(
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
         Bindings.add(connection, binding)
         what = f"client added as {role}"
-        return None, [order.security_record(Action.CREATE, what, node_object(name, binding.fingerprint))]
+        return None, [order.security_record(what, node_object(name, binding.fingerprint))]
 
     await order.change(work)
     order.services.bindings.reload(order.services.reader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from node.cx import patient_cx
@@ -79,9 +79,10 @@ class Order:
         event = self._event(EventId.PATIENT_RECORD, action, Coded(self.command, _COMMANDS, what), objects, patient)
         return NewRecord(kind=Kind.LOCAL, time=event.time, event=event, subject=subject(patient))
 
-    def security_record(self, action: Action, what: str, *objects: AuditedObject) -> NewRecord:
+    def security_record(self, what: str, *objects: AuditedObject) -> NewRecord:
         """The audit record of a change of who may connect."""
-        event = self._event(EventId.SECURITY_ALERT, action, SECURITY_CONFIGURATION, objects, "", what)
+        described = tuple(replace(one, details=(*one.details, ("Alert Description", what))) for one in objects)
+        event = self._event(EventId.SECURITY_ALERT, Action.EXECUTE, SECURITY_CONFIGURATION, described, "", what)
         return NewRecord(kind=Kind.SECURITY, time=event.time, event=event, note={"command": self.command})
 
     def _event(

@@ -17,7 +17,7 @@ from registry.ebrim.messages import OBJECT_REF, AdhocQuery
 from registry.errors import ErrorCode
 from registry.metadata.objects import APPROVED, Slot
 from registry.queries.catalogue import FIND_DOCUMENTS
-from trust.audit.event import Action, NewRecord
+from trust.audit.event import NewRecord
 from trust.communities import AUDIT_PROOFS, Community, read_export
 from trust.community_store import Communities
 from trust.errors import BadCertificate
@@ -65,9 +65,9 @@ async def add(order: Order) -> Result:
             Communities.replace(connection, community, now, keep_previous=not order.flag("revoke_previous"))
         else:
             Communities.add(connection, community, now)
-        action, what = (Action.UPDATE, "peer replaced") if known else (Action.CREATE, "peer added")
+        what = "peer replaced" if known else "peer added"
         what += f", clearance {clearance}, audit proof {audit_proof}"
-        return None, [order.security_record(action, what, node_object(community.name, community.fingerprint))]
+        return None, [order.security_record(what, node_object(community.name, community.fingerprint))]
 
     await order.change(work)
     _reload(order)
@@ -121,7 +121,7 @@ async def test(order: Order) -> Result:
         ),
     )
     (outcome,) = await services.actors.gateway.query(query, [community], exchange)
-    tested = order.security_record(Action.EXECUTE, "peer tested", node_object(community.name, community.fingerprint))
+    tested = order.security_record("peer tested", node_object(community.name, community.fingerprint))
     await order.record([*exchange.records, tested])
     what, step = _judged(outcome)
     return {"good": not step, "what": f"query ITI-38: {what}", "next_step": step}
@@ -171,7 +171,7 @@ async def remove(order: Order) -> Result:
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
         Communities.remove(connection, community.home)
         found = node_object(community.name, community.fingerprint)
-        return None, [order.security_record(Action.DELETE, "peer removed", found)]
+        return None, [order.security_record("peer removed", found)]
 
     await order.change(work)
     _reload(order)

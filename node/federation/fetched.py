@@ -34,7 +34,9 @@ def documents_of(answer: Answered, exchange: Exchange) -> RetrieveResult:
             errors[key] = fault
             part.part.close()
             continue
-        documents.append(_outgoing(request, delivered.mime_type, part, exchange))
+        known = exchange.actors.gateway.known(answer.community.home, *key)
+        patient = known.patient if known else ""
+        documents.append(_outgoing(request, delivered.mime_type, part, exchange, patient))
     if answer.answer:
         answer.answer.close()
     delivered_keys = {_key(item.request) for item in documents}
@@ -46,7 +48,7 @@ def documents_of(answer: Answered, exchange: Exchange) -> RetrieveResult:
     )
 
 
-def _outgoing(request: DocumentRequest, mime_type: str, part: Fetched, exchange: Exchange) -> Outgoing:
+def _outgoing(request: DocumentRequest, mime_type: str, part: Fetched, exchange: Exchange, patient: str) -> Outgoing:
     return Outgoing(
         request=request,
         content_id=f"{exchange.actors.new_uuid().removeprefix('urn:uuid:')}@{exchange.actors.own.repository_unique_id}",
@@ -54,6 +56,7 @@ def _outgoing(request: DocumentRequest, mime_type: str, part: Fetched, exchange:
         size=part.size,
         sha256=part.sha256,
         frames=part.frames(),
+        patient=patient,
     )
 
 
@@ -61,7 +64,7 @@ def _damaged(request: DocumentRequest, part: Fetched, answer: Answered, exchange
     known = exchange.actors.gateway.known(
         answer.community.home, request.repository_unique_id, request.document_unique_id
     )
-    if known is None or (part.size == known[1] and hmac.compare_digest(part.sha1, known[0])):
+    if known is None or (part.size == known.size and hmac.compare_digest(part.sha1, known.sha1)):
         return None
     exchange.actors.alarm("remote-document-damaged")
     return RegistryError(

@@ -16,7 +16,7 @@ from typing import Final
 from node.exchange import NO_RECEIPT, Exchange, PeerReceipt
 from node.federation.calls import Call, query_call, retrieve_call
 from node.federation.client import PeerAnswer, PeerClient, PeerFault
-from node.federation.outcomes import Known, outcome_record, sent_record
+from node.federation.outcomes import Known, KnownDocument, outcome_record, sent_record
 from registry.ebrim.messages import AdhocQuery
 from registry.ebrim.reader import QueryAnswer, ResponseHead, read_query_answer
 from registry.errors import ErrorCode, RegistryError
@@ -78,8 +78,8 @@ class Gateway:
         """The community that answers for `home`, or None."""
         return next((community for community in self._directory() if community.home == home), None)
 
-    def known(self, home: str, repository_unique_id: str, unique_id: str) -> tuple[str, int] | None:
-        """(SHA-1, size) of a remote document as its metadata gave them, when they passed by here."""
+    def known(self, home: str, repository_unique_id: str, unique_id: str) -> KnownDocument | None:
+        """What the metadata of a remote document said, when it passed by here."""
         return self._known.of(home, repository_unique_id, unique_id)
 
     async def query(

@@ -7,41 +7,51 @@ when nothing usable came back) in the commit of the answer (interfaces: Audit en
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from node.bindings import AuditFact
 from node.exchange import Exchange
 from node.federation.calls import Call
-from node.records import document_object, event, instant, participants, query_object, subject
+from node.records import End, calling_end, document_object, event, instant, participants, query_object, subject
 from registry.ebrim.reader import RemoteObject
-from registry.errors import RegistryError
+from registry.errors import ErrorCode, RegistryError
 from registry.queries.catalogue import patient_of
-from trust.audit.event import Action, AuditEvent, Coded, EventId, Kind, NewRecord
+from repository.messages import DocumentRequest
+from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Kind, NewRecord
 
 if TYPE_CHECKING:
     from node.federation.gateway import Answered
 
 
+class KnownDocument(NamedTuple):
+    """What the metadata of a remote document said: SHA-1 (hex), size in octets, patient (CX)."""
+
+    sha1: str
+    size: int
+    patient: str
+
+
 class Known:
-    """Hash and size of remote documents, from query answers that passed by; bounded, in memory, nothing else."""
+    """Some metadata of remote documents, from query answers that passed by; bounded, in memory, nothing else."""
 
     def __init__(self, most: int = 20_000) -> None:
         self._most = most
-        self._facts: OrderedDict[tuple[str, str, str], tuple[str, int]] = OrderedDict()
+        self._facts: OrderedDict[tuple[str, str, str], KnownDocument] = OrderedDict()
 
     def remember(self, objects: Iterable[RemoteObject]) -> None:
-        """Keep hash and size of every document entry of an answer."""
+        """Keep hash, size and patient of every document entry of an answer."""
         for item in objects:
             if item.kind == "document" and item.home and item.hash and item.size and item.size.isdigit():
                 key = (item.home, item.repository_unique_id, item.unique_id)
-                self._facts[key] = (item.hash.lower(), int(item.size))
+                self._facts[key] = KnownDocument(item.hash.lower(), int(item.size), item.patient_id)
                 self._facts.move_to_end(key)
         while len(self._facts) > self._most:
             self._facts.popitem(last=False)
 
-    def of(self, home: str, repository_unique_id: str, unique_id: str) -> tuple[str, int] | None:
-        """(SHA-1 hex, size in octets) as its metadata gave them, or None when they never passed by."""
+    def of(self, home: str, repository_unique_id: str, unique_id: str) -> KnownDocument | None:
+        """What its metadata said, or None when it never passed by."""
         return self._facts.get((home, repository_unique_id, unique_id))
 
 
@@ -60,15 +70,18 @@ def sent_record(call: Call, exchange: Exchange) -> NewRecord:
 
 
 def outcome_record(outcome: Answered, exchange: Exchange) -> list[NewRecord]:
-    """Kind 4 with what came back, or kind 6 with why nothing did; one AuditMessage each."""
+    """Kind 4 with what came back, or kind 6 with why nothing did; one AuditMessage each.
+
+    Documents that came and documents that did not are two messages (federation-wire 5.5, partial retrieve).
+    """
     call, answer = outcome.call, outcome.answer if outcome.received else None
     errors = outcome.faults()
     return [
         NewRecord(
             kind=Kind.RESPONSE_RECEIVED if answer else Kind.EXCHANGE_FAILED,
             time=instant(exchange.now),
-            event=_event(outcome, exchange, errors),
-            subject=subject(_patient(call)),
+            event=_event(call, exchange, fact),
+            subject=subject(fact.patient),
             peer=call.community.home,
             cid=call.message_id,
             leg="s" if answer else "q",
@@ -76,29 +89,51 @@ def outcome_record(outcome: Answered, exchange: Exchange) -> list[NewRecord]:
             receipt=outcome.receipt.proof,
             note=outcome.receipt.note() if answer else {"reason": "; ".join(error.context for error in errors)},
         )
+        for fact in _facts(outcome, exchange, broken=answer is None)
     ]
 
 
-def _event(outcome: Answered, exchange: Exchange, errors: tuple[RegistryError, ...]) -> AuditEvent:
-    call = outcome.call
-    type_ = Coded(call.transaction, "IHE Transactions", call.name)
-    here, there = exchange.endpoint, call.url
+def _facts(outcome: Answered, exchange: Exchange, *, broken: bool) -> list[AuditFact]:
+    call, errors = outcome.call, outcome.faults()
     if call.query is not None:
-        fact = AuditFact(
-            patient=_patient(call),
-            objects=(query_object(call.transaction, call.name, call.query.query_id, call.body(), call.community.home),),
-            errors=errors,
-        )
-        ends = participants(source=here, source_address="", destination=there, destination_address=call.host)
+        query = query_object(call.transaction, call.name, call.query.query_id, call.body(), call.community.home)
+        return [AuditFact(patient=_patient(call), objects=(query,), errors=errors, broken=broken)]
+    delivered = {_key(item.request) for item in outcome.retrieve.documents}
+    came = [item for item in call.requests if _key(item) in delivered]
+    missing = [item for item in call.requests if _key(item) not in delivered]
+    silent = (RegistryError(ErrorCode.DOCUMENT_UNIQUE_ID, "not delivered, without a reason"),)
+    return [
+        *_of_patients(call, came, exchange, AuditFact()),
+        *_of_patients(call, missing, exchange, AuditFact(errors=errors or silent, broken=broken)),
+    ]
+
+
+def _of_patients(
+    call: Call, requests: Sequence[DocumentRequest], exchange: Exchange, like: AuditFact
+) -> Iterator[AuditFact]:
+    """One fact for each patient, as far as a query has told whose documents these are, and one for the rest."""
+    home, gateway = call.community.home, exchange.actors.gateway
+    groups: dict[str, list[AuditedObject]] = {}
+    for item in requests:
+        known = gateway.known(home, *_key(item))
+        document = document_object(item.document_unique_id, item.repository_unique_id, home)
+        groups.setdefault(known.patient if known else "", []).append(document)
+    for patient, documents in groups.items():
+        yield replace(like, patient=patient, objects=tuple(documents))
+
+
+def _key(request: DocumentRequest) -> tuple[str, str]:
+    return request.repository_unique_id, request.document_unique_id
+
+
+def _event(call: Call, exchange: Exchange, fact: AuditFact) -> AuditEvent:
+    type_ = Coded(call.transaction, "IHE Transactions", call.name)
+    here = calling_end(exchange.endpoint, exchange.actors.own.name)
+    there = End(call.url, call.host, call.community.name)
+    if call.query is not None:
+        ends = participants(source=here, destination=there)
         return event(exchange, event_id=EventId.QUERY, action=Action.EXECUTE, type_=type_, fact=fact, ends=ends)
-    fact = AuditFact(
-        objects=tuple(
-            document_object(item.document_unique_id, item.repository_unique_id, call.community.home)
-            for item in call.requests
-        ),
-        errors=errors,
-    )
-    ends = participants(source=there, source_address=call.host, destination=here, destination_address="")
+    ends = participants(source=there, destination=here, pulled=True)
     return event(exchange, event_id=EventId.IMPORT, action=Action.CREATE, type_=type_, fact=fact, ends=ends)
 
 

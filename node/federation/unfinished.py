@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from node.federation.calls import NAMES
-from node.records import instant, participants, patient_object
+from node.records import End, calling_end, instant, participants, patient_object
 from trust.audit.event import Action, AuditEvent, Coded, EventId, Kind, NewRecord, Outcome
 from trust.ledger import store
 
@@ -70,15 +70,17 @@ def failed(sent: bytes, *, endpoint: str, now: datetime) -> NewRecord:
     query = transaction == _QUERIES
     authority, _, identifier = body["subject"].partition("|")
     patient = f"{identifier}^^^&{authority}&ISO" if identifier else ""
-    ends = (endpoint, body["peer"]) if query else (body["peer"], endpoint)
+    here, there = calling_end(endpoint, ""), End(body["peer"])
     event = AuditEvent(
         id=EventId.QUERY if query else EventId.IMPORT,
         action=Action.EXECUTE if query else Action.CREATE,
-        outcome=Outcome.SERIOUS,
+        outcome=Outcome.MAJOR,
         outcome_text="this node stopped before the outcome was on record",
         time=instant(now),
         type=Coded(transaction, "IHE Transactions", NAMES.get(transaction, transaction)),
-        participants=participants(source=ends[0], source_address="", destination=ends[1], destination_address=""),
+        participants=participants(
+            source=here if query else there, destination=there if query else here, pulled=not query
+        ),
         objects=(patient_object(patient),) if patient else (),
         patient=patient,
         incident=note.get("incident", ""),

@@ -36,6 +36,6 @@ def cross_gateway_query(
     return local_result(query, found.objects, own_home=actors.own.home)
 
 
-def audited(request: QueryRequest, result: QueryResult | None, _exchange: Exchange) -> list[AuditFact]:
+def audited(request: QueryRequest, result: QueryResult | None, exchange: Exchange) -> list[AuditFact]:
     """One record: the query and the patient asked for."""
-    return [query_fact("ITI-38", "Cross Gateway Query", request, result)]
+    return [query_fact("ITI-38", "Cross Gateway Query", request, result, home=exchange.actors.own.home)]

@@ -52,7 +52,7 @@ def render(event: AuditEvent, source: AuditSource) -> str:
             f'{_HEAD}{event.action.value}" EventDateTime="{escape(event.time)}"'
             f' EventOutcomeIndicator="{event.outcome.value}">',
             _coded("EventID", code, "DCM", name),
-            _coded("EventTypeCode", type_.code, type_.system, type_.text),
+            _coded("EventTypeCode", type_.code, type_.system, type_.text) if type_ else "",
             f"<EventOutcomeDescription>{escape(text)}</EventOutcomeDescription>" if text else "",
             "</EventIdentification>",
             *map(_one_participant, event.participants),

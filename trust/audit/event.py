@@ -99,7 +99,7 @@ class AuditEvent:
     action: Action
     outcome: Outcome
     time: str
-    type: Coded  # EventTypeCode: (transaction, "IHE Transactions", name) or a DCM code
+    type: Coded | None  # EventTypeCode: (transaction, "IHE Transactions", name) or a DCM code; some events have none
     participants: tuple[Participant, ...]
     objects: tuple[AuditedObject, ...] = ()
     outcome_text: str = ""

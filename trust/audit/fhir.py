@@ -55,7 +55,7 @@ def _of_event(record: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, 
     found: dict[str, Any] = {
         "resourceType": "AuditEvent",
         "type": _coding(event["id"]),
-        "subtype": _subtypes(record, event),
+        **({"subtype": subtypes} if (subtypes := _subtypes(record, event)) else {}),
         "action": event["action"],
         "recorded": event["time"],
         "outcome": str(event["outcome"]),
@@ -72,7 +72,7 @@ def _subtypes(record: Mapping[str, Any], event: Mapping[str, Any]) -> list[dict[
     disclosed = (
         record["kind"] in _BETWEEN_INSTITUTIONS and event["id"][0] in _DOCUMENTS_MOVE and event["outcome"] in (0, 4)
     )
-    return [_coding(event["type"]), *([dict(_DISCLOSE)] if disclosed else [])]
+    return [*([_coding(event["type"])] if "type" in event else []), *([dict(_DISCLOSE)] if disclosed else [])]
 
 
 def _bare(record: Mapping[str, Any], note: Mapping[str, str]) -> dict[str, Any]:

@@ -127,13 +127,14 @@ def _event(event: AuditEvent | None, note: Mapping[str, str]) -> dict[str, Any]:
         type_ = event.type
         fields = {
             "id": _codes(code, "DCM", text),
-            "type": _codes(type_.code, type_.system, type_.text),
             "action": event.action.value,
             "outcome": event.outcome.value,
             "time": event.time,
             "participants": [_one_participant(one) for one in event.participants],
             "objects": [_object(one) for one in event.objects],
         }
+        if type_:
+            fields["type"] = _codes(type_.code, type_.system, type_.text)
         if event.outcome_text:
             fields["outcome_text"] = event.outcome_text
         if event.patient:
