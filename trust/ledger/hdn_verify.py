@@ -775,8 +775,9 @@ class Listed:
 
     @property
     def transaction(self) -> str:
-        """EventTypeCode, or the name of the kind where there is no event."""
-        code = self.body["event"].get("type") or [KINDS.get(self.body["kind"], str(self.body["kind"]))]
+        """EventTypeCode, else EventID, or the name of the kind where there is no event."""
+        event = self.body["event"]
+        code = event.get("type") or event.get("id") or [KINDS.get(self.body["kind"], str(self.body["kind"]))]
         return str(code[0])
 
     @property
