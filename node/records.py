@@ -400,4 +400,5 @@ def audit_log_used(  # noqa: PLR0913  one fact each
         patient=patient,
         incident=incident,
     )
-    return NewRecord(kind=Kind.SECURITY, time=time, event=event, subject=subject(patient))
+    note = {} if transaction else {"transaction": what}  # the AuditMessage of this event has no EventTypeCode
+    return NewRecord(kind=Kind.SECURITY, time=time, event=event, subject=subject(patient), note=note)

@@ -182,8 +182,8 @@ def _at(language: str) -> int:
 def _actor(
     record: Mapping[str, Any], event: Mapping[str, Any], language: str, *, own: str, peer: str
 ) -> tuple[str, str, str]:
-    """Who acted, in which role, from which address. An endpoint's URL is nobody."""
-    people = [one for one in event.get("participants", ()) if not re.match(r"\w+://", one["user"])]
+    """Who acted, in which role, from which address. An endpoint's URL without a name is nobody."""
+    people = [one for one in event.get("participants", ()) if one.get("name") or not re.match(r"\w+://", one["user"])]
     codes = {id(one): one.get("role", ("", "", ""))[0] for one in people}
     humans = [one for one in people if one["requestor"] and codes[id(one)] not in ("110152", "110153")]
     if record["kind"] in _OUTGOING and not humans:
