@@ -19,7 +19,8 @@ import orjson
 from node.cx import escaped
 from node.exchange import Desk
 from node.http.resources import Asked, Given
-from node.records import audit_log_used, subject
+from node.records import subject
+from node.security_records import audit_log_used
 from trust.audit.event import Outcome
 from trust.audit.fhir import audit_event
 from trust.search.criteria import Criteria, period

@@ -15,7 +15,8 @@ from typing import Final
 
 from node.exchange import Community
 from node.metrics import Metrics
-from node.records import document_alert, instant
+from node.records import instant
+from node.security_records import document_alert
 from repository.document_repository import DocumentRepository
 from repository.store.catalogue import StoredDocument
 from trust.audit.event import NewRecord

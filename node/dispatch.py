@@ -18,7 +18,7 @@ from node.exchange import Actors, Exchange
 from node.http.incoming import Incoming, Outgoing, Refusal
 from node.metrics import Metrics
 from node.pipeline import Row
-from node.records import refusal, refused_exchange
+from node.security_records import refusal, refused_exchange
 from node.soap.faults import action_mismatch, action_not_supported, duplicate_message_id, sender
 from node.soap.message import Message
 from node.soap.replay import ReplayWindow

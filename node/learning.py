@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from node.database import open_reader
-from node.records import activity
+from node.security_records import activity
 from node.services import Services
 from trust.audit.event import Action, Coded, EventId, NewRecord
 

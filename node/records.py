@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -25,7 +24,7 @@ from trust.audit.event import (
     Outcome,
     Participant,
 )
-from trust.identity.caller import Caller, Role
+from trust.identity.caller import Role
 
 ANONYMOUS = "http://www.w3.org/2005/08/addressing/anonymous"
 IHE_TRANSACTIONS = "IHE Transactions"
@@ -33,12 +32,6 @@ _SOURCE = Coded("110153", "DCM", "Source Role ID")
 _DESTINATION = Coded("110152", "DCM", "Destination Role ID")
 _PATIENT_NUMBER = Coded("2", "RFC-3881", "Patient Number")
 _REPORT_NUMBER = Coded("9", "RFC-3881", "Report Number")
-_APPLICATION = Coded("110150", "DCM", "Application")
-_LAUNCHER = Coded("110151", "DCM", "Application Launcher")
-_URI = Coded("12", "RFC-3881", "URI")
-_NODE_AUTHENTICATION = Coded("110126", "DCM", "Node Authentication")
-_RESTRICTED_FUNCTION = Coded("110132", "DCM", "Use of Restricted Function")
-_NODE_ID = Coded("110182", "DCM", "Node ID")
 _SUBMISSION_SET = Coded(
     "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd", "IHE XDS Metadata", "submission set classificationNode"
 )
@@ -107,19 +100,19 @@ class End(NamedTuple):
     process: str = ""
 
 
-_PROCESS: Final = str(os.getpid())
+PROCESS: Final = str(os.getpid())
 
 
 @lru_cache(64)
 def serving_end(endpoint: str) -> End:
     """This node as it is called: UserID is the address of the endpoint (federation-wire 5.4)."""
-    return End(endpoint, urlsplit(endpoint).hostname or "", process=_PROCESS)
+    return End(endpoint, urlsplit(endpoint).hostname or "", process=PROCESS)
 
 
 @lru_cache(64)
 def calling_end(endpoint: str, name: str) -> End:
     """This node as it calls others: UserID is the wsa:ReplyTo of its requests; `endpoint` is one of its own."""
-    return End(ANONYMOUS, urlsplit(endpoint).hostname or "", name, _PROCESS)
+    return End(ANONYMOUS, urlsplit(endpoint).hostname or "", name, PROCESS)
 
 
 def participants(*, source: End, destination: End, pulled: bool = False) -> tuple[Participant, ...]:
@@ -138,11 +131,12 @@ def _participant(end: End, role: Coded, *, requestor: bool) -> Participant:
         requestor=requestor,
         role=role,
         address=end.address,
-        address_type=_kind(end.address),
+        address_type=kind_of_address(end.address),
     )
 
 
-def _kind(address: str) -> str:
+def kind_of_address(address: str) -> str:
+    """NetworkAccessPointTypeCode: 2 for an IP address, 1 for a host name, "" for nothing."""
     if not address:
         return ""
     return "2" if address.replace(".", "").isdigit() or ":" in address else "1"
@@ -225,180 +219,3 @@ def _received(exchange: Exchange, transaction_id: str, fact: AuditFact) -> NewRe
         receipt=exchange.receipt.proof,
         note={"transaction": transaction_id, "incident": exchange.incident, **exchange.receipt.note()},
     )
-
-
-def refusal(
-    now: datetime,
-    *,
-    incident: str,
-    caller: Caller | None,
-    address: str,
-    node: str,
-    reason: str,
-    forbidden: bool = False,
-) -> NewRecord:
-    """A request that was refused before it became a transaction.
-
-    Without a caller node authentication failed. `forbidden`: the caller is known and may not do this.
-    """
-    who = caller.name if caller else address or "unknown"
-    return NewRecord(
-        kind=Kind.SECURITY,
-        time=instant(now),
-        event=AuditEvent(
-            id=EventId.SECURITY_ALERT,
-            action=Action.EXECUTE,
-            outcome=Outcome.SERIOUS,
-            outcome_text=reason[:200],
-            time=instant(now),
-            type=_RESTRICTED_FUNCTION if forbidden and caller else None if caller else _NODE_AUTHENTICATION,
-            participants=(
-                Participant(user_id=node, requestor=False),
-                Participant(user_id=who, requestor=True, address=address, address_type=_kind(address)),
-            ),
-            objects=(
-                AuditedObject(
-                    id=caller.fingerprint if caller else address or "unknown",
-                    type_code="2",
-                    role="13",
-                    id_type=_NODE_ID,
-                    details=(("Alert Description", reason[:500]),),
-                ),
-            ),
-            incident=incident,
-        ),
-    )
-
-
-def alarm(now: datetime, *, incident: str, node: str, name: str, what: str) -> NewRecord:
-    """The node raised an alarm about itself."""
-    return NewRecord(
-        kind=Kind.SECURITY,
-        time=instant(now),
-        event=AuditEvent(
-            id=EventId.SECURITY_ALERT,
-            action=Action.EXECUTE,
-            outcome=Outcome.SERIOUS,
-            outcome_text=what,
-            time=instant(now),
-            type=Coded(name, "xdsnode alarms", "alarm of the node"),
-            participants=(Participant(user_id=node, requestor=True, role=_APPLICATION),),
-            objects=(
-                AuditedObject(
-                    id=node, type_code="2", role="13", id_type=_NODE_ID, details=(("Alert Description", what),)
-                ),
-            ),
-            incident=incident,
-        ),
-    )
-
-
-def document_alert(
-    now: datetime, *, incident: str, node: str, document: tuple[str, str], what: str, serious: bool
-) -> NewRecord:
-    """A stored document (uniqueId, repositoryUniqueId) turned out to be damaged, or sound again."""
-    return NewRecord(
-        kind=Kind.SECURITY,
-        time=instant(now),
-        event=AuditEvent(
-            id=EventId.SECURITY_ALERT,
-            action=Action.EXECUTE,
-            outcome=Outcome.SERIOUS if serious else Outcome.SUCCESS,
-            outcome_text=what,
-            time=instant(now),
-            type=Coded("110135", "DCM", "Object Security Attributes Changed"),
-            participants=(Participant(user_id=node, requestor=True),),
-            objects=(document_object(*document, node),),
-            incident=incident,
-        ),
-    )
-
-
-def refused_exchange(
-    refused: NewRecord, *, peer: str, cid: str, asked: bytes, answered: bytes, incident: str
-) -> list[NewRecord]:
-    """Kinds 2 and 3 for a request of a community that was answered with a fault; `refused` is its `refusal`."""
-    received = NewRecord(
-        kind=Kind.REQUEST_RECEIVED,
-        time=refused.time,
-        peer=peer,
-        cid=cid,
-        leg="q",
-        payload=asked,
-        note={"transaction": "refused", "incident": incident},
-    )
-    return [received, replace(refused, kind=Kind.RESPONSE_SENT, peer=peer, cid=cid, leg="s", payload=answered)]
-
-
-def activity(
-    now: datetime, *, node: str, user: str, type_: Coded, event_id: EventId, action: Action, what: str
-) -> NewRecord:
-    """An administrator's or the node's own act: start, stop, a change of patients, clients, peers or documents."""
-    local = event_id is EventId.PATIENT_RECORD
-    return NewRecord(
-        kind=Kind.LOCAL if local else Kind.SECURITY,
-        time=instant(now),
-        event=AuditEvent(
-            id=event_id,
-            action=action,
-            outcome=Outcome.SUCCESS,
-            outcome_text=what,
-            time=instant(now),
-            type=type_,
-            participants=(
-                Participant(user_id=node, alternative_user_id=_PROCESS, requestor=False, role=_APPLICATION),
-                Participant(user_id=user, requestor=True, role=_LAUNCHER),
-            ),
-        ),
-    )
-
-
-def audit_log_used(  # noqa: PLR0913  one fact each
-    now: datetime,
-    *,
-    node: str,
-    user: str,
-    what: str,
-    patient: str = "",
-    details: Mapping[str, str] | None = None,
-    address: str = "",
-    incident: str = "",
-    outcome: Outcome = Outcome.SUCCESS,
-) -> NewRecord:
-    """Somebody looks at the audit log: by which command or transaction, of which patient (CX), and what for.
-
-    Source: ITI TF-2: 3.20; federation-wire 5.5.
-    """
-    time = instant(now)
-    transaction = what.startswith("ITI-")
-    log_object = AuditedObject(
-        id=node,
-        type_code="2",
-        role="13",
-        id_type=_URI,
-        name="Security Audit Log",
-        details=tuple((key, str(value)) for key, value in (details or {}).items()),
-    )
-    event = AuditEvent(
-        id=EventId.AUDIT_LOG_USED,
-        action=Action.READ,
-        outcome=outcome,
-        outcome_text="" if transaction else what,
-        time=time,
-        type=Coded(what, IHE_TRANSACTIONS, "Retrieve ATNA Audit Event") if transaction else None,
-        participants=(
-            Participant(
-                user_id=user,
-                requestor=True,
-                role=None if transaction else _LAUNCHER,
-                address=address,
-                address_type=_kind(address),
-            ),
-            Participant(user_id=node, alternative_user_id=_PROCESS, requestor=False, role=_APPLICATION),
-        ),
-        objects=(*((patient_object(patient),) if patient else ()), log_object),
-        patient=patient,
-        incident=incident,
-    )
-    note = {} if transaction else {"transaction": what}  # the AuditMessage of this event has no EventTypeCode
-    return NewRecord(kind=Kind.SECURITY, time=time, event=event, subject=subject(patient), note=note)

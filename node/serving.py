@@ -31,9 +31,9 @@ from node.learning import learn_dictionary
 from node.lock import exclusive
 from node.mllp import MllpListener
 from node.patient_feed import FeedContext, PatientFeed
-from node.records import activity, alarm, refusal
 from node.resources import RESOURCES
 from node.scrubbing import Scrubber
+from node.security_records import activity, alarm, refusal
 from node.services import Services, open_services
 from node.soap.limits import MimeLimits
 from node.tuning import settle

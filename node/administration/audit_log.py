@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from node.administration.orders import Order, Result
-from node.records import audit_log_used
+from node.security_records import audit_log_used
 
 
 async def used(order: Order) -> Result:

@@ -157,7 +157,7 @@ async def decide(order: Order) -> Result:
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
         witness_store.decide(connection, fork.origin, f"{verdict}: {reason}")
         what = f"audit log of peer forked: {verdict}, {reason}"
-        return None, [order.security_record(Action.UPDATE, what, node_object(community.name, community.fingerprint))]
+        return None, [order.security_record(what, node_object(community.name, community.fingerprint))]
 
     await order.change(work)
     services.witnessing.reload_forks()

@@ -14,7 +14,8 @@ from typing import Final
 
 from node.exchange import Actors, Desk
 from node.http.resources import REVALIDATE, TEXT, Asked, Given
-from node.records import instant, refusal
+from node.records import instant
+from node.security_records import refusal
 from node.witness.forks import Forks, owner_of
 from trust.audit.event import Kind, NewRecord
 from trust.communities import AuditIdentity, Community

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from node import cli, pipeline
 from node.federation import gateway, unfinished
-from node.records import activity
+from node.security_records import activity
 from tests.end_to_end.nodes import Node
 from trust.audit.event import Action, Coded, EventId, Kind, NewRecord
 from trust.identity.caller import Role

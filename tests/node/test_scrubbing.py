@@ -16,8 +16,8 @@ import pytest
 from node import health
 from node.config import Config
 from node.health import Level
-from node.records import refusal
 from node.scrubbing import ROUND, Progress, Scrubber
+from node.security_records import refusal
 from node.services import Services, open_services
 from repository.store.catalogue import StoredDocument
 

@@ -15,7 +15,7 @@ from node.atna.assembly import exporters
 from node.atna.findings import deliveries
 from node.config import Config
 from node.health import Level
-from node.records import refusal
+from node.security_records import refusal
 from node.services import Services, clock, open_services
 from node.settings import AuditRepository
 from tests.node.atna.test_exporter import until
