@@ -30,6 +30,7 @@ commands:
   since CHECKPOINT  nothing that an older checkpoint stated was changed or removed
   fork NOTE NOTE    two checkpoints that contradict each other
   reconcile B       this node's log and another's, exchange by exchange; B is a copy of that log (its folder audit)
+  receipt CID       what the other institution proved of an exchange; receipt FILE --vkey KEY verifies that
   reindex           make the index of `search` anew
   recover           after a real loss: close the shard, go on under a new name, state the loss; --dry-run
 
@@ -83,6 +84,8 @@ def _words(verb: str, folder: Path, rest: Sequence[str]) -> list[str]:
         return [verb, place, *rest]
     if verb == "list":
         return [verb, database, *rest]
+    if verb == "receipt" and not any(word.startswith(("--vkey", "--policy")) for word in rest):
+        return [verb, *rest, database]
     return [verb, *rest]
 
 
@@ -103,4 +106,4 @@ _OWN: Final[Mapping[str, tuple[str, str]]] = {
     "report": ("audit_report", "run"),
     "recover": ("audit_recover", "recover"),
 }
-_VERBS = (*_OWN, "list", "verify", "log", "since", "open", "reconcile", "fork")
+_VERBS = (*_OWN, "list", "verify", "log", "since", "open", "reconcile", "receipt", "fork")

@@ -8,6 +8,7 @@ RFC 8032, RFC 9162.
   verify DIR                      all entries, tiles, root, signature (also called: log)
   since OLD_CHECKPOINT DIR        the log still begins with what an older checkpoint stated
   open INDEX RECORD SALT DIR      one record belongs to its entry in the log
+  receipt CID DATABASE            what the other side proved of an exchange; receipt FILE --vkey KEY verifies that
   reconcile A B                   two logs, exchange by exchange: what one side has omitted or made up
   report ZIP                      a disclosure report: its events are in the log, and none is left out
   fork NOTE NOTE                  two checkpoints that contradict each other prove a fork
@@ -1128,21 +1129,39 @@ def _find_evidence(row: Row) -> None:
                 row.evidence = f"{holder.name} holds a receipt: {row.evidence}"
 
 
-def _against(proof: bytes, side: Side) -> tuple[str, bool]:
-    """What a receipt says against the log that is shown; whether the two cannot both be true."""
+def read_receipt(proof: bytes, keys: Sequence[Key]) -> tuple[bytes, int, Checkpoint]:
+    """The entry that a receipt proves, its index, and the signed statement that it is in (C2SP tlog-proof).
+
+    Raises:
+        Invalid: malformed, not in the tree that it states, or not signed by the log that it names.
+    """
     head, _, note = proof.partition(b"\n\n")
     lines = head.decode("ascii", "replace").split("\n")
-    if len(lines) < 3 or not lines[1].startswith("extra ") or not re.fullmatch(r"index [0-9]{1,19}", lines[2]):
-        raise Invalid("a receipt that cannot be read")
-    entry, index, hashes = _base64(lines[1][6:]), int(lines[2][6:]), [_base64(line) for line in lines[3:]]
-    stated = read_note(note, [key for shard in side.shards for key in shard.policy.logs])
-    shard = next((one for one in side.shards if one.checkpoint.origin == stated.origin), None)
-    if shard is None:
-        return f"of {stated.origin}, which is not shown here", False
+    if (
+        len(lines) < 3
+        or lines[0] != "c2sp.org/tlog-proof@v1"
+        or not re.fullmatch("index (0|[1-9][0-9]{0,18})", lines[2])
+    ):
+        raise Invalid("not a receipt")
+    entry, index = _base64(lines[1].removeprefix("extra ")), int(lines[2][6:])
+    hashes = [_base64(line) for line in lines[3:]]
+    if len(entry) != ENTRY_BYTES or len(hashes) > 63 or any(len(one) != 32 for one in hashes):
+        raise Invalid("not a receipt")
+    stated = read_note(note, keys)
     if stated.origin not in stated.signers:
-        return f"not signed by {stated.origin}: no evidence", False
+        raise Invalid(f"a receipt of {stated.origin} that it has not signed, or whose key was not given")
     if not 0 <= index < stated.size or proven_root(index, stated.size, leaf_hash(entry), hashes) != stated.root:
-        return "its entry is not in the tree that it states: no evidence", False
+        raise Invalid("the entry is not in the tree that the receipt states")
+    return entry, index, stated
+
+
+def _against(proof: bytes, side: Side) -> tuple[str, bool]:
+    """What a receipt says against the log that is shown; whether the two cannot both be true."""
+    try:
+        entry, index, stated = read_receipt(proof, [key for shard in side.shards for key in shard.policy.logs])
+    except Invalid as wrong:
+        return f"no evidence against the logs shown here: {wrong}", False
+    shard = next(one for one in side.shards if one.checkpoint.origin == stated.origin)
     where = f"{stated.origin} has signed this exchange at index {index}"
     if index >= shard.checkpoint.size:
         return f"{where}; the log shown here ends before that, ask for a newer copy", False
@@ -1687,6 +1706,29 @@ def _fork(args: argparse.Namespace) -> int:
     return GOOD
 
 
+def _receipt(args: argparse.Namespace) -> int:
+    if args.database:
+        connection = _open_database(Path(args.database))
+        try:
+            rows = connection.execute(
+                "SELECT proof FROM audit_receipt WHERE cid = ? ORDER BY seq", (args.what,)
+            ).fetchall()
+        finally:
+            connection.close()
+        if not rows:
+            raise Incomplete(f"{args.what}: no receipt of this exchange in {args.database}")
+        _say("\n".join(proof.decode("utf-8", "replace") for (proof,) in rows).rstrip("\n"))
+        return GOOD
+    keys = read_policy(_read(Path(args.policy)).decode("utf-8", "replace")).logs if args.policy else []
+    keys += [read_key(_text(args.vkey))] if args.vkey else []
+    if not keys:
+        raise Incomplete("whose receipt this is is only known with --vkey or --policy")
+    entry, index, stated = read_receipt(_read(Path(args.what)), keys)
+    _say(f"{stated.origin} has signed a log of {stated.size} entries with this one at index {index}")
+    _say(f"  kind {entry[1]}, {KINDS.get(entry[1], 'unknown to this verifier')}; exchange tag {entry[2:34].hex()}")
+    return GOOD
+
+
 def _list(args: argparse.Namespace) -> int:
     wanted = Filter(args.patient, args.user, args.transaction, args.since, args.until, args.kind, args.limit)
     for listed in listing(Path(args.database), wanted):
@@ -1737,6 +1779,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="one JSON object on each line")
     command.set_defaults(run=_list)
     _add_reconcile(commands)
+    command = commands.add_parser(
+        "receipt", parents=[keys], help="what the other side proved of an exchange, or verify it"
+    )
+    command.add_argument("what", metavar="CID | FILE", help="message id of the request; or a receipt, with --vkey")
+    command.add_argument("database", nargs="?", default="", metavar="DATABASE", help="where the receipts are kept")
+    command.set_defaults(run=_receipt)
     _add_report(commands, keys)
     command = commands.add_parser("sample", help="not available in this version")
     command.add_argument("rest", nargs=argparse.REMAINDER)

@@ -230,6 +230,27 @@ async def test_who_was_left_alone_says_what_it_holds(tmp_path: Path) -> None:
     assert row["evidence"] == "node-b.example/audit holds no receipt of node-a.example/audit"
 
 
+async def test_a_receipt_is_found_by_its_exchange_and_verified_by_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = await logs(tmp_path, lambda pair: pair.exchange("odd", 1, 2, 3, 4))
+    assert hdn_verify.main(["receipt", "odd", str(a.database)]) == 0
+    (tmp_path / "receipt").write_text(capsys.readouterr().out)
+    vkey = str(b.shard() / "vkey")
+    assert hdn_verify.main(["receipt", str(tmp_path / "receipt"), "--vkey", vkey]) == 0
+    said = capsys.readouterr().out
+    assert "node-b.example/audit/2026 has signed a log" in said
+    assert "kind 3, response sent" in said
+    assert record(Kind.RESPONSE_SENT, "odd", HOME_A).payload.hex() not in said
+    assert hdn_verify.main(["receipt", str(tmp_path / "receipt"), "--vkey", str(a.shard() / "vkey")]) == 1
+    assert hdn_verify.main(["receipt", str(tmp_path / "receipt")]) == 2
+    assert hdn_verify.main(["receipt", "unknown", str(a.database)]) == 2
+    text = (tmp_path / "receipt").read_text()
+    (tmp_path / "receipt").write_text(text.replace("index 4", "index 3"))
+    assert "index 4" in text
+    assert hdn_verify.main(["receipt", str(tmp_path / "receipt"), "--vkey", vkey]) == 1
+
+
 async def test_it_runs_alone(tmp_path: Path) -> None:
     a, b = await logs(tmp_path, lambda pair: pair.exchange("odd", 1, 6))
     words = [sys.executable, "-I", "-S", FILE, "reconcile", a.audit, b.audit]
