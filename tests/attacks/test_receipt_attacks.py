@@ -72,14 +72,6 @@ class World:
         self.community.behaves(behave)
         return self.node.client().send("iti-18", find_documents(PATIENT))
 
-    def records(self, cid: str) -> dict[int, dict]:
-        connection = sqlite3.connect(f"file:{self.node.folder / 'data' / 'node.db'}?mode=ro", uri=True)
-        rows = connection.execute("SELECT body FROM audit_record WHERE instr(body, ?)", (f'"cid":"{cid}"'.encode(),))
-        found = [json.loads(body) for (body,) in rows]
-        connection.close()
-        assert len({body["kind"] for body in found}) == len(found)
-        return {body["kind"]: body for body in found}
-
     def kept(self, cid: str) -> list[bytes]:
         connection = sqlite3.connect(f"file:{self.node.folder / 'data' / 'node.db'}?mode=ro", uri=True)
         rows = connection.execute("SELECT proof FROM audit_receipt WHERE cid = ?", (cid,)).fetchall()
@@ -175,7 +167,7 @@ def test_a_good_receipt_of_a_question_is_kept_and_committed_to(world: World, cho
 
     answer = world.asks(cid, header)
     assert answer.status == SUCCESS
-    received = world.records(cid)[2]
+    received = world.node.records(cid)[2]
     assert received["peer_receipt"] == sha256_hex(given[0])
     assert "receipt" not in received["event"]["note"]
     assert world.kept(cid) == given
@@ -192,7 +184,7 @@ def test_a_good_receipt_of_an_answer_is_kept_and_committed_to(world: World, choi
 
     assert world.answers(header).status == SUCCESS
     ((cid, receipt),) = given.items()
-    assert world.records(cid)[4]["peer_receipt"] == sha256_hex(receipt)
+    assert world.node.records(cid)[4]["peer_receipt"] == sha256_hex(receipt)
     assert world.kept(cid) == [receipt]
 
 
@@ -201,7 +193,7 @@ def test_a_question(world: World, choice: str, name: str) -> None:
     forge, flaw = CORPUS[name]
     cid, counted = urn(), world.counted(flaw)
     answer = world.asks(cid, lambda payload: forge(world.log, 1, "q", cid, payload))
-    records = world.records(cid)
+    records = world.node.records(cid)
     assert sorted(records) == [2, 3]
     assert (records[2]["peer_receipt"], world.kept(cid)) == ("", [])
     assert world.counted(flaw) == counted + 1
@@ -221,7 +213,7 @@ def test_an_answer(world: World, choice: str, name: str) -> None:
     counted = world.counted(flaw)
     answer = world.answers(lambda cid, payload: forge(world.log, 3, "s", cid, payload))
     cid = world.community.asked[-1].message_id
-    records = world.records(cid)
+    records = world.node.records(cid)
     assert sorted(records) == [1, 4]
     assert (records[4]["peer_receipt"], world.kept(cid)) == ("", [])
     assert records[4]["event"]["note"]["receipt"].startswith(flaw + ": ")

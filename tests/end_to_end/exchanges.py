@@ -115,7 +115,10 @@ class Federation:
 
 @contextlib.contextmanager
 def behind_lines(folder: Path) -> Iterator[Federation]:
-    """Three started nodes that know each other by their lines, with a document in each."""
+    """Three started nodes that know each other by their lines, with a document in each.
+
+    The first and the third do not exchange anything without a receipt.
+    """
     base = free_base(4)
     nodes = [Node(folder / f"node{k + 1}", base + 10 * k, f"Institution {k + 1}") for k in range(3)]
     lines = [Line(base + 30 + k, node.base + 1) for k, node in enumerate(nodes)]
@@ -131,7 +134,9 @@ def behind_lines(folder: Path) -> Iterator[Federation]:
         (folder / f"{node.name}.json").write_text(json.dumps(export))
         for other in nodes:
             if other is not node:
-                other.run("peer", "add", str(folder / f"{node.name}.json"), "--fingerprint", export["fingerprint"])
+                choice = "optional" if nodes[1] in (node, other) else "required"
+                words = (str(folder / f"{node.name}.json"), "--fingerprint", export["fingerprint"])
+                other.run("peer", "add", *words, "--audit-proof", choice)
     federation = Federation(nodes, lines, [])
     try:
         for line in lines:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import urllib.error
@@ -104,6 +106,16 @@ class Node:
         ended = command(*arguments, "--dir", str(self.folder))
         assert not (check and ended.returncode), f"{arguments} -> {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
         return ended
+
+    def records(self, cid: str) -> dict[int, dict]:
+        """The records of one exchange by their kind, each of which there is once."""
+        connection = sqlite3.connect(f"file:{self.folder / 'data' / 'node.db'}?mode=ro", uri=True)
+        with contextlib.closing(connection):
+            wanted = f'"cid":{json.dumps(cid)}'.encode()
+            rows = connection.execute("SELECT body FROM audit_record WHERE instr(body, ?)", (wanted,)).fetchall()
+        found = [json.loads(body) for (body,) in rows]
+        assert len({body["kind"] for body in found}) == len(found)
+        return {body["kind"]: body for body in found}
 
     def know(self, patient: str) -> None:
         self.run("patient", "add", patient)

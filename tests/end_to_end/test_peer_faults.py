@@ -187,6 +187,16 @@ def test_query(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Documen
     assert answer.status == PARTIAL
     assert sorted(answer.unique_ids()) == sorted(item.unique_id for item in documents)
     assert [(code, location) for code, location, _ in answer.errors] == [("XDSUnavailableCommunity", fake.node.home)]
+    on_record(node, fake, received=name == "objects of another community")
+
+
+def on_record(node: Node, fake: FakePeer, *, received: bool) -> None:
+    """The request, and what became of it: kind 4 when its answer could be read, also if it was of no use, else kind 6."""
+    message_id = fake.requests[-1].partition(b"MessageID>")[2].partition(b"<")[0].decode()
+    records = node.records(message_id)
+    assert sorted(records) == ([1, 4] if received else [1, 6])
+    assert {record["peer"] for record in records.values()} == {fake.node.home}
+    assert records.get(6, {"event": {"note": {"reason": "none"}}})["event"]["note"]["reason"]
 
 
 @pytest.mark.parametrize("name", list(BEHAVIOURS)[:9])
@@ -199,6 +209,7 @@ def test_retrieve(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Docu
     assert answer.status == PARTIAL
     assert answer.documents() == {documents[1].unique_id: ("text/plain", b"here")}
     assert [(code, location) for code, location, _ in answer.errors] == [("XDSUnavailableCommunity", "2.999.4.1")]
+    on_record(node, fake, received=False)
 
 
 FOR_EVER = float("inf")
