@@ -40,13 +40,19 @@ class Sight:
 
     def shown(self, kind: ObjectKind, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         """Those of a query's rows that may be known of, read as they are wanted."""
+        return self._documents(rows) if kind == ObjectKind.DOCUMENT else self._others(rows)
+
+    def _documents(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        for row in rows:
+            if self._allowed(row[_CONFIDENTIALITY]):
+                yield row
+            else:
+                self.withheld.add(row[0])
+
+    def _others(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         rows = iter(rows)
         while some := list(islice(rows, _AT_ONCE)):
-            if kind == ObjectKind.DOCUMENT:
-                self._known |= {row[0]: self._allowed(row[_CONFIDENTIALITY]) for row in some}
-                self.withheld |= {row[0] for row in some if not self._known[row[0]]}
-            else:
-                self._learn(row[0] for row in some)
+            self._learn(row[0] for row in some)
             yield from (row for row in some if self._known[row[0]])
 
     def _allowed(self, packed: str) -> bool:

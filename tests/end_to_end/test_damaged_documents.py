@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import re
+import resource
 import sqlite3
 import time
 import urllib.request
@@ -66,22 +66,28 @@ def test_a_long_document_breaks_off_and_is_a_clean_error_from_then_on(nodes: lis
     assert remote.documents() == {sound: ("text/plain", b"sound")}
     assert remote.codes == ["XDSRepositoryError"]
 
-    checked = written(node, broken, "check", "--json")
+    checked = written(node, ("damaged", broken), "check", "--json")
     (finding,) = [one for one in json.loads(checked)["findings"] if broken in one["what"]]
     assert (finding["level"], finding["subject"]) == ("FAIL", "documents")
     assert "backup" in finding["next_step"]
     assert broken in node.run("status", check=False).stdout
 
 
-def written(node: Node, what: str, *command: str) -> str:
-    """What a command prints once a line matches `what`; the node writes within a second."""
+def written(node: Node, words: tuple[str, ...], *command: str) -> str:
+    """What a command prints once one line of it has all the words; the node writes within a second."""
     until = time.monotonic() + 30
     while time.monotonic() < until:
         text = node.run(*command, check=False).stdout
-        if re.search(what, text):
+        if any(all(word in line for word in words) for line in text.splitlines()):
             return text
         time.sleep(0.1)
-    raise AssertionError(f"{command} never says {what}")
+    raise AssertionError(f"{command} never says {words}")
+
+
+def test_a_node_takes_all_the_open_files_it_may_have(nodes: list[Node]) -> None:
+    assert nodes[0].process is not None
+    soft, hard = resource.prlimit(nodes[0].process.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard
 
 
 def test_it_is_on_record(nodes: list[Node], patient: str) -> None:
@@ -90,8 +96,9 @@ def test_it_is_on_record(nodes: list[Node], patient: str) -> None:
     damage(node, broken, -1)
     answer = node.client().send("iti-43", retrieve((None, node.repository, broken)))
     assert answer.codes == ["XDSRepositoryError"]
-    listed = written(node, f"document-damaged.*{broken}", "audit", "list", "--json")
-    alerts = [line for line in listed.splitlines() if "document-damaged" in line and broken in line]
+    words = ("document-damaged", broken)
+    listed = written(node, words, "audit", "list", "--json")
+    alerts = [line for line in listed.splitlines() if all(word in line for word in words)]
     assert len(alerts) == 1
 
 

@@ -265,6 +265,24 @@ def test_a_document_that_stops_coming_is_given_up(trio: tuple[Node, Node, FakePe
     assert answer.documents() == {}
 
 
+@pytest.mark.parametrize(
+    "status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
+)
+def test_t19_a_redirect_is_never_followed(
+    trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Document]], status: str
+) -> None:
+    node, _, fake = trio
+    patient, _ = known
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.setblocking(False)
+        place = f"Location: https://localhost:{elsewhere.getsockname()[1]}/\r\n"
+        fake.behaviour = says(http(b"", status=status, extra=place))
+        answer = node.client().send("iti-18", find_documents(patient))
+        assert answer.codes == ["XDSUnavailableCommunity"]
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+
+
 def test_a_peer_that_is_down(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Document]]) -> None:
     node, _, fake = trio
     patient, documents = known

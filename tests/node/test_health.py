@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -147,3 +148,9 @@ def test_connected_institutions_without_a_database(config: Config) -> None:
     assert isinstance(
         health.lifetime("x", Authority.create("x", now=NOW, development=True).certificate, NOW, "y"), Finding
     )
+
+
+@pytest.mark.parametrize(("most", "level"), [(1024, [Level.WARN]), (4096, []), (resource.RLIM_INFINITY, [])])
+def test_few_open_files(config: Config, monkeypatch: pytest.MonkeyPatch, most: int, level: list[Level]) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, most))
+    assert levels(config, health.files) == level
