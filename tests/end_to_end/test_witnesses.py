@@ -145,7 +145,7 @@ def test_the_witness_over_http(nodes: list[Node]) -> None:
     assert ask(one, "POST", "/audit/witness/add-checkpoint", write_request(AddCheckpoint(0, (), own.sign(f"{origin}\n1\n{'A' * 43}=\n"))))[0] == 404  # fmt: skip
 
 
-def test_A7_a_restored_copy_is_refused_until_the_ceremony(nodes: list[Node]) -> None:
+def test_a7_a_restored_copy_is_refused_until_the_ceremony(nodes: list[Node]) -> None:
     """The whole folder is copied, head file and keys with it; the node runs on; the copy is put in its place."""
     one, _, three = nodes
     until(lambda: cosigned(three))
@@ -200,7 +200,7 @@ def find(node: Node) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_A4_a_fork_is_proved_and_everybody_learns_of_it(nodes: list[Node]) -> None:
+def test_a4_a_fork_is_proved_and_everybody_learns_of_it(nodes: list[Node]) -> None:
     """The institution of node 1 signs a second history and shows it to one witness."""
     one, two, three = nodes
     origin = origin_of(one)

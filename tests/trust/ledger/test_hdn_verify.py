@@ -306,7 +306,7 @@ def test_too_few_witnesses(place: Place) -> None:
     assert run("since", place.shard() / "checkpoint", place.shard()).returncode == 4
 
 
-def test_A3_the_verifier_sees_that_the_tail_was_cut_off(place: Place, tmp_path: Path) -> None:
+def test_a3_the_verifier_sees_that_the_tail_was_cut_off(place: Place, tmp_path: Path) -> None:
     """The institution truncates its log and signs again; the witnesses' signatures name what was there."""
     entries = hdn_entries(place.shard())
     cosign(place, 9, entries=entries)
@@ -325,7 +325,7 @@ def test_A3_the_verifier_sees_that_the_tail_was_cut_off(place: Place, tmp_path: 
     assert "cut off" in done.stderr
 
 
-def test_A4_another_history_than_the_cosigned_one(place: Place) -> None:
+def test_a4_another_history_than_the_cosigned_one(place: Place) -> None:
     entries = hdn_entries(place.shard())
     changed = [*entries[:3], entries[3][:-1] + bytes([entries[3][-1] ^ 1]), *entries[4:]]
     cosign(place, 6, entries=changed)

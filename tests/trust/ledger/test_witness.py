@@ -114,7 +114,7 @@ def test_the_vectors_byte_for_byte(memory: Memory) -> None:
 
 
 @needs_shared
-def test_A4_the_forked_vectors() -> None:
+def test_a4_the_forked_vectors() -> None:
     """A witness at 300 refuses the forked view and holds the proof; a lagging one at 5 must believe it (A5)."""
     place = SHARED / "vectors/tlog/out"
     given_ = json.loads((place / "vectors.json").read_text(encoding="utf-8"))
@@ -204,7 +204,7 @@ def test_a_log_that_was_never_seen(memory: Memory, request_: AddCheckpoint, stat
     assert memory.add(request_).status == status
 
 
-def test_A3_a_truncated_log_is_refused(at_20: Memory) -> None:
+def test_a3_a_truncated_log_is_refused(at_20: Memory) -> None:
     """The tail is cut and the log signed again: whatever old size it claims, the witness remembers more."""
     for old in (0, 5, 12, 15):
         judged = at_20.add(asked(old, 15))
@@ -213,7 +213,7 @@ def test_A3_a_truncated_log_is_refused(at_20: Memory) -> None:
     assert at_20.size == 20
 
 
-def test_A4_evidence_of_a_fork_is_self_contained(at_20: Memory) -> None:
+def test_a4_evidence_of_a_fork_is_self_contained(at_20: Memory) -> None:
     judged = at_20.add(asked(20, 20, FORKED))
     assert judged.evidence is not None
     received = judge_evidence(write_evidence(judged.evidence), keys)
@@ -313,7 +313,7 @@ def witnesses(count: int) -> list[CosignatureSigner]:
 SEVEN = policy_of([one.key for one in witnesses(7)], 5)
 
 
-def test_A5_a_lagging_witness_is_outvoted() -> None:
+def test_a5_a_lagging_witness_is_outvoted() -> None:
     """n = 7, k = 5, over all subsets: whoever lags and whichever two lie, the forged view never gets a quorum.
 
     The honest view was signed by a quorum; every honest witness of it refuses the forged one, every other witness may
@@ -375,7 +375,7 @@ ROOTS = st.sampled_from(["AAAA", "A" * 43 + "=", "A" * 42 + "B=", "A" * 44, "A" 
 
 @settings(max_examples=300, deadline=None)
 @given(NAMES, SIZES, ROOTS, BREAKS, BREAKS, st.lists(st.tuples(NAMES, st.booleans()), max_size=18), st.booleans())
-def test_A15_two_readers_of_notes_agree(
+def test_a15_two_readers_of_notes_agree(
     name: str, size: str, root: str, first: str, blank: str, lines: list[tuple[str, bool]], extension: bool
 ) -> None:
     """Differential against the verifier's own parser: the same notes are accepted, with the same statement."""
