@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,28 +47,32 @@ def run(folder: Path, words: Sequence[str]) -> int:
         raise misused("output.exists", str(args.output), "there is a file already", "take another name")
     cx = patient_of(config, args.patient)
     report = _made(config, args, cx)
-    target = io.BytesIO()
-    if args.output.suffix == ".html":
-        target.write(report.page().encode())
-    else:
-        report.write(target, leaves=not args.without_log)
-    content = target.getvalue()
-    details = {
-        "since": report.report["since"],
-        "until": report.report["until"],
-        "events": str(report.events),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-    details = {key: value for key, value in details.items() if value}
-    execute(config, "audit used", {"what": "audit report", "patient": cx, "details": details})
-    descriptor = os.open(args.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+    part = args.output.with_name(f".{args.output.name}.part")
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            if args.output.suffix == ".html":
+                file.write(report.page().encode())
+            else:
+                report.write(file, leaves=not args.without_log)
+            length = file.tell()
+            file.seek(0)
+            details = _details(report, hashlib.file_digest(file, "sha256").hexdigest())
+        execute(config, "audit used", {"what": "audit report", "patient": cx, "details": details})
+        args.output.hardlink_to(part)
+    finally:
+        part.unlink()
     console.out(str(args.output))
-    console.note(f"{report.events} events of {', '.join(report.report['patients'])}, {size(len(content))}")
+    console.note(f"{report.events} events of {', '.join(report.report['patients'])}, {size(length)}")
     if args.output.suffix == ".zip":
         console.note(f"verify it anywhere: python3 hdn_verify.py report {args.output.name}")
     return Exit.DONE
+
+
+def _details(report: Disclosure, digest: str) -> dict[str, str]:
+    content = report.report
+    details = {"since": content["since"], "until": content["until"], "events": str(report.events), "sha256": digest}
+    return {key: value for key, value in details.items() if value}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,11 +16,11 @@ from node.commands.options import add_dir, add_json
 from node.config import Config, load
 from node.cx import patient_cx
 from node.database import open_reader
-from node.faults import Exit, misused
+from node.faults import Exit, misused, refused
 from node.records import subject
 from trust.community_store import Communities
 from trust.errors import LedgerBroken
-from trust.ledger import hdn_report, store
+from trust.ledger import hdn_report, hdn_verify, store
 from trust.ledger.hdn_report import Told
 from trust.ledger.merkle import leaf_hash, verify_inclusion
 from trust.ledger.numbering import shard_name
@@ -205,8 +205,11 @@ def run_explain(folder: Path, words: Sequence[str]) -> int:
     patient = found.record["event"].get("patient", "") if found.record["subject"] else ""
     _put_on_record(config, "audit explain", patient, {"shown": found.label})
     told = hdn_report.describe(found.record, "en", institutions(config), config.node.name)
-    wait_until_published(config)
-    proof = _proof(config, found, salt)
+    try:
+        wait_until_published(config)
+        proof = _proof(config, found, salt)
+    except (OSError, ValueError, LedgerBroken) as problem:
+        raise refused("audit.log", str(config.folder.audit), str(problem), "xdsnode audit verify") from problem
     if args.json:
         console.emit(_as_json(found, told) | {"salt": salt.hex(), "proof": proof})
         return Exit.DONE
@@ -247,7 +250,10 @@ def _proof(config: Config, found: Found, salt: bytes) -> dict[str, Any]:
     entry, proof = files.entry(found.index), files.proof(found.index)
     hash_ = leaf_hash(entry)
     if not verify_inclusion(found.index, files.size, hash_, proof, files.checkpoint.root):
-        raise LedgerBroken(f"the published files do not prove entry {found.label}: xdsnode audit verify")
+        raise LedgerBroken(f"the published files do not prove entry {found.label}")
+    signed, witnesses = _signers(files)
+    if not signed:
+        raise LedgerBroken(f"the checkpoint in {files.folder} is not signed by the log's key")
     return {
         "leaf": entry.hex(),
         "leaf_hash": hash_.hex(),
@@ -255,7 +261,25 @@ def _proof(config: Config, found: Found, salt: bytes) -> dict[str, Any]:
         "checkpoint": files.note.decode("utf-8"),
         "size": files.size,
         "commitment_holds": found.commits(entry, salt),
+        "witnesses": sorted(witnesses),
     }
+
+
+def _signers(files: ShardFiles) -> tuple[bool, set[str]]:
+    """Whether the log's key has signed the checkpoint, and which witnesses the cosigned state; as the verifier sees it.
+
+    Raises:
+        LedgerBroken: a signature is wrong.
+    """
+    origin = files.checkpoint.origin
+    try:
+        policy = hdn_verify.read_policy((files.folder / "policy").read_text(encoding="utf-8"))
+        keys = [*policy.logs, *policy.witnesses.values()]
+        signers = hdn_verify.read_note(files.note, keys).signers
+        cosigners = hdn_verify.read_note(files.cosigned, keys).signers if files.cosigned else signers
+    except hdn_verify.Verdict as wrong:
+        raise LedgerBroken(f"{files.folder}: {wrong}") from wrong
+    return origin in signers, {*cosigners} - {origin}
 
 
 def _proof_in_words(found: Found, proof: Mapping[str, Any]) -> list[str]:
@@ -270,7 +294,8 @@ def _proof_in_words(found: Found, proof: Mapping[str, Any]) -> list[str]:
         f"  2. The hash of these bytes is {proof['leaf_hash']}.",
         f"  3. With {len(proof['inclusion'])} further hashes it leads to the root of all {proof['size']} entries,",
         f"     which the node has signed: {proof['checkpoint'].splitlines()[2]}",
-        "  4. Whoever keeps this signed state notices if this or any earlier entry is changed or taken out later.",
+        "  4. Whoever keeps this signed state notices if this or any earlier entry is changed or taken out later."
+        f" Witnesses: {', '.join(proof['witnesses']) or 'none yet'}.",
         f"To check without this program: python3 hdn_verify.py open {found.index} FOLDER_OF_THE_NODE",
     ]
 

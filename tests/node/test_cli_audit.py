@@ -5,10 +5,12 @@ Which commands these are is read from the session in README.md, so that what it 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -115,6 +117,19 @@ def test_explain(node: Node) -> None:
     proof = node.json("audit", "explain", found["entry"])["proof"]
     assert proof["commitment_holds"] is True
     assert proof["size"] > found["index"]
+
+
+def test_explain_says_when_a_record_was_changed(node: Node, tmp_path: Path) -> None:
+    """A1: a record that was changed in the database does not fit its entry any more."""
+    copy = Node(Path(shutil.copytree(node.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.sock"))), 0)
+    with contextlib.closing(sqlite3.connect(copy.folder / "data/node.db")) as connection:
+        changed = connection.execute(
+            "UPDATE audit_record SET body = replace(body, 'patient add', 'patient abb')"
+        ).rowcount
+        connection.commit()
+        (seq,) = connection.execute("SELECT min(seq) FROM audit_record WHERE body LIKE '%patient abb%'").fetchone()
+    assert changed
+    assert "DOES NOT FIT" in copy.run("audit", "explain", str(seq - 1)).stdout
 
 
 def test_report_is_private_and_never_overwrites(node: Node, tmp_path: Path) -> None:

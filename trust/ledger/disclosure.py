@@ -89,7 +89,9 @@ class Disclosure:
                 bundle.write(path, path.name)
             for log in self.logs:
                 for name, data in _files(log, leaves=leaves):
-                    bundle.writestr(f"log/{log.folder.name}/{name}", data)
+                    # Hashes cannot be compressed.
+                    way = zipfile.ZIP_STORED if name.startswith("tile/") else zipfile.ZIP_DEFLATED
+                    bundle.writestr(f"log/{log.folder.name}/{name}", data, way)
 
 
 def disclose(reader: sqlite3.Connection, folder: Path, master: bytes, wanted: Wanted) -> Disclosure:

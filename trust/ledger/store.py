@@ -143,7 +143,12 @@ def leaves(connection: sqlite3.Connection, start: int, end: int) -> Iterator[byt
 def record(connection: sqlite3.Connection, seq: int) -> tuple[bytes, bytes] | None:
     """Record and salt of one entry, None when they are not there."""
     row = connection.execute(_RECORD, (seq,)).fetchone()
-    return (bytes(row[0]), bytes(row[1])) if row else None
+    return (_bytes(row[0]), _bytes(row[1])) if row else None
+
+
+def _bytes(value: bytes | str) -> bytes:
+    """A value that somebody may have changed by hand: SQLite keeps whatever type it is given."""
+    return value.encode() if isinstance(value, str) else bytes(value)
 
 
 def last_leaf(connection: sqlite3.Connection) -> int | None:
