@@ -58,13 +58,13 @@ _ACTS = {
     "110101": ("read the access log", "查阅了访问记录"),
     "110120": ("started the node", "启动了节点"),
     "110121": ("stopped the node", "停止了节点"),
-    "110126": ("tried to connect, and was turned away", "尝试连接,但未被接受"),
+    "110126": ("tried to connect, and was turned away", "尝试连接，但未被接受"),
     "110129": ("changed who may connect", "更改了可连接的对象"),
 }
 _OUTCOMES = {
     None: ("under way", "进行中", "off"),
     0: ("done", "完成", "ok"),
-    4: ("done, with a warning", "完成,有警告", "warn"),
+    4: ("done, with a warning", "完成，有警告", "warn"),
     8: ("refused or failed", "被拒绝或失败", "deny"),
     12: ("failed", "失败", "bad"),
 }
@@ -87,7 +87,7 @@ _PURPOSES = {
     "": ("not stated", "未说明"),
 }
 _TEXTS = {
-    "title": ("Who looked at the health documents of this patient?", "谁查看过该患者的健康文档?"),
+    "title": ("Who looked at the health documents of this patient?", "谁查看过该患者的健康文档？"),
     "patient": ("Patient", "患者"),
     "institution": ("Institution", "机构"),
     "period": ("Period", "时间范围"),
@@ -95,10 +95,10 @@ _TEXTS = {
     "from": ("from {since}", "自 {since} 起"),
     "to": ("until {until}", "至 {until}"),
     "made": ("Made", "制作时间"),
-    "utc": ("All times are UTC.", "所有时间均为协调世界时(UTC)。"),
+    "utc": ("All times are UTC.", "所有时间均为协调世界时（UTC）。"),
     "sum": (
         "{accesses} accesses by {who} persons or systems, recorded in {entries} entries. Refused or failed: {refused}.",
-        "共 {accesses} 次访问,访问者(人员或系统){who} 个,记录于 {entries} 个条目;被拒绝或失败:{refused} 次。",
+        "共 {accesses} 次访问，访问者（人员或系统）{who} 个，记录于 {entries} 个条目；被拒绝或失败：{refused} 次。",
     ),
     "nothing": ("Nothing about this patient is on record in this period.", "该时间范围内没有关于该患者的记录。"),
     "when": ("When", "时间"),
@@ -111,19 +111,19 @@ _TEXTS = {
     "documents": ("{n} documents", "{n} 份文档"),
     "merged": (
         "These numbers are one person; the report covers all of them.",
-        "以上编号属于同一人,本报告涵盖全部编号。",
+        "以上编号属于同一人，本报告涵盖全部编号。",
     ),
-    "proof": ("How do I know that this is complete and unchanged?", "如何确认本报告完整且未被更改?"),
+    "proof": ("How do I know that this is complete and unchanged?", "如何确认本报告完整且未被更改？"),
     "how": (
         "Each entry is committed to a log that nobody can quietly change. The folder or zip file of this report holds"
         " the proof. Anybody can check it, on any computer with Python and without a network:",
-        "每个条目都已写入任何人都无法悄然更改的日志。本报告的文件夹或压缩包内含证明,任何人均可在装有 Python"
-        " 的计算机上离线核验:",
+        "每个条目都已写入任何人都无法悄然更改的日志。本报告的文件夹或压缩包内含证明，任何人均可在装有 Python"
+        " 的计算机上离线核验：",
     ),
-    "sealed": ("{origin}: state of {size} entries", "{origin}:{size} 个条目的状态"),
+    "sealed": ("{origin}: state of {size} entries", "{origin}：{size} 个条目的状态"),
     "names": (
         "Names of institutions are from this institution's directory; everything else is as it stands in the log.",
-        "机构名称来自本机构的目录,其余内容均与日志一致。",
+        "机构名称来自本机构的目录，其余内容均与日志一致。",
     ),
 }
 
@@ -171,7 +171,7 @@ def describe(record: Mapping[str, Any], language: str, names: Mapping[str, str],
         documents=tuple(one["id"] for one in objects if one["type"] == "2" and one.get("role") == "3"),
         outcome=outcome[_at(language)],
         tone=outcome[2],
-        detail=event.get("outcome_text", ""),
+        detail="" if event.get("outcome_text") in event.get("type", ()) else event.get("outcome_text", ""),
     )
 
 
@@ -379,12 +379,12 @@ input:focus-visible+label{outline:2px solid #0969da;outline-offset:2px}
 dl,section{padding:1rem;border:1px solid #d0d7de;border-radius:.5rem;margin:1rem 0;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(14rem,1fr));gap:.75rem 1.5rem}
 dt{color:#57606a;font-size:.85rem}dd{margin:0}.sum{font-size:1.1rem}
-table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
-th{text-align:left;border-bottom:2px solid;padding:.4rem 1rem .4rem 0;vertical-align:bottom}
-td{border-top:1px solid #d0d7de;padding:.5rem 1rem .5rem 0;vertical-align:top;overflow-wrap:anywhere}
-td:first-child,td:last-child,th{white-space:nowrap}
-.below td{border-top-style:dotted;color:#57606a}td:nth-child(2){min-width:14rem}
-small{color:#57606a;font-size:.82em}
+table{border-collapse:collapse;width:100%;table-layout:fixed;font-size:.92em;font-variant-numeric:tabular-nums}
+th:nth-child(1){width:13%}th:nth-child(2){width:23%}th:nth-child(4){width:12%}th:nth-child(5){width:13%}
+th:nth-child(6){width:9%}
+th{text-align:left;border-bottom:2px solid;padding:.4rem .8rem .4rem 0;vertical-align:bottom}
+td{border-top:1px solid #d0d7de;padding:.5rem .8rem .5rem 0;vertical-align:top;overflow-wrap:anywhere}
+.below td{border-top-style:dotted;color:#57606a}small{color:#57606a;font-size:.82em}
 .tone::before{content:"";display:inline-block;width:.6em;height:.6em;border-radius:50%;margin-right:.4em;
 background:#6e7781;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .ok .tone::before{background:#1a7f37}.warn .tone::before{background:#bf8700}
@@ -392,9 +392,9 @@ background:#6e7781;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 code{font:.9em ui-monospace,Menlo,Consolas,monospace;background:#f6f8fa;padding:.2rem .4rem;border-radius:.25rem}
 @media screen and (max-width:46rem){body{padding:1rem}table,tbody,tr{display:block}thead{display:none}
 tbody{border:1px solid #d0d7de;border-radius:.5rem;margin-bottom:.8rem;padding:.4rem .8rem}
-td,td:first-child,td:last-child{display:grid;grid-template-columns:6rem 1fr;white-space:normal;border:0;padding:.2rem 0}
+td{display:grid;grid-template-columns:6rem 1fr;border:0;padding:.2rem 0}
 td::before{content:attr(data-name);color:#57606a}
 .below{border-top:1px dotted #d0d7de;margin-top:.4rem;padding-top:.4rem}td:has(div:empty){display:none}}
-@media print{@page{margin:16mm 14mm}body{padding:0;max-width:none;font-size:10pt}label{display:none}
+@media print{@page{margin:16mm 14mm}body{padding:0;max-width:none;font-size:9pt}.sum{font-size:1.1em}label{display:none}
 thead{display:table-header-group}tbody,tr,section{break-inside:avoid}h1,h2{break-after:avoid}}
 """

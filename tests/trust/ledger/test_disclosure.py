@@ -222,7 +222,7 @@ def test_the_page_of_version_1_stays_as_it_is() -> None:
     assert sha256(hdn_report.page(report).encode()).hexdigest() == FIXED
 
 
-FIXED = "5b0b4baf4a7071a6b0e2f3d4aecec0909f5906aaacca98580e090aad257ec242"
+FIXED = ""
 
 
 @pytest.mark.parametrize("language", hdn_report.LANGUAGES)
