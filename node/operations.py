@@ -38,6 +38,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "peer remove": peers.remove,
     "peer decide": peers.decide,
     "audit used": audit_log.used,
+    "audit erase": audit_log.erase,
 }
 
 # What to do about an error of the lower packages: its code here, and the next step.

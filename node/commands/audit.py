@@ -32,6 +32,7 @@ commands:
   reconcile B       this node's log and another's, exchange by exchange; B is a copy of that log (its folder audit)
   receipt CID       what the other institution proved of an exchange; receipt FILE --vkey KEY verifies that
   reindex           make the index of `search` anew
+  erase             end of retention, or an order: what records say is erased, their places stay; --dry-run
   recover           after a real loss: close the shard, go on under a new name, state the loss; --dry-run
 
 examples:
@@ -105,5 +106,6 @@ _OWN: Final[Mapping[str, tuple[str, str]]] = {
     "reindex": ("audit_search", "run_reindex"),
     "report": ("audit_report", "run"),
     "recover": ("audit_recover", "recover"),
+    "erase": ("audit_erase", "run"),
 }
 _VERBS = (*_OWN, "list", "verify", "log", "since", "open", "reconcile", "receipt", "fork")

@@ -222,3 +222,19 @@ def test_the_session_of_the_readme(node: Node, clinic: Path, tmp_path: Path) -> 
             assert done.returncode == 0, done.stderr
             assert "complete: nothing about this patient is left out" in done.stdout
     assert json.loads((elsewhere / "report.json").read_text())["patients"] == ["2.999.1|4711"]
+
+
+def test_what_is_erased_is_stated_and_the_log_stays_good(node: Node) -> None:
+    node.run("patient", "add", "E-1")
+    node.run("find", "--patient", "E-1")
+    shown = entries(node, "--patient", "E-1", "--limit", "100")
+    refused = node.run("audit", "erase", "--patient", "E-1", status=2)
+    assert "audit.erase" in refused.stderr
+    dry = node.run("audit", "erase", "--patient", "E-1", "--reason", "order 17/2026", "--dry-run")
+    assert "nothing was changed" in dry.stderr
+    assert len(entries(node, "--patient", "E-1", "--limit", "100")) == len(shown) + 1  # the search before
+    done = node.run("audit", "erase", "--patient", "E-1", "--reason", "order 17/2026")
+    assert "their places in the log stay" in done.stderr
+    left = node.json("audit", "search", "--patient", "E-1")
+    assert [one["record"]["event"]["type"][0] for one in left["entries"]] == []
+    assert "as the log itself states" in node.run("audit", "verify").stdout

@@ -644,8 +644,10 @@ def _open_database(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
-def check_database(shard: Shard, path: Path) -> None:
+def check_database(shard: Shard, path: Path) -> int:
     """The database holds the published entries and, for each, the record that it commits to.
+
+    Returns how many records are not there because the log states that they were erased.
 
     Raises:
         Invalid: the first index where it does not.
@@ -662,6 +664,7 @@ def check_database(shard: Shard, path: Path) -> None:
         if size < shard.checkpoint.size:
             raise Invalid(f"index {size}: the database ends here, {shard.checkpoint.size} entries are signed")
         tree, counters = Tree(), Counter[str]()
+        erased = stated_erasures(connection, origin.rpartition("/")[2])
         rows = connection.execute(
             "SELECT l.seq, l.entry, r.kind, r.time, r.salt, r.body, s.subject, s.ctr FROM audit_leaf l"
             " LEFT JOIN audit_record r ON r.seq = l.seq LEFT JOIN ("
@@ -670,14 +673,35 @@ def check_database(shard: Shard, path: Path) -> None:
             (year, first, first + size),
         )
         for row in rows:
-            _check_row(shard, tree, counters, row, first)
+            _check_row(shard, tree, counters, row, first, erased)
         if tree.size != size or tree.root() != root:
             raise Invalid(f"index {tree.size}: the entries of the database do not give the root of its head")
+        return len(erased)
     finally:
         connection.close()
 
 
-def _check_row(shard: Shard, tree: Tree, counters: Counter[str], row: tuple[Any, ...], first: int) -> None:
+def stated_erasures(connection: sqlite3.Connection, shard: str) -> set[int]:
+    """Indexes of the entries of one shard whose records the log says were erased."""
+    rows = connection.execute(
+        "SELECT body FROM audit_record WHERE kind = 7 AND instr(body, ?)", (b'"note":{"entries":',)
+    )
+    found: set[int] = set()
+    for (body,) in rows:
+        note = json.loads(body)["event"]["note"]
+        if note.get("event") != "erasure":
+            continue
+        for one in note["entries"].split(","):
+            name, _, place = one.partition(":")
+            first, _, last = place.partition("-")
+            if name == shard:
+                found.update(range(int(first), int(last or first) + 1))
+    return found
+
+
+def _check_row(
+    shard: Shard, tree: Tree, counters: Counter[str], row: tuple[Any, ...], first: int, erased: set[int]
+) -> None:
     seq, entry, kind, time, salt, record, subject, counter = row
     index = tree.size
     if seq != first + index:
@@ -685,12 +709,16 @@ def _check_row(shard: Shard, tree: Tree, counters: Counter[str], row: tuple[Any,
     if index < shard.checkpoint.size and entry != shard.entries[index]:
         raise Invalid(f"index {index}: the database has another entry than the published one")
     if record is None or salt is None:
-        raise Invalid(f"index {index}: the record is missing in the database")
-    body = check_opening(index, entry, record, salt)
-    if (kind, time, subject or "") != (body["kind"], body["time"], body["subject"]):
-        raise Invalid(f"index {index}: the columns of the database are not what the record says")
+        if index not in erased:
+            raise Invalid(f"index {index}: the record is missing in the database, and no erasure of it is stated")
+        number = counter
+    else:
+        body = check_opening(index, entry, record, salt)
+        number = body["subject_ctr"]
+        if (kind, time, subject or "") != (body["kind"], body["time"], body["subject"]):
+            raise Invalid(f"index {index}: the columns of the database are not what the record says")
     if subject:
-        if counter != body["subject_ctr"] or counter != counters[subject]:
+        if counter != number or counter != counters[subject]:
             raise Invalid(f"index {index}: the number of this subject's entry is used twice or leaves a gap")
         counters[subject] += 1
     tree.add(leaf_hash(entry))
@@ -1596,11 +1624,12 @@ def _verify(args: argparse.Namespace) -> int:
     lacking: NoQuorum | None = None
     for folder in folders:
         shard = _shard(folder, args)
-        if database is not None:
-            check_database(shard, database)
+        erased = check_database(shard, database) if database is not None else 0
         _describe(shard)
         if database is not None:
             _say("  every record of the database belongs to its entry")
+        if erased:
+            _say(f"  {erased} records were erased, as the log itself states; their entries are there")
         try:
             shard.check_quorum()
         except NoQuorum as failure:
