@@ -52,7 +52,7 @@ async def test_what_a_crash_left_is_recorded_as_failed(services: Services, trans
     (failed,) = failures(services).values()
     assert tags(services, 6) == tags(services, 1)
     assert (failed["peer"], failed["subject"], failed["cid"]) == ("urn:oid:2.999.2", "2.999.1|P 7", "urn:uuid:1")
-    assert (failed["event"]["id"][0], failed["event"]["outcome"], failed["event"]["incident"]) == (event, 8, "i-1")
+    assert (failed["event"]["id"][0], failed["event"]["outcome"], failed["event"]["incident"]) == (event, 12, "i-1")
     assert failed["event"]["type"][0] == transaction
     assert "P 7^^^&amp;2.999.1&amp;ISO" in failed["dicom"]
     await Unfinished(services).settle()
