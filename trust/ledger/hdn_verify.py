@@ -1452,6 +1452,10 @@ def _check_shards(
         if not re.fullmatch(r"[0-9]{4}[a-z]{0,2}", year):
             raise Invalid("report.json: a log without its year")
         shard = _trusted(folder / "log" / year, args)
+        if args.vkey:  # of one year; the key is the same in all years of one log
+            log = str(stated["origin"]).rpartition("/")[0]
+            given = [key for key in shard.policy.logs if key.name.rpartition("/")[0] == log]
+            shard.policy.logs = [Key(stated["origin"], key.algorithm, key.public) for key in given]
         cosigned = shard.read_checkpoints()
         home, shard.folder = shard.folder, _log_of(folder, year, args.log)
         leaves = (shard.folder / "tile" / "entries").is_dir()

@@ -12,10 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.trust.ledger.ledgers import TIME, Place, local, query_event
+from tests.trust.ledger.ledgers import KEYS, NODE, TIME, Place, local, query_event
 from tests.trust.ledger.reports import FORMER, PATIENT, changed, fill, made, packed, unpacked
 from trust.audit.event import Coded, Kind, NewRecord, Participant
 from trust.ledger import hdn_report, hdn_verify
+from trust.ledger.checkpoint import Checkpoint, CosignatureSigner, NoteSigner, parse_note
+from trust.ledger.merkle import leaf_hash, root_of
+from trust.ledger.policy import policy_of
+from trust.ledger.shard_files import ShardFiles
+from trust.ledger.tiles import read_bundle
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +43,14 @@ def test_a_bundle_verifies_with_python_alone(place: Place, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     assert "complete: nothing about this patient is left out" in done.stdout
     key = (folder / "log/2026/vkey").read_text().strip()
-    assert alone(folder, "report", ".", "--vkey", key).returncode == 1  # the log of 2025 has a key of another name
+    done = alone(folder, "report", ".", "--vkey", key)  # that of one year stands for all years
+    assert done.returncode == 0, done.stderr
+    assert "came with the report" not in done.stdout
+    for other in (
+        NoteSigner(f"{NODE}/audit/2026", bytes(32)).key,
+        NoteSigner("other.example/audit/2026", KEYS.seed).key,
+    ):
+        assert alone(folder, "report", ".", "--vkey", other.render()).returncode == 1
 
 
 def test_the_zip_verifies_unpacked_or_not(place: Place, tmp_path: Path) -> None:
@@ -63,6 +75,27 @@ def test_a_copy_of_the_log_that_the_reader_trusts_more(place: Place, tmp_path: P
     bundle.chmod(0o644)
     bundle.write_bytes(bundle.read_bytes().replace(b"\x05", b"\x04"))
     assert alone(folder, "report", ".", "--log", copy).returncode == 1
+
+
+def test_what_witnesses_have_signed_goes_with_it(place: Place, tmp_path: Path) -> None:
+    copy = Place(shutil.copytree(place.root, tmp_path / "node"))
+    signers = [CosignatureSigner(f"node-{name}.example/witness", name.encode() * 32) for name in "xy"]
+    log = NoteSigner(f"{NODE}/audit/2026", KEYS.seed)
+    entries = [entry for _, data in ShardFiles(copy.shard()).bundles() for entry in read_bundle(data)]
+    note = log.sign(Checkpoint(log.key.name, 270, root_of(map(leaf_hash, entries[:270]))).text())
+    lines = [one.line(parse_note(note).text, 1_800_000_000) for one in signers]
+    (copy.shard() / "policy").unlink()
+    (copy.shard() / "policy").write_text(policy_of([one.key for one in signers], 2).render([log.key]))
+    for cosigned, status, says in (
+        (note + lines[0] + lines[1], 0, "the first 270 entries are cosigned"),
+        (note + lines[0], 4, "1 witnesses have signed"),
+        (note + lines[1] + lines[0].replace(b"x.example", b"y.example"), 4, "1 witnesses have signed"),
+        (log.sign(Checkpoint(log.key.name, 270, bytes(32)).text()), 1, "not those that witnesses have signed"),
+    ):
+        (copy.shard() / "cosigned").write_bytes(cosigned)
+        folder = unpacked(packed(made(copy)), tmp_path / f"bundle {status}{len(cosigned)}")
+        done = alone(folder, "report", ".")
+        assert (done.returncode, says in done.stdout + done.stderr) == (status, True), done.stdout + done.stderr
 
 
 def test_the_verifier_without_the_page_beside_it(place: Place, tmp_path: Path) -> None:
