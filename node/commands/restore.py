@@ -56,4 +56,7 @@ def run(args: argparse.Namespace) -> int:
     console.note(f"  xdsnode check --dir {place}")
     console.note(f"  xdsnode audit verify --dir {place}")
     console.note("  never start it while the node it was made from still runs: the audit log would fork")
+    console.note(
+        "  if that node is lost, its witnesses remember more than this backup: xdsnode audit recover --dry-run"
+    )
     return Exit.DONE

@@ -68,7 +68,8 @@ class Cosigner:
         own: the newest published checkpoint, None while there is none.
         wanted: the witnesses that the configuration names, empty for all; `quorum` 0 for more than half.
         silent: witnesses that were not yet asked what they remember of this log.
-        news: set when there is evidence to pass on at once.
+        news: set when there is evidence to pass on at once, or when a missing witness is there again.
+        missing: homes of the witnesses that gave no signature in the last round.
     """
 
     def __init__(  # noqa: PLR0913  what it needs, each by name
@@ -87,6 +88,7 @@ class Cosigner:
         seconds: float,
         silent: Sequence[Community],
         news: asyncio.Event,
+        missing: set[str],
     ) -> None:
         self._client = client
         self._directory = directory
@@ -106,6 +108,7 @@ class Cosigner:
         self._met: datetime = clock()
         self._anchored: datetime | None = None
         self._news = news
+        self._missing = missing
 
     async def run(self) -> None:
         """Round after round, not in step with other nodes; at once when there is news of a fork."""
@@ -130,6 +133,8 @@ class Cosigner:
             policy = _policy(witnesses, self._quorum)
             await asyncio.to_thread(_write_policy, own, policy)
             lines = await asyncio.gather(*(self._cosigned(witness, own) for witness in witnesses))
+            self._missing.clear()
+            self._missing |= {witness.home for witness, line in zip(witnesses, lines, strict=True) if not line}
             await self._keep(own, policy, b"".join(line for line in lines if line))
         await self._pass_on()
 

@@ -80,7 +80,8 @@ class Witness:
         self._actors = actors
         self._forks = forks
         self._rate = Rate()
-        self.news = asyncio.Event()  # evidence that the peers do not have yet
+        self.news = asyncio.Event()  # the cosigner has something to do at once
+        self.missing: set[str] = set()  # witnesses that gave this node no signature in the last round
 
     def key_of(self, origin: str) -> VerificationKey | None:
         """What verifies the checkpoints of a connected community's log, or of the own one."""
@@ -99,6 +100,9 @@ class Witness:
         judged = self._judge(request, self._actors.reader, asked.caller)
         if judged.advanced or judged.evidence is not None:
             judged = await self._durable(request, asked.caller)
+        if judged.status == 200 and asked.caller.home in self.missing:
+            self.missing.discard(asked.caller.home)
+            self.news.set()  # it is there again: a start need not wait a minute for its quorum
         if judged.status in (403, 422):
             await self._refused(asked, judged.status)
         return Given(status=judged.status, body=judged.body, content_type=judged.content_type)

@@ -84,6 +84,7 @@ class Witnessing:
             seconds=audit.cosign_seconds,
             silent=self.silent,
             news=self.server.news,
+            missing=self.server.missing,
         )
 
     def folder(self, head: Head | None) -> Path:

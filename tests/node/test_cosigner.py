@@ -167,6 +167,7 @@ async def bench(tmp_path: Path, peers: list[Peer], *, quorum: int = 0, silent: b
                     seconds=60.0,
                     silent=communities if silent else (),
                     news=asyncio.Event(),
+                    missing=set(),
                 ),
                 alarms,
                 metrics,

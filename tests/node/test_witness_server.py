@@ -96,6 +96,18 @@ async def test_memory_and_record_are_durable_before_the_cosignature(services: Se
     assert len(records(services, 11)) == 1
 
 
+async def test_a_missing_witness_that_calls_is_asked_at_once(services: Services, peer: Peer) -> None:
+    server = services.witnessing.server
+    assert (await add(services, peer, peer.add(0, 10))).status == 200
+    assert not server.news.is_set()
+    server.missing.add(peer.home)
+    assert (await add(services, peer, peer.add(10, 12))).status == 200
+    assert server.news.is_set()
+    server.news.clear()
+    assert (await add(services, peer, peer.add(12, 14))).status == 200
+    assert not server.news.is_set()  # once: two nodes that miss a third do not keep each other awake
+
+
 async def test_two_requests_at_once_do_not_roll_back(services: Services, peer: Peer) -> None:
     """The lost update of the specification: both were consistent with the memory when they came."""
     assert (await add(services, peer, peer.add(0, 10))).status == 200

@@ -364,6 +364,10 @@ class Tree:
         self._peaks.append(leaf)
         self.size += 1
 
+    def put(self, peak: bytes) -> None:
+        """Put the root of a complete subtree, smaller than those before it, at the end."""
+        self._peaks.append(peak)
+
     def root(self) -> bytes:
         """The Merkle tree hash."""
         if not self._peaks:
@@ -412,6 +416,7 @@ class Shard:
     cosigned: Checkpoint | None = None  # the newest one that witnesses have signed
     entries: list[bytes] = field(default_factory=list)
     hashes: list[bytes] = field(default_factory=list)
+    levels: list[list[bytes]] = field(default_factory=list)  # of the tiles; the first is `hashes`
 
     def verify(self) -> None:
         """Everything that the files alone can show.
@@ -448,7 +453,7 @@ class Shard:
         self._check_cosigned(cosigned)
 
     def _check_root(self) -> None:
-        if root_of(self.hashes) != self.checkpoint.root:
+        if self.root(self.checkpoint.size) != self.checkpoint.root:
             raise Invalid(f"the {self.checkpoint.size} entries do not give the signed root; first bad index unknown")
 
     def _note(self, name: str) -> Checkpoint:
@@ -472,7 +477,7 @@ class Shard:
                 f"index {self.checkpoint.size}: the log ends here, witnesses have signed {found.size} entries: its tail"
                 " was cut off"
             )
-        if root_of(self.hashes[: found.size]) != found.root:
+        if self.root(found.size) != found.root:
             if found.size == self.checkpoint.size:
                 raise Fork(f"two signed checkpoints of {found.size} entries with different roots: keep both files")
             raise Invalid(f"the first {found.size} entries are not those that witnesses have signed: keep both files")
@@ -499,14 +504,30 @@ class Shard:
                 at += 2 + length
             if len(data) != at and not self._longer("entries", number, width):
                 raise Invalid(f"index {number * WIDTH + width}: more entries than the checkpoint states")
-        self.hashes = [leaf_hash(entry) for entry in self.entries]
+        self.set_hashes([leaf_hash(entry) for entry in self.entries])
+
+    def set_hashes(self, hashes: list[bytes]) -> None:
+        """Take the leaf hashes, and make those of the levels above them."""
+        self.hashes = hashes
+        self.levels = [hashes]
+        while len(self.levels[-1]) >= WIDTH:
+            last = self.levels[-1]
+            self.levels.append([root_of(last[at : at + WIDTH]) for at in range(0, len(last) // WIDTH * WIDTH, WIDTH)])
+
+    def root(self, size: int) -> bytes:
+        """The root over the first `size` entries, from the hashes of all levels: no entry is hashed again."""
+        peaks, start = Tree(), 0
+        while start < size:
+            height = (size - start).bit_length() - 1
+            level, above = divmod(height, 8)  # a level is eight heights: 256 hashes make one of the next
+            first = start >> (8 * level)
+            peaks.put(root_of(self.levels[level][first : first + (1 << above)]))
+            start += 1 << height
+        return peaks.root()
 
     def _check_tiles(self) -> None:
-        levels, below = [self.hashes], 1
-        while len(levels[-1]) >= WIDTH:
-            last = levels[-1]
-            levels.append([root_of(last[at : at + WIDTH]) for at in range(0, len(last) // WIDTH * WIDTH, WIDTH)])
-        for level, hashes in enumerate(levels):
+        below = 1
+        for level, hashes in enumerate(self.levels):
             for number, width in _tiles(len(hashes), 0):
                 data = self._tile(str(level), number, width)
                 for offset in range(width):
@@ -517,7 +538,7 @@ class Shard:
                 if len(data) != 32 * width and not self._longer(str(level), number, width):
                     raise Invalid(f"index {(number * WIDTH + width) * below}: a tile of level {level} is too long")
             below *= WIDTH
-        self._check_rest(levels)
+        self._check_rest(self.levels)
 
     def _check_rest(self, levels: list[list[bytes]]) -> None:
         """Older and newer partial tiles that lie beside: they say the same about what the checkpoint covers."""
@@ -786,7 +807,7 @@ def _anchor(shard: Shard, keys: Sequence[Key], index: int, record: bytes, salt: 
     note = read_note(body["event"].get("note", {}).get("checkpoint", "").encode(), keys)
     if note.origin != shard.checkpoint.origin or note.size > index:
         raise Invalid(f"index {index}: the anchor is not of this log")
-    if root_of(shard.hashes[: note.size]) != note.root or note.origin not in note.signers:
+    if shard.root(note.size) != note.root or note.origin not in note.signers:
         raise Invalid(f"index {index}: the anchor commits to another history")
     return note
 
@@ -1659,7 +1680,7 @@ def _since(args: argparse.Namespace) -> int:
         raise Invalid(
             f"index {new.size}: the log ends here, {old.size} entries were signed before: its tail was cut off"
         )
-    if root_of(shard.hashes[: old.size]) != old.root:
+    if shard.root(old.size) != old.root:
         if old.size == new.size:
             raise Fork(
                 f"two signed checkpoints of {old.size} entries with different roots: keep both files, they are proof"

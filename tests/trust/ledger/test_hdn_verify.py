@@ -19,7 +19,7 @@ from tests.trust.ledger.ledgers import KEYS, NODE, TIME, Place, local
 from trust.audit.event import Kind, NewRecord, Outcome, Participant
 from trust.ledger import hdn_verify
 from trust.ledger.checkpoint import Checkpoint, CosignatureSigner, NoteSigner, parse_note
-from trust.ledger.merkle import leaf_hash, root_of
+from trust.ledger.merkle import EMPTY_ROOT, leaf_hash, root_of
 from trust.ledger.policy import policy_of
 from trust.ledger.record import shard_master, subject_key
 from trust.ledger.sequencer import Sequencer
@@ -398,3 +398,13 @@ def test_the_bracket_of_an_entry(anchored: Path, index: int, status: int, says: 
     done = run("open", index, place.shard(), "--db", place.database)
     assert done.returncode == status, done.stderr
     assert all(text in done.stdout + done.stderr for text in says)
+
+
+def test_roots_of_all_sizes_from_the_levels() -> None:
+    """Around every border of a tile, up to three levels."""
+    hashes = [leaf_hash(number.to_bytes(3, "big")) for number in range(66_000)]
+    shard = hdn_verify.Shard(Path(), hdn_verify.Policy(), own_key=False)
+    shard.set_hashes(hashes)
+    assert len(shard.levels) == 3
+    for size in (0, 1, 2, 255, 256, 257, 511, 512, 513, 65_535, 65_536, 65_537, 66_000):
+        assert shard.root(size) == (root_of(hashes[:size]) if size else EMPTY_ROOT)
