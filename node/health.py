@@ -286,7 +286,7 @@ def audit(config: Config, _now: datetime) -> Iterator[Finding]:
         yield Finding(
             Level.WARN,
             "audit log",
-            "its head lies on the same disk as the database: restoring that disk from an old copy would go unseen",
+            "its head lies on the same disk as the database: that this disk was restored only witnesses would notice",
             "put it on another disk: [audit] head_path in node.toml",
         )
     else:
