@@ -29,7 +29,8 @@ commands:
   open INDEX        one record, and the proof that it belongs to its entry
   since CHECKPOINT  nothing that an older checkpoint stated was changed or removed
   fork NOTE NOTE    two checkpoints that contradict each other
-  reconcile B       this node's log and another's, exchange by exchange; B is a copy of that log (its folder audit)
+  copy PEER FOLDER  another institution's log, its public layer; again: what is new
+  reconcile B       this node's log and another's, exchange by exchange; B is a copy of that log
   receipt CID       what the other institution proved of an exchange; receipt FILE --vkey KEY verifies that
   reindex           make the index of `search` anew
   erase             end of retention, or an order: what records say is erased, their places stay; --dry-run
@@ -40,7 +41,8 @@ examples:
   xdsnode audit explain --dir /srv/node 2026/137
   xdsnode audit report --dir /srv/node --patient 4711 --output report.zip
   xdsnode audit verify --dir /srv/node
-  xdsnode audit reconcile --dir /srv/node clinic/audit --json
+  xdsnode audit copy --dir /srv/node "Clinic South" clinic-log
+  xdsnode audit reconcile --dir /srv/node clinic-log
   python3 hdn_verify.py verify audit/2026          the same on another machine
   xdsnode audit list --help                        all options of one command
 
@@ -105,6 +107,7 @@ _OWN: Final[Mapping[str, tuple[str, str]]] = {
     "explain": ("audit_search", "run_explain"),
     "reindex": ("audit_search", "run_reindex"),
     "report": ("audit_report", "run"),
+    "copy": ("audit_copy", "run"),
     "recover": ("audit_recover", "recover"),
     "erase": ("audit_erase", "run"),
 }

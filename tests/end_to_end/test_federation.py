@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import sha1
+from pathlib import Path
 
 import pytest
 
@@ -200,3 +202,19 @@ def test_real_documents_come_back_identical_through_another_node(nodes: list[Nod
     )
     assert answer.status == SUCCESS, answer.errors
     assert answer.documents() == {item.unique_id: (mime, item.content) for item in documents}
+
+
+def test_a_copy_of_another_log_is_compared_with_ones_own(nodes: list[Node], patient: str, tmp_path: Path) -> None:
+    put(nodes[1], patient, Document(b"elsewhere"))
+    assert nodes[0].client().send("iti-18", find_documents(patient)).status == SUCCESS
+    for _ in range(50):  # what is newest in one log is in the tiles of the other a moment later
+        copied = nodes[0].run("audit", "copy", nodes[1].name, str(tmp_path / "log"))
+        assert "entries of" in copied.stdout
+        reconciled = nodes[0].run("audit", "reconcile", str(tmp_path / "log"), "--json", check=False)
+        found = json.loads(reconciled.stdout)
+        # What the other node asks the third one is for its own records to tell.
+        odd = [row for row in found["rows"] if row["verdict"] != "explained" and row["asking"] == "a"]
+        if not odd and not found["unexplained"]:
+            break
+    assert (odd, found["unexplained"]) == ([], 0)
+    assert found["counts"]["complete"] >= 1

@@ -1174,8 +1174,10 @@ def _find_evidence(row: Row) -> None:
             proof = holder.receipt(spot)
             row.evidence = f"{holder.name} holds no receipt of {other.name}"
             if proof is not None:
-                row.evidence, row.fork = _against(proof, other)
+                row.evidence, row.fork, newer = _against(proof, other)
                 row.evidence = f"{holder.name} holds a receipt: {row.evidence}"
+                if newer:
+                    row.verdict, row.meaning = UNDECIDED, f"newer than the log of {other.name} that is shown here"
 
 
 def read_receipt(proof: bytes, keys: Sequence[Key]) -> tuple[bytes, int, Checkpoint]:
@@ -1204,19 +1206,19 @@ def read_receipt(proof: bytes, keys: Sequence[Key]) -> tuple[bytes, int, Checkpo
     return entry, index, stated
 
 
-def _against(proof: bytes, side: Side) -> tuple[str, bool]:
-    """What a receipt says against the log that is shown; whether the two cannot both be true."""
+def _against(proof: bytes, side: Side) -> tuple[str, bool, bool]:
+    """What a receipt says against the log shown here; whether both cannot be true; whether it is of a newer one."""
     try:
         entry, index, stated = read_receipt(proof, [key for shard in side.shards for key in shard.policy.logs])
     except Invalid as wrong:
-        return f"no evidence against the logs shown here: {wrong}", False
+        return f"no evidence against the logs shown here: {wrong}", False, False
     shard = next(one for one in side.shards if one.checkpoint.origin == stated.origin)
     where = f"{stated.origin} has signed this exchange at index {index}"
     if index >= shard.checkpoint.size:
-        return f"{where}; the log shown here ends before that, ask for a newer copy", False
+        return f"{where}; the log shown here ends before that, ask for a newer copy", False, True
     if shard.entries[index] == entry:
-        return f"{where}, and it stands there", False
-    return f"{where}; the log shown here has another entry there: PROOF OF A FORK, keep both", True
+        return f"{where}, and it stands there", False, False
+    return f"{where}; the log shown here has another entry there: PROOF OF A FORK, keep both", True, False
 
 
 def _side(letter: str, folder: Path, args: argparse.Namespace) -> Side:
@@ -1242,7 +1244,7 @@ def _reconcile(args: argparse.Namespace) -> int:
     if count[UNEXPLAINED]:
         raise Invalid(f"{count[UNEXPLAINED]} unexplained rows")
     if count[UNDECIDED]:
-        raise Incomplete(f"{count[UNDECIDED]} rows that leaves alone do not decide: give --records-a, --records-b")
+        raise Incomplete(f"{count[UNDECIDED]} undecided rows: give --records-a, --records-b, or newer copies")
     return GOOD
 
 
@@ -1881,7 +1883,8 @@ complete      1 request sent, 2 received, 3 answer sent, 4 received, all with th
 explained     something is missing, and the side that asked recorded a failure (6)
 unexplained   one side has omitted, made up or changed something; the row says which, as far as logs can tell
 undecided     leaves alone do not say whether an exchange that only one side has was with the other side or with
-              somebody else: records of the side that has it do (--records-a, --records-b; a node's folder has them)
+              somebody else: records of the side that has it do (--records-a, --records-b; a node's folder has them);
+              or the copy of a log ends before an entry that the other side holds a receipt of
 
 The records name exchange and time, and hold the other side's signed receipts. Whom a record names as the other side is
 the word of its owner: who hides an exchange as one with somebody else is found by comparing with that somebody.

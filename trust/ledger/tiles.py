@@ -7,12 +7,13 @@ over a full tile of level n.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 WIDTH: Final = 256
 LEVEL_BITS: Final = 8  # 256 = 2 ** 8
 ENTRIES: Final = "entries"
+_MOST_ENTRY: Final = 2 + 98
 
 
 def path(level: int | str, number: int, width: int = WIDTH) -> str:
@@ -25,6 +26,18 @@ def path(level: int | str, number: int, width: int = WIDTH) -> str:
         groups.append(f"x{number % 1000:03d}")
     partial = "" if width == WIDTH else f".p/{width}"
     return f"tile/{level}/{'/'.join(reversed(groups))}{partial}"
+
+
+def files_of(size: int) -> Iterator[tuple[str, str, int]]:
+    """Every file of a log of `size` entries: its path, that of the full tile in its place, and most bytes of it."""
+    level, hashes = 0, size
+    while hashes:
+        for number in range((hashes + WIDTH - 1) // WIDTH):
+            width = min(WIDTH, hashes - number * WIDTH)
+            if level == 0:
+                yield path(ENTRIES, number, width), path(ENTRIES, number), WIDTH * _MOST_ENTRY
+            yield path(level, number, width), path(level, number), WIDTH * 32
+        level, hashes = level + 1, hashes // WIDTH
 
 
 def bundle(entries: Iterable[bytes]) -> bytes:

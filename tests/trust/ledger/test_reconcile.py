@@ -221,6 +221,21 @@ async def test_a_receipt_contradicts_a_log_that_was_rewritten(tmp_path: Path) ->
     assert "PROOF OF A FORK" in evidence["odd"]
 
 
+async def test_an_older_copy_of_the_other_log_is_no_omission(tmp_path: Path) -> None:
+    a, b = Place(tmp_path / "a", "node-a.example"), Place(tmp_path / "b", "node-b.example")
+    for place in (a, b):
+        place.root.mkdir()
+    for cid in ("early", "late"):
+        async with a.running() as one, b.running() as two:
+            await Pair(one, two).exchange(cid, 1, 2, 3, 4)
+        if cid == "early":
+            shutil.copytree(b.root, tmp_path / "copy")
+    status, found = compared(a, Place(tmp_path / "copy"))
+    (row,) = found["rows"]
+    assert (status, row["cid"], row["verdict"]) == (2, "late", "undecided")
+    assert "newer than the log of node-b.example/audit" in row["meaning"]
+
+
 async def test_who_was_left_alone_says_what_it_holds(tmp_path: Path) -> None:
     async def fill(pair: Pair) -> None:
         await pair.exchange("unheard", 2, 3)
