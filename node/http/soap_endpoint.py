@@ -151,7 +151,6 @@ class SoapEndpoint:
         except SoapFault as fault:
             return await self._fault(exchange, fault)
         except (NotAuthenticated, NotPermitted) as error:
-            log.info("refused: %s", error)
             return await self._fault(exchange, faults.not_authenticated(), str(error))
         except (LedgerBusy, LedgerBroken, StorageFailed, TimeoutError):
             return self._unavailable(exchange)
@@ -217,6 +216,9 @@ class SoapEndpoint:
         message_id = fault.message_id or exchange.message_id
         exchange.message_id = message_id
         incident = self._new_uuid()
+        if why:  # it may quote the message, so it is for the record alone
+            facts = {"incident": incident, "status": fault.status, "path": exchange.path}
+            log.info("refused", extra={**facts, "address": exchange.peer.address})
         body = write_fault(fault, relates_to=message_id, incident=incident)
         packaging = "mtom" if exchange.mtom else "soap"
         digest = payload_digest([(_FAULT_ID if exchange.mtom else "body", len(body), sha256(body).digest())])
