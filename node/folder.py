@@ -96,6 +96,11 @@ class Folder:
         return self.keys / "ledger.key"
 
     @property
+    def next_ledger_key(self) -> Path:
+        """The key that is about to take over; it is there only while the key is changed."""
+        return self.keys / "ledger-next.key"
+
+    @property
     def subject_key(self) -> Path:
         """Key of the patients' tags in the audit ledger."""
         return self.keys / "subject.key"

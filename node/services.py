@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 from uuid import uuid4  # noqa: TID251  the one source of ids
 
@@ -23,6 +24,7 @@ from node.federation.resolver import GuardedResolver
 from node.metrics import Metrics
 from node.receipts import Receipts
 from node.records import instant
+from node.rotation import key_in_force
 from node.soap.limits import MimeLimits
 from node.vocabulary import affinity_domain
 from node.witness.witnessing import Witnessing, assemble, forks_of
@@ -84,10 +86,12 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(config: Config, *, serving: bool = False, recovering: bool = False) -> AsyncIterator[Services]:
+async def open_services(
+    config: Config, *, serving: bool = False, recovering: bool = False, ledger_key: Path | None = None
+) -> AsyncIterator[Services]:
     """Build a node's services; the caller holds the node's lock.
 
-    With `recovering` the ledger is not started: the ceremony after a loss does that.
+    With `recovering` the ledger is not started: a ceremony does that, with another `ledger_key` when the key changes.
 
     Raises:
         Faults: database or configuration cannot be used.
@@ -99,7 +103,7 @@ async def open_services(config: Config, *, serving: bool = False, recovering: bo
     fatal = asyncio.Event()
     if not folder.witness_key.exists():  # the folder is of an older version
         create_key(folder.witness_key)
-    keys = load_keys(folder.ledger_key, folder.subject_key)
+    keys = load_keys(ledger_key or key_in_force(folder, reader), folder.subject_key)
     ledger = Ledger(
         node=config.log_node,
         database=folder.database,

@@ -34,6 +34,7 @@ commands:
   receipt CID       what the other institution proved of an exchange; receipt FILE --vkey KEY verifies that
   reindex           make the index of `search` anew
   erase             end of retention, or an order: what records say is erased, their places stay; --dry-run
+  rotate-key        another signing key, planned or after a theft: the log goes on under a new name; --dry-run
   recover           after a real loss: close the shard, go on under a new name, state the loss; --dry-run
 
 examples:
@@ -110,5 +111,6 @@ _OWN: Final[Mapping[str, tuple[str, str]]] = {
     "copy": ("audit_copy", "run"),
     "recover": ("audit_recover", "recover"),
     "erase": ("audit_erase", "run"),
+    "rotate-key": ("audit_rotate", "run"),
 }
 _VERBS = (*_OWN, "list", "verify", "log", "since", "open", "reconcile", "receipt", "fork")

@@ -23,7 +23,7 @@ from trust.ledger.merkle import Growth
 from trust.ledger.publication import Publication
 from trust.ledger.receipt import render
 from trust.ledger.recovery import recover
-from trust.ledger.shard import open_shard
+from trust.ledger.shard import named_key, open_shard
 from trust.ledger.store import Head
 
 __all__ = ["AuditProof", "Ledger", "Sequencer"]
@@ -115,10 +115,11 @@ class Sequencer:
         self._warnings: Mapping[str, str] = {}
         self.broken: LedgerBroken | None = None
 
-    async def start(self, successor: int | None = None) -> None:
+    async def start(self, successor: int | None = None, closed: bytes = b"") -> None:
         """Check the ledger against its memory, begin it where there is none, and take jobs.
 
-        `successor` is the number of the shard that takes over at once, after a loss that a person has stated.
+        `successor` is the number of the shard that takes over at once: after a loss that a person has stated, or with
+        a new key; then `closed` is the final checkpoint of the shard before, signed with the former key.
 
         Raises:
             LedgerBroken, RolledBack: the ledger must not go on; nothing was signed.
@@ -136,10 +137,7 @@ class Sequencer:
             self._publication = Publication(self._ledger.folder, self._ledger.database, self._fatal)
             opened.callback(self._publication.close)
             for head in heads:
-                shard = open_shard(head, self._ledger.keys)
-                self._writer.shard = shard
-                self._writer.checkpoint = shard.signer.sign(head.size, head.root)
-                self._publication.offer(head, shard.signer.key, self._writer.checkpoint)
+                self._take_up(head, closed=closed, last=head is heads[-1])
             # Tiles that contradict the database are found before the first signature over something new.
             await self._publication.now()
             self._opened = opened.pop_all()
@@ -149,6 +147,27 @@ class Sequencer:
         if not heads:
             await self._outcome(self._enqueue(None, ()))
             await self._publication.now()
+
+    def _take_up(self, head: Head, *, closed: bytes, last: bool) -> None:
+        """Go on with a shard. One that was closed under a former key stays as it was published.
+
+        Raises:
+            LedgerBroken: the log goes on under another key than the node has.
+        """
+        shard = open_shard(head, self._ledger.keys)
+        named = named_key(self._connection, head)
+        if named is not None and named != shard.signer.key:
+            if last and not closed:
+                raise LedgerBroken(
+                    f"{head.origin} is signed with the key {named.id.hex()}, the key file holds"
+                    f" {shard.signer.key.id.hex()}: put the right file back; a new key begins a new log"
+                    " (xdsnode audit rotate-key)"
+                )
+            self._writer.shard, self._writer.checkpoint = shard, closed
+            return
+        self._writer.shard = shard
+        self._writer.checkpoint = shard.signer.sign(head.size, head.root)
+        self._publication.offer(head, shard.signer.key, self._writer.checkpoint)
 
     async def stop(self) -> None:
         """Take nothing more, finish what was taken, write the last tiles."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from dataclasses import dataclass
 from hashlib import sha256
 
 from trust.audit.event import Kind, NewRecord
+from trust.errors import BadSignature, LedgerBroken
+from trust.ledger import store
 from trust.ledger.batch import Subjects
-from trust.ledger.checkpoint import Checkpoint
+from trust.ledger.checkpoint import Checkpoint, VerificationKey
 from trust.ledger.keys import CheckpointSigner, LedgerKeys
 from trust.ledger.merkle import Frontier
 from trust.ledger.numbering import shard_name
@@ -34,6 +38,21 @@ def log_of(node: str) -> str:
 def origin_of(node: str, shard: int) -> str:
     """The name of a shard and of the key that signs it, `<node DNS name>/audit/<year>`."""
     return f"{log_of(node)}/{shard_name(shard)}"
+
+
+def named_key(connection: sqlite3.Connection, head: Head) -> VerificationKey | None:
+    """The key that a shard's first record names; None for a shard that has no record yet.
+
+    Raises:
+        LedgerBroken: the first record cannot be read.
+    """
+    opening = store.record(connection, head.first_seq)
+    if opening is None:
+        return None
+    try:
+        return VerificationKey.parse(json.loads(opening[0])["event"]["note"]["vkey"])
+    except (ValueError, KeyError, TypeError, BadSignature) as damaged:
+        raise LedgerBroken(f"the first record of {head.origin} names no key: {damaged}") from damaged
 
 
 def open_shard(head: Head, keys: LedgerKeys) -> Shard:
