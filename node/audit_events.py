@@ -154,8 +154,8 @@ async def search_events(asked: Asked, desk: Desk) -> Given:
     except BadSearch as bad:
         return await _refused(asked, desk, 400, bad.code, str(bad))
     details = wanted.criteria().words() | {"count": str(len(page.entries)), "log size": str(page.size)}
-    given = Given(body=orjson.dumps(_bundle(asked, wanted, page)), content_type=FHIR)
-    return await _on_record(asked, desk, given, details, wanted.patient)
+    body = await asyncio.to_thread(lambda: orjson.dumps(_bundle(asked, wanted, page)))
+    return await _on_record(asked, desk, Given(body=body, content_type=FHIR), details, wanted.patient)
 
 
 async def read_event(asked: Asked, desk: Desk) -> Given:

@@ -8,6 +8,7 @@ import errno
 import logging
 import resource
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -48,6 +49,8 @@ from trust.search.index import AuditIndex
 log = logging.getLogger("node.serving")
 
 ORPHAN_SECONDS: Final = 60.0
+_QUIET: Final = 50  # new audit entries in a second, below which the index is filled
+_MOST_BEHIND: Final = 50_000  # entries after which it is filled in any case
 _AT_ONCE: Final = 100  # records of refusals and alarms in one commit
 _GRACE: Final = 8.0  # seconds that requests under way have when the node stops
 _START: Final = Coded("110120", "DCM", "Application Start")
@@ -114,7 +117,7 @@ class Running:
         self._tls = services.tls
         self._unfinished = Unfinished(services)
         self._ready = False
-        self._indexed = ("", 0)  # the head of the log when the index last reached it
+        self._log_end = self._indexed = 0  # entries of the log a second ago, and when the index last reached its end
         self._tasks: list[asyncio.Task[None]] = []
         self._index = AuditIndex(config.folder.audit_index, config.folder.database)
         self._servers = self._listeners(config, services)
@@ -296,10 +299,19 @@ class Running:
             services.metrics.refused.labels("handshake").inc(len(refusals))
 
     async def _fill_index(self) -> None:
-        """Take new entries into the index of the audit log, resting as long as it works, and stop with the node."""
-        if (head := self._services.sequencer.head) and (head.origin, head.size) != self._indexed:
-            await asyncio.to_thread(self._index.catch_up, idle=1.0, stop=lambda: not self._ready)
-            self._indexed = (head.origin, head.size)
+        """Take new entries into the index of the audit log in a quiet second, or when very many wait.
+
+        Nobody waits for this: a search takes up itself what is missing.
+        """
+        head = self._services.sequencer.head
+        end = head.first_seq + head.size if head else 0
+        grown, self._log_end = end - self._log_end, end
+        if end > self._indexed and (grown < _QUIET or end - self._indexed > _MOST_BEHIND):
+            try:
+                await asyncio.to_thread(self._index.catch_up, idle=1.0, stop=lambda: not self._ready)
+                self._indexed = end
+            except (OSError, sqlite3.Error):  # no space, most likely; the log itself is not touched by this
+                log.warning("the index of the audit log could not be filled; it is tried again")
 
     def _refusal_record(self, reason: str) -> NewRecord:
         services = self._services

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -57,6 +58,9 @@ def run_search(folder: Path, words: Sequence[str]) -> int:
         page = search(index, config.folder.database, criteria, limit=args.limit, before=args.before, scan=args.no_index)
     except (LookupError, TooManyUsers) as wrong:
         raise misused("audit.search", "audit search", str(wrong), "xdsnode audit search --help") from None
+    except (OSError, sqlite3.Error) as problem:
+        step = "see to disk space and the disk's health; --no-index searches without the index"
+        raise refused("audit.index", str(index.path), str(problem), step) from problem
     _put_on_record(config, "audit search", patient, _search_details(args, criteria, page))
     names = institutions(config)
     told = [hdn_report.describe(one.record, "en", names, config.node.name) for one in page.entries]

@@ -173,6 +173,17 @@ def test_reindex_and_a_deleted_index(node: Node) -> None:
     assert entries(node, "--patient", "0815", "--transaction", "ITI-18") == before
 
 
+def test_an_index_that_cannot_be_written(node: Node) -> None:
+    index = node.folder / "data/audit-index.db"
+    index.unlink(missing_ok=True)
+    index.mkdir()
+    try:
+        assert "--no-index" in node.run("audit", "search", "--patient", "4711", status=1).stderr
+        assert entries(node, "--patient", "4711", "--no-index")
+    finally:
+        index.rmdir()
+
+
 def test_the_running_node_fills_the_index(node: Node) -> None:
     """Nobody searches: the node itself makes it anew."""
     (node.folder / "data/audit-index.db").unlink(missing_ok=True)
