@@ -91,10 +91,10 @@ async def _outcome(
     request: Any = None
     actors = exchange.actors
     try:
+        request = row.binding.decode(message.body)  # first, so that a refusal on record says what was refused
         if row.writes and actors.refuse_writes():
             full = RegistryError(_out_of_resources(row), "the disk is nearly full; nothing was stored")
-            return _failed(row, None, exchange, [full])
-        request = row.binding.decode(message.body)
+            return _failed(row, request, exchange, [full])
         prepared = await row.prepare(request, incoming, exchange)
         if row.writes:
             return await actors.sequencer.transact(

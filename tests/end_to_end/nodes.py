@@ -86,7 +86,7 @@ class Node:
                         return
             except (urllib.error.URLError, OSError):
                 pass
-            time.sleep(0.05)
+            time.sleep(0.02)
         raise AssertionError(f"{self.name} is not ready:\n{(self.folder / 'serve.log').read_text()[-4000:]}")
 
     def stop(self, sig: int = signal.SIGTERM) -> int | None:

@@ -209,6 +209,11 @@ def retrieve(*documents: tuple[str | None, str, str]) -> str:
     return f'<xds:RetrieveDocumentSetRequest xmlns:xds="{NS["xds"]}">{lines}</xds:RetrieveDocumentSetRequest>'
 
 
+def set_id_of(body: str) -> str:
+    """The uniqueId of the submission set of a request."""
+    return body.partition('identificationScheme="urn:uuid:96fdda7c')[2].partition('value="')[2].partition('"')[0]
+
+
 def envelope(action: str, body: str, *, to: str = "https://localhost/", message_id: str | None = None) -> bytes:
     return (
         f'<s:Envelope xmlns:s="{NS["s"]}" xmlns:wsa="{NS["wsa"]}"><s:Header><wsa:To>{escape(to)}</wsa:To>'

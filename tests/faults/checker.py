@@ -8,7 +8,7 @@ from itertools import islice
 
 from tests.end_to_end.wire import APPROVED, DEPRECATED, SUCCESS, external_id, retrieve
 from tests.faults.clients import Kept, get_documents
-from tests.faults.history import Fate, History, Put, Submission
+from tests.faults.history import Fate, History, Person, Put, Submission
 
 UNIQUE_ID = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
 
@@ -40,8 +40,9 @@ def _batches(items: Iterable[str], size: int = 40) -> Iterable[list[str]]:
 class Checker:
     """Asks one node."""
 
-    def __init__(self, described: dict) -> None:
-        self.client = Kept.of(described)
+    def __init__(self, described: dict, history: History) -> None:
+        """`history` knows what replaced what, and learns what was asked here: that must be on record as well."""
+        self.client, self.history = Kept.of(described), history
         self.repository = described["repository_unique_id"]
 
     def statuses(self, submissions: Sequence[Submission]) -> dict[str, str]:
@@ -55,24 +56,29 @@ class Checker:
             for batch in _batches(unique_ids):
                 answer = self.client.send("iti-18", get_documents(*batch))
                 assert answer.status == SUCCESS, answer.errors
+                self.history.looked(*batch)
                 found |= {external_id(entry, UNIQUE_ID): entry.get("status") for entry in answer.entries()}
         return found
 
     def content(self, unique_id: str) -> bytes | None:
         """The bytes of one document; None when the repository has none."""
         answer = self.client.send("iti-43", retrieve((None, self.repository, unique_id)))
+        self.history.retrieved(unique_id)
         return answer.documents()[unique_id][1] if answer.status == SUCCESS else None
 
-    def check(self, submissions: Sequence[Submission], history: History) -> Broken:
-        """The invariants for `submissions`; `history` knows what replaced what."""
+    def check(self, submissions: Sequence[Submission]) -> Broken:
+        """The invariants for `submissions`."""
         broken = Broken()
         statuses = self.statuses(submissions)
-        replaced = {one.replaces: one for one in history.submissions if one.replaces}
+        replaced = {one.replaces: one for one in self.history.submissions if one.replaces}
         for one in submissions:
+            if one.command:
+                self._commanded(one, statuses, broken)
+                continue
             present = [put.unique_id in statuses for put in one.documents]
             if one.fate is Fate.DONE and not all(present):
                 broken.lost.append(f"{one.set_id}: {present.count(False)} of its entries are gone")
-            elif one.fate is Fate.REFUSED and any(present):
+            elif one.fate in (Fate.REFUSED, Fate.TURNED_AWAY) and any(present):
                 broken.half.append(f"{one.set_id}: refused, and yet registered")
             elif any(present) and not all(present):
                 broken.half.append(f"{one.set_id}: {present.count(True)} of {len(present)} entries")
@@ -82,6 +88,31 @@ class Checker:
             if one.replaces and one.replaces in statuses:
                 self._replacement(one, any(present), statuses, broken)
         return broken
+
+    def people(self, people: Sequence[Person], listed: Sequence[dict]) -> Broken:
+        """Whom the node knows (`patient list`) against whom it was told of."""
+        broken = Broken()
+        known = {one["patient"]: one["subsumed_by"] or "" for one in listed}
+        for one in people:
+            allowed = {Fate.DONE: {one.into}, Fate.SENT: {"", one.into}}.get(one.merged, {""})
+            if one.cx not in known:
+                if one.known is Fate.DONE:
+                    broken.lost.append(f"patient {one.cx}")
+            elif known[one.cx] not in allowed:
+                broken.lost.append(f"patient {one.cx} is merged into {known[one.cx] or 'nobody'}, not {one.into}")
+        return broken
+
+    def _commanded(self, one: Submission, statuses: dict[str, str], broken: Broken) -> None:
+        """The one document of a submission that an administrator deprecated or took out."""
+        (put,) = one.documents
+        status = statuses.get(put.unique_id)
+        changed = DEPRECATED if one.command == "deprecate" else None
+        if status not in ({changed} if one.commanded is Fate.DONE else {changed, APPROVED}):
+            broken.lost.append(f"{put.unique_id} is {status} after {one.command} ({one.commanded})")
+        if status is not None:
+            self._bytes(one, put, broken)
+        elif self.content(put.unique_id) is not None:
+            broken.half.append(f"{put.unique_id} is in quarantine, and its bytes are given out")
 
     def _documents(self, one: Submission, broken: Broken) -> None:
         for put in one.documents:

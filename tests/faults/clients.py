@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from tests.end_to_end.wire import (
     provide,
     read_answer,
     retrieve,
+    set_id_of,
     slot,
     submission,
     urn,
@@ -59,13 +61,20 @@ def get_documents(*unique_ids: str) -> str:
     return adhoc(GET_DOCUMENTS, slot("$XDSDocumentEntryUniqueId", values))
 
 
+def fate_of(answer: Answer) -> Fate:
+    """What an answer to a submission says about it."""
+    if answer.http_status != 200:
+        return Fate.TURNED_AWAY
+    return Fate.DONE if answer.status == SUCCESS else Fate.REFUSED
+
+
 def _content(chance: random.Random) -> bytes:
     return chance.randbytes(chance.choice([0, 1, 300, 5_000, 70_000, 300_000]))
 
 
 @dataclass
 class Worker(threading.Thread):
-    """Mixed work until it is told to stop or the node is gone: submit, replace, register, find, fetch."""
+    """Mixed work until it is told to stop or the node is gone: submit, replace, register, find, fetch, mistakes."""
 
     described: dict
     patients: list[str]
@@ -75,6 +84,7 @@ class Worker(threading.Thread):
     stopped: threading.Event = field(default_factory=threading.Event)
     wrong: list[str] = field(default_factory=list)
     refused: int = 0
+    tolerant: bool = False  # the disk may be full: then an answer need not even be a SOAP message
 
     def __post_init__(self) -> None:
         super().__init__(daemon=True)
@@ -86,10 +96,17 @@ class Worker(threading.Thread):
         return id(self)
 
     def run(self) -> None:
-        work = [(self.submit, 5), (self.register, 2), (self.replace, 2), (self.find, 3), (self.fetch, 3)]
+        work = [
+            (self.submit, 5),
+            (self.register, 2),
+            (self.replace, 2),
+            (self.find, 3),
+            (self.fetch, 3),
+            (self.wrongly, 1),
+        ]
         try:
             while not self.stopped.is_set():
-                self.chance.choices([one for one, _ in work], [weight for _, weight in work])[0]()
+                self._once(self.chance.choices([one for one, _ in work], [weight for _, weight in work])[0])
         except GONE:
             pass  # the node was killed: what was sent stays uncertain
         except Exception as problem:
@@ -97,14 +114,23 @@ class Worker(threading.Thread):
         finally:
             self.client.leave()
 
+    def _once(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except SyntaxError:
+            if not self.tolerant:
+                raise
+            self.refused += 1
+
     def _send(self, transaction: str, body: str, parts: list[tuple[str, str, bytes]], made: Submission) -> None:
         answer = self.client.send(transaction, body, parts)
         good = answer.http_status == 200 and answer.status == SUCCESS
-        self.history.answered(made, Fate.DONE if good else Fate.REFUSED)
-        if good:
+        alone = len(made.documents) == 1 and made.documents[0].stored and not made.replaces
+        made.left = good and alone and self.chance.random() < 0.4
+        self.history.answered(made, fate_of(answer))
+        if good and not made.left:
             self.mine.append(made)
-        else:
-            self.refused += 1
+        self.refused += not good
 
     def _documents(self, *, hashed: bool = False) -> list[Document]:
         count = self.chance.choice([1, 1, 2, 3])
@@ -118,14 +144,23 @@ class Worker(threading.Thread):
     def _invoke(
         self, patient: str, documents: list[Document], body: str, *, stored: bool, replaces: str = ""
     ) -> Submission:
-        set_id = body.partition('identificationScheme="urn:uuid:96fdda7c')[2].partition('value="')[2].partition('"')[0]
         puts = [Put(document.unique_id, document.content, stored) for document in documents]
-        return self.history.invoke(Submission(patient, set_id, puts, replaces))
+        return self.history.invoke(Submission(patient, set_id_of(body), puts, replaces))
 
     def submit(self) -> None:
         patient, documents = self.chance.choice(self.patients), self._documents()
         body, parts = provide(patient, documents, inline=self.chance.random() < 0.2)
         self._send("iti-41", body, parts, self._invoke(patient, documents, body, stored=True))
+
+    def wrongly(self) -> None:
+        """Two documents, one of which is not what its metadata says: refused as a whole, and on record."""
+        patient, documents = self.chance.choice(self.patients), self._documents()[:1]
+        documents.append(Document(b"changed on the way", id="Document09", slots=slot("hash", "0" * 40)))
+        body, parts = provide(patient, documents)
+        made = self._invoke(patient, documents, body, stored=True)
+        self._send("iti-41", body, parts, made)
+        if made.fate is Fate.DONE:
+            self.wrong.append(f"{made.set_id} was accepted with a wrong hash")
 
     def register(self) -> None:
         patient, documents = self.chance.choice(self.patients), self._documents(hashed=True)
@@ -138,9 +173,13 @@ class Worker(threading.Thread):
         if not olds:
             return self.submit()
         old = olds[self.chance.randrange(len(olds))]
-        self.mine.remove(old)
         target = old.documents[0].unique_id
         found = self.client.send("iti-18", get_documents(target))
+        if self.tolerant and found.http_status != 200:
+            self.refused += 1
+            return None
+        self.history.looked(target)
+        self.mine.remove(old)
         uuid = found.entries()[0].get("id")
         documents = self._documents()[:1]
         link = (

@@ -25,10 +25,14 @@ def cycles(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def chance(request: pytest.FixtureRequest) -> random.Random:
+def seed(request: pytest.FixtureRequest) -> int:
     """One seed for everything that happens at random; printed, so that a failing run can be repeated."""
-    seed = request.config.getoption("--seed")
-    if seed is None:
-        seed = secrets.randbits(32)
-    print(f"\nseed {seed}", flush=True)
+    given = request.config.getoption("--seed")
+    chosen: int = secrets.randbits(32) if given is None else given
+    print(f"\nseed {chosen}", flush=True)
+    return chosen
+
+
+@pytest.fixture
+def chance(seed: int) -> random.Random:
     return random.Random(seed)

@@ -13,7 +13,8 @@ class Fate(Enum):
 
     SENT = "sent, never answered"
     DONE = "acknowledged"
-    REFUSED = "refused"
+    REFUSED = "refused"  # by an answer of its own, which is on record
+    TURNED_AWAY = "turned away"  # before anybody looked at it: nothing could be recorded, nothing may have happened
 
 
 @dataclass
@@ -38,6 +39,25 @@ class Submission:
     documents: list[Put]
     replaces: str = ""  # uniqueId of the document that becomes deprecated
     fate: Fate = Fate.SENT
+    left: bool = False  # one document, left to the administrator: nobody else reads or replaces it
+    command: str = ""  # deprecate or quarantine, given about that document
+    commanded: Fate | None = None
+
+
+@dataclass
+class Person:
+    """A patient made known by the feed or by a command, perhaps merged into another."""
+
+    cx: str
+    by: type
+    known: Fate = Fate.SENT
+    merged: Fate | None = None
+    into: str = ""
+    survives: bool = False
+
+    @property
+    def id(self) -> str:
+        return self.cx.partition("^")[0]
 
 
 @dataclass
@@ -47,6 +67,8 @@ class History:
     submissions: list[Submission] = field(default_factory=list)
     read_markers: list[str] = field(default_factory=list)  # of acknowledged queries: each must be on record
     read_documents: list[str] = field(default_factory=list)  # uniqueIds of acknowledged retrieves
+    looked_at: list[str] = field(default_factory=list)  # uniqueIds in acknowledged queries, of the checker too
+    people: list[Person] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def invoke(self, submission: Submission) -> Submission:
@@ -66,8 +88,20 @@ class History:
         with self.lock:
             self.read_documents.append(unique_id)
 
+    def looked(self, *unique_ids: str) -> None:
+        with self.lock:
+            self.looked_at.extend(unique_ids)
+
+    def met(self, person: Person) -> Person:
+        with self.lock:
+            self.people.append(person)
+        return person
+
     def done(self) -> list[Submission]:
-        return [one for one in self.submissions if one.fate is Fate.DONE]
+        return [one for one in list(self.submissions) if one.fate is Fate.DONE]
+
+    def answered_ones(self) -> list[Submission]:
+        return [one for one in self.submissions if one.fate in (Fate.DONE, Fate.REFUSED)]
 
     def uncertain(self) -> list[Submission]:
         return [one for one in self.submissions if one.fate is Fate.SENT]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from node import control_call
 from tests.end_to_end.nodes import AUTHORITY, Node, free_base
-from tests.end_to_end.wire import SUCCESS, Document, find_documents, provide
+from tests.end_to_end.wire import SUCCESS, Document, find_documents, provide, set_id_of
 from tests.faults.checker import Checker
-from tests.faults.clients import GONE, Kept
+from tests.faults.clients import GONE, Kept, Worker, fate_of
+from tests.faults.feeds import Busy, Clerk, Feed
 from tests.faults.history import Fate, History, Put, Submission
+from tests.faults.records import Records
 
 MIB = 1 << 20
 RESERVE = 12 * MIB  # [repository] min_free_bytes of the node under test
@@ -72,14 +77,13 @@ class Source:
         document = Document(self.chance.randbytes(size), mime="application/octet-stream")
         body, parts = provide(PATIENT, [document])
         put = Put(document.unique_id, document.content)
-        made = self.history.invoke(Submission(PATIENT, document.unique_id, [put]))
+        made = self.history.invoke(Submission(PATIENT, set_id_of(body), [put]))
         try:
             answer = self.client.send("iti-41", body, parts)
         except (*GONE, SyntaxError):
             return Fate.SENT, []
-        done = answer.http_status == 200 and answer.status == SUCCESS
-        made.fate = Fate.DONE if done else Fate.REFUSED
-        return made.fate, [] if done else answer.codes
+        made.fate = fate_of(answer)
+        return made.fate, answer.codes
 
 
 def fill(place: Path, leave: int) -> Path:
@@ -114,10 +118,75 @@ def test_nearly_full_refuses_documents_and_still_answers(node: Node, small_disk:
     assert source.submit() == (Fate.REFUSED, ["XDSRepositoryOutOfResources"])
     found = source.client.send("iti-18", find_documents(PATIENT))
     assert (found.status, len(found.unique_ids())) == (SUCCESS, 5)
-    assert not Checker(node.described).check(source.history.done(), source.history)
+    assert not Checker(node.described, source.history).check(source.history.done())
     ballast.unlink()
     accepts_again(source)
-    assert not Checker(node.described).check(source.history.submissions, source.history)
+    holds(node, source)
+
+
+def load(node: Node, source: Source) -> list[Worker | Busy]:
+    """Everybody at work."""
+    workers: list[Worker | Busy] = [
+        Worker(
+            node.described,
+            [PATIENT],
+            source.history,
+            random.Random(source.chance.random()),
+            node.repository,
+            tolerant=True,
+        )
+        for _ in range(3)
+    ]
+    workers += [
+        kind(node, source.history, random.Random(source.chance.random()), tolerant=True) for kind in (Feed, Clerk)
+    ]
+    for worker in workers:
+        worker.start()
+    return workers
+
+
+def holds(node: Node, source: Source) -> None:
+    """Every invariant, over everything that was ever said."""
+    history, checker = source.history, Checker(node.described, source.history)
+    assert not checker.check(history.submissions)
+    listed = control_call.call(node.folder / "run" / "control.sock", "patient list", {})
+    assert not checker.people(history.people, listed["patients"])
+    records = Records(node.folder / "data" / "node.db")
+    assert records.refresh() == []
+    assert records.unaudited(history) == []
+    done = node.run("audit", "verify", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["it stays full for a while", "the node is killed meanwhile"])
+def test_a_disk_that_fills_under_load_loses_nothing(
+    node: Node, small_disk: Path, chance: random.Random, killed: bool
+) -> None:
+    node.know(PATIENT)
+    source = Source(node, chance)
+    workers = load(node, source)
+    ballast = fill(small_disk, 0)
+    before = time.monotonic()
+    while time.monotonic() < before + 2 and any(worker.is_alive() for worker in workers):
+        fill(small_disk, 0)  # what the node itself gave up is taken too
+    if killed:
+        node.stop(signal.SIGKILL)
+        node.launch()
+        with contextlib.suppress(
+            AssertionError
+        ):  # it need not start on a full disk, but it must lose nothing by trying
+            node.wait_ready(5)
+        node.stop(signal.SIGKILL)
+    for worker in workers:
+        worker.stopped.set()
+    for worker in workers:
+        worker.join(30)
+    assert [found for worker in workers for found in worker.wrong] == []
+    ballast.unlink()
+    if node.process is None or node.process.poll() is not None:
+        node.start()
+    accepts_again(source)
+    holds(node, source)
 
 
 def test_completely_full_loses_nothing(node: Node, small_disk: Path, chance: random.Random) -> None:
@@ -132,6 +201,4 @@ def test_completely_full_loses_nothing(node: Node, small_disk: Path, chance: ran
     if node.process is not None and node.process.poll() is not None:
         node.start()  # a node whose disk failed may end rather than go on; it must come back by being started
     accepts_again(source)
-    assert not Checker(node.described).check(source.history.submissions, source.history)
-    done = node.run("audit", "verify", check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    holds(node, source)
