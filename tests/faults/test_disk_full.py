@@ -100,13 +100,19 @@ def fill(place: Path, leave: int) -> Path:
     return ballast
 
 
-def accepts_again(source: Source, seconds: float = 30) -> None:
+def accepts_again(node: Node, source: Source, seconds: float = 30) -> None:
+    """Full service without a person; a node whose disk failed may end, and is started again by the machine's init."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
+        if node.process is None or node.process.poll() is not None:
+            print("the node has ended and is started again", flush=True)
+            node.start()
         if source.submit(1000)[0] is Fate.DONE:
             return
         time.sleep(0.5)
-    raise AssertionError(f"no document is accepted {seconds} s after space has returned")
+    said = (node.folder / "serve.log").read_text()[-4000:]
+    state = "runs" if node.process is not None and node.process.poll() is None else "has ended"
+    raise AssertionError(f"no document is accepted {seconds} s after space has returned; the node {state}:\n{said}")
 
 
 def test_nearly_full_refuses_documents_and_still_answers(node: Node, small_disk: Path, chance: random.Random) -> None:
@@ -120,7 +126,7 @@ def test_nearly_full_refuses_documents_and_still_answers(node: Node, small_disk:
     assert (found.status, len(found.unique_ids())) == (SUCCESS, 5)
     assert not Checker(node.described, source.history).check(source.history.done())
     ballast.unlink()
-    accepts_again(source)
+    accepts_again(node, source)
     holds(node, source)
 
 
@@ -183,9 +189,7 @@ def test_a_disk_that_fills_under_load_loses_nothing(
         worker.join(30)
     assert [found for worker in workers for found in worker.wrong] == []
     ballast.unlink()
-    if node.process is None or node.process.poll() is not None:
-        node.start()
-    accepts_again(source)
+    accepts_again(node, source)
     holds(node, source)
 
 
@@ -198,7 +202,5 @@ def test_completely_full_loses_nothing(node: Node, small_disk: Path, chance: ran
     fates = [source.submit(chance.choice([100, 50_000, 2_000_000]))[0] for _ in range(10)]
     assert Fate.DONE not in fates
     ballast.unlink()
-    if node.process is not None and node.process.poll() is not None:
-        node.start()  # a node whose disk failed may end rather than go on; it must come back by being started
-    accepts_again(source)
+    accepts_again(node, source)
     holds(node, source)
