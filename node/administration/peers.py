@@ -199,6 +199,7 @@ def _reload(order: Order) -> None:
     services.bindings.reload(services.reader)
     services.communities.reload(services.reader)
     services.witnessing.reload_forks()
+    services.witnessing.server.news.set()  # witnesses and quorum have changed
     if services.tls is not None:
         try:
             services.tls.reload(services.communities.pins())

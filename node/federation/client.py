@@ -25,6 +25,7 @@ from node.soap.mtom import MultipartReader, PartData, PartEnd, PartStart
 from repository.store.spool import Spool, SpooledPart
 from trust.addresses import host_of
 from trust.communities import Community
+from trust.errors import BadCertificate
 from trust.ledger.receipt import HEADER, to_header
 from trust.ledger.record import payload_digest
 
@@ -184,8 +185,8 @@ class PeerClient:
         assert self._session is not None  # noqa: S101  start() comes first
         assert self._resolver is not None  # noqa: S101
         headers = {"Content-Type": content_type} if body else {}
-        context = self._context(community)
         try:
+            context = self._context(community)
             self._resolver.check_literal(host_of(url))
             async with self._session.request(
                 method, url, data=body or None, headers=headers, ssl=context, allow_redirects=False
@@ -195,6 +196,8 @@ class PeerClient:
                     found += chunk
                     _bounded(len(found), most)
                 return response.status, response.headers.get("Content-Type", ""), bytes(found)
+        except BadCertificate as error:
+            raise PeerFault("cannot be asked without a certificate of this node", str(error)) from None
         except (aiohttp.ClientError, OSError, EOFError, ValueError) as error:
             raise PeerFault("cannot be asked", _kind(error)) from None
 

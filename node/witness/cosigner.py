@@ -107,6 +107,7 @@ class Cosigner:
         self._alarmed: datetime = clock()
         self._met: datetime = clock()
         self._anchored: datetime | None = None
+        self._complained: dict[str, datetime] = {}
         self._news = news
         self._missing = missing
 
@@ -131,11 +132,11 @@ class Cosigner:
         own = self._own()
         if own is not None and own.checkpoint.size:
             policy = _policy(witnesses, self._quorum)
-            await asyncio.to_thread(_write_policy, own, policy)
             lines = await asyncio.gather(*(self._cosigned(witness, own) for witness in witnesses))
             self._missing.clear()
             self._missing |= {witness.home for witness, line in zip(witnesses, lines, strict=True) if not line}
             await self._keep(own, policy, b"".join(line for line in lines if line))
+            await asyncio.to_thread(_write_policy, own, policy)
         await self._pass_on()
 
     async def _keep(self, own: Own, policy: Policy, lines: bytes) -> None:
@@ -176,12 +177,20 @@ class Cosigner:
             log.info("a witness gave no signature", extra={"community": witness.name, "reason": _what(fault)})
         except BadWitness as fault:
             log.warning("a witness misbehaves", extra={"community": witness.name, "reason": str(fault)})
-            self._alarm(f"audit.bad-witness {witness.name}")
+            self._complain(witness)
         except RolledBack as contradiction:
             log.critical("a witness contradicts this log", extra={"community": witness.name})
             self._alarm("audit.rolled-back")
             self._sequencer.break_off(contradiction)
         return b""
+
+    def _complain(self, witness: Community) -> None:
+        """An alarm about a witness, not more often than every quarter of an hour."""
+        now = self._clock()
+        before = self._complained.get(witness.home)
+        if before is None or now - before >= ALARM:
+            self._complained[witness.home] = now
+            self._alarm(f"audit.bad-witness {witness.name}")
 
     async def _ask(self, witness: Community, own: Own) -> bytes:
         old = min(self._sizes.get(witness.home, 0), own.checkpoint.size)

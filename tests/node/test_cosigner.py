@@ -19,10 +19,11 @@ from node.metrics import Metrics
 from node.soap.limits import MimeLimits
 from node.witness import cosigner
 from node.witness.cosigner import Cosigner, newest
+from node.witness.memory import recollect
 from repository.store.spool import Spool
 from tests.trust.ledger.ledgers import KEYS, NODE, Place, local
 from trust.communities import AuditIdentity, Community
-from trust.errors import LedgerBroken
+from trust.errors import BadCertificate, LedgerBroken
 from trust.ledger import store
 from trust.ledger.checkpoint import (
     Checkpoint,
@@ -297,6 +298,22 @@ async def test_a_bad_witness_is_ignored_and_bounded(tmp_path, monkeypatch, case)
         assert here.ledger.broken is None
         assert peers[2].evidence == []  # a redirect is not followed
         await here.grow()
+        said = list(here.alarms)
+        await here.cosigner.round()
+        assert here.alarms == said  # not every minute
+
+
+async def test_a_node_without_a_certificate_can_ask_nobody(tmp_path):
+    def none(_community):
+        raise BadCertificate("this node has no certificate yet")
+
+    (tmp_path / "spool").mkdir()
+    resolver = GuardedResolver(development=True, permitted=())
+    client = PeerClient(none, Spool(tmp_path / "spool"), MimeLimits(), lambda: resolver)
+    await client.start()
+    told, silent = await recollect(client, [Peer("b").community], LOG.key)
+    await client.stop()
+    assert (told, [one.name for one in silent]) == ([], ["b"])
 
 
 async def test_without_a_quorum_nothing_is_called_cosigned_and_an_alarm_follows(tmp_path):
