@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from scripts.benchmarks import machine
+from scripts.benchmarks.audit import audit
 from scripts.benchmarks.cases import Case, growth, iti18, iti41, iti42, iti43
 from scripts.benchmarks.fanout import fanout
 from scripts.benchmarks.huge_document import memory
@@ -18,7 +19,14 @@ from scripts.benchmarks.setting import Setting
 from scripts.benchmarks.workshop import BenchError, Workshop
 from scripts.demonstration.processes import CommandFailed
 
-QUICK: dict[str, Case] = {"iti18": iti18, "iti42": iti42, "iti43": iti43, "iti41": iti41, "fanout": fanout}
+QUICK: dict[str, Case] = {
+    "iti18": iti18,
+    "iti42": iti42,
+    "iti43": iti43,
+    "iti41": iti41,
+    "fanout": fanout,
+    "audit": audit,
+}
 FULL: dict[str, Case] = {**QUICK, "growth": growth, "memory": memory}
 SIZES: dict[str, tuple[int, dict[str, Case]]] = {
     "quick": (10_000, QUICK),
