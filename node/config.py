@@ -19,6 +19,7 @@ from node.folder import Folder
 from node.settings import (
     SECTIONS,
     AuditSection,
+    ConsentSection,
     FederationSection,
     KeysSection,
     LimitsSection,
@@ -55,6 +56,7 @@ class Config:
     audit: AuditSection
     limits: LimitsSection
     submit: SubmitSection
+    consent: ConsentSection
     tls: TlsSection
     keys: KeysSection
     mllp: MllpSection

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from node.access import Access, Policy
     from node.damages import Damages
     from node.federation.gateway import Gateway
     from node.metrics import Metrics
@@ -77,6 +78,7 @@ class Actors:
     new_uuid: Callable[[], str]
     refuse_writes: Callable[[], bool]
     alarm: Callable[[str], None]
+    policy: Policy
     damages: Damages
     metrics: Metrics
     barred: Callable[[str], str] = lambda _home: (
@@ -116,4 +118,5 @@ class Exchange:
     payload: bytes = b""  # digest of the request, for exchanges with peers
     receipt: PeerReceipt = NO_RECEIPT
     scope_local: bool = False
+    access: Access | None = None  # who asks, before the documents that a handler has looked at
     records: list[NewRecord] = field(default_factory=list)

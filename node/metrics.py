@@ -35,9 +35,10 @@ class Metrics:
         self.receipts = by_community("xdsnode_audit_proofs", "Receipts of other communities: good, or why not")
         self.withheld = Counter(
             "xdsnode_withheld_documents",
-            "Documents not shown to a peer for their confidentiality",
+            "Documents not shown to a peer for their confidentiality or the patient's consent",
             registry=self.registry,
         )
+        self.emergencies = Counter("xdsnode_emergency_accesses", "Answers that broke the glass", registry=self.registry)
         self.alarms = Counter("xdsnode_alarms", "Alarms raised", ["alarm"], registry=self.registry)
         self._of_witnesses()
         self.free_bytes = Gauge("xdsnode_disk_free_bytes", "Free space for documents", registry=self.registry)

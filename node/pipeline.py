@@ -71,7 +71,7 @@ async def run(row: Row, message: Message, incoming: Any, exchange: Exchange) -> 
     if isinstance(ready, tuple):
         done, proof = ready
     else:
-        done, proof = ready, await exchange.actors.sequencer.record(ready.records)
+        done, proof = ready, await _recorded(ready.records, exchange)
     return Answer(
         envelope=done.envelope,
         content_id=_root(row),
@@ -79,6 +79,22 @@ async def run(row: Row, message: Message, incoming: Any, exchange: Exchange) -> 
         proof=proof,
         failed=done.failed,
     )
+
+
+async def _recorded(records: Sequence[NewRecord], exchange: Exchange) -> AuditProof:
+    """A read on record; where the glass was broken, with the case that has to be reviewed, and a notice at once."""
+    actors, access = exchange.actors, exchange.access
+    if access is None or not access.broken:
+        return await actors.sequencer.record(records)
+
+    def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+        access.put_on_review(connection)
+        return None, records
+
+    _, proof = await actors.sequencer.transact(work)
+    actors.metrics.emergencies.inc()
+    actors.alarm("emergency-access")
+    return proof
 
 
 async def _outcome(
@@ -159,7 +175,8 @@ def _ready(
         parts = [(_root(row), len(envelope), sha256(envelope).digest())]
         parts += [(item.content_id, item.size, item.sha256) for item in documents]
         payload = payload_digest(parts)
-    records = of_answer(exchange, row.id, row.name, row.audit, facts, payload=payload)
+    notes = exchange.access.notes([fact.patient for fact in facts]) if exchange.access else ()
+    records = of_answer(exchange, row.id, row.name, row.audit, facts, payload=payload, notes=notes)
     return _Ready(envelope=envelope, documents=documents, records=[*exchange.records, *records])
 
 

@@ -100,6 +100,48 @@ def choice(value: object, *, allowed: tuple[str, ...]) -> str:
     return str(value)
 
 
+def words(value: object, *, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """A list of some words."""
+    return tuple(choice(item, allowed=allowed) for item in texts(value))
+
+
+def code_pair(value: object) -> tuple[str, str]:
+    """A code and its code system, `CODE^OID`."""
+    code_, _, system = text(value).partition("^")
+    if not code_ or not _OID.fullmatch(system):
+        raise Unusable(
+            f"{_shown(value)} is not a code and the OID of its system", 'write it like "PSY^2.16.840.1.113883.5.4"'
+        )
+    return code_, system
+
+
+def code_pairs(value: object) -> tuple[str, ...]:
+    """A list of `CODE^OID`."""
+    found = texts(value)
+    for item in found:
+        code_pair(item)
+    return found
+
+
+def categories(value: object, *, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """A list of `category: CODE^OID`."""
+    found = texts(value)
+    for item in found:
+        category, _, coded = item.partition(": ")
+        choice(category, allowed=allowed)
+        code_pair(coded)
+    return found
+
+
+def roles(value: object, *, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """A list of roles, each one of some words or `CODE^OID`."""
+    found = texts(value)
+    for item in found:
+        if item not in allowed:
+            code_pair(item)
+    return found
+
+
 def oid(value: object) -> str:
     """An OID of at most 64 characters."""
     found = text(value)

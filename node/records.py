@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -177,8 +177,12 @@ def of_answer(
     facts: Sequence[AuditFact],
     *,
     payload: bytes,
+    notes: Sequence[Mapping[str, str]] = (),
 ) -> list[NewRecord]:
-    """The records of one answered request: kind 5 for an application, kinds 2 and 3 for a peer."""
+    """The records of one answered request: kind 5 for an application, kinds 2 and 3 for a peer.
+
+    `notes` say for each fact what policy kept back and why: for the record, not for who asked.
+    """
     here = serving_end(exchange.endpoint)
     # An answer leaves on the connection of its request, so the caller's wsa:ReplyTo was the anonymous address.
     there = End(ANONYMOUS, exchange.caller.address, f"{exchange.caller.name} ({exchange.caller.role})")
@@ -200,8 +204,9 @@ def of_answer(
             cid=exchange.message_id if from_peer else "",
             leg="s" if from_peer else "",
             payload=payload,
+            note=dict(notes[number]) if notes else {},
         )
-        for fact in facts
+        for number, fact in enumerate(facts)
     ]
     return records
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from node.access import may_see
+from node import access
+from node.access import Access
 from node.bindings import AuditFact
 from node.exchange import Exchange
 from node.records import document_object
@@ -69,7 +70,7 @@ def from_here(requests: Sequence[DocumentRequest], exchange: Exchange, *, gatewa
     it does not learn that it exists. One that is damaged is an XDSRepositoryError to those who may see it. `gateway`
     puts the error's location as ITI-39 wants it.
     """
-    actors = exchange.actors
+    actors, view = exchange.actors, access.of(exchange)
     ours = [item for item in requests if item.repository_unique_id == actors.own.repository_unique_id]
     registered = actors.registry.documents([item.document_unique_id for item in ours])
     documents: list[Outgoing] = []
@@ -77,7 +78,7 @@ def from_here(requests: Sequence[DocumentRequest], exchange: Exchange, *, gatewa
     failed: list[DocumentRequest] = []
     for request in requests:
         entries = registered.get(request.document_unique_id, []) if request in ours else []
-        entry = _visible(entries, exchange)
+        entry = _visible(entries, view)
         stored = actors.repository.locate(request.document_unique_id) if entry else None
         try:
             if entry and stored:
@@ -93,14 +94,12 @@ def from_here(requests: Sequence[DocumentRequest], exchange: Exchange, *, gatewa
     return RetrieveResult(documents=tuple(documents), errors=tuple(errors), failed=tuple(failed))
 
 
-def _visible(entries: Sequence[RegisteredDocument], exchange: Exchange) -> RegisteredDocument | None:
+def _visible(entries: Sequence[RegisteredDocument], view: Access) -> RegisteredDocument | None:
     """Several entries may share one uniqueId; the caller must be allowed to see every one that is not quarantined."""
     live = [entry for entry in entries if not entry.quarantined]
     if not live or len(live) != len(entries):
         return None
-    if all(may_see(exchange.caller, entry.confidentiality) for entry in live):
-        return live[0]
-    return None
+    return live[0] if view.may_see(live) else None
 
 
 def _outgoing(
@@ -143,7 +142,8 @@ def _missing(request: DocumentRequest, exchange: Exchange, *, known_repository: 
             f"repository {request.repository_unique_id} of document {unique_id} is not served here",
             location,
         )
-    return RegistryError(ErrorCode.DOCUMENT_UNIQUE_ID, f"document {unique_id} is not available", location)
+    incident = f", incident {exchange.incident}" if gateway else ""
+    return RegistryError(ErrorCode.DOCUMENT_UNIQUE_ID, f"document {unique_id} is not available{incident}", location)
 
 
 def retrieve_facts(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4  # noqa: TID251  the one source of ids
 
-from node import database
+from node import database, jurisdiction
 from node.config import Config
 from node.damages import Damages
 from node.exchange import Actors, Community
@@ -236,6 +236,7 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
         new_uuid=new_uuid,
         refuse_writes=lambda: bool(blobs.failure) or blobs.free_bytes() < least,
         alarm=alarm,
+        policy=jurisdiction.policy(config),
         damages=Damages(repository, metrics, own, clock),
         metrics=metrics,
     )

@@ -9,6 +9,9 @@ from functools import partial
 from typing import Any, Final
 
 from node import readers
+from trust.consent.categories import CATEGORIES
+from trust.consent.policy import Default
+from trust.consent.words import PURPOSES, ROLES
 
 
 def key(read: Callable[[object], Any], meaning: str, default: object = MISSING) -> Any:  # noqa: ANN401  a dataclass field stands for its value
@@ -131,6 +134,60 @@ class SubmitSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgedPolicy:
+    """[[consent.policies]]: what a policy means that patients acknowledge with a BPPC document."""
+
+    name: str = key(readers.word, "short name, for people")
+    oid: str = key(readers.oid, "OID of the policy, as the document names it")
+    effect: str = key(partial(readers.choice, allowed=("permit", "deny")), "permit or deny")
+    purposes: tuple[str, ...] = key(partial(readers.words, allowed=tuple(PURPOSES)), "empty means any purpose", ())
+    roles: tuple[str, ...] = key(partial(readers.roles, allowed=tuple(ROLES)), "empty means any role", ())
+    organisations: tuple[str, ...] = key(readers.texts, "OIDs of institutions; empty means any", ())
+    communities: tuple[str, ...] = key(readers.texts, "homeCommunityIds; empty means any", ())
+    categories: tuple[str, ...] = key(
+        partial(readers.words, allowed=CATEGORIES), "sensitive categories; empty means any document", ()
+    )
+    breakable: bool = _flag("whether an emergency may set a denial aside", True)  # noqa: FBT003
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentSection:
+    """[consent]: what holds without a consent, and what an emergency may break."""
+
+    default: str = key(
+        partial(readers.choice, allowed=tuple(Default)),
+        "opt-in, opt-out, or opt-out-except-sensitive",
+        str(Default.OPT_OUT_EXCEPT_SENSITIVE),
+    )
+    purposes: tuple[str, ...] = key(
+        partial(readers.words, allowed=tuple(PURPOSES)), "what is permitted without a consent", ("treatment",)
+    )
+    sensitive: tuple[str, ...] = key(
+        partial(readers.words, allowed=CATEGORIES), "categories that need a consent that names them", CATEGORIES
+    )
+    sensitive_codes: tuple[str, ...] = key(
+        partial(readers.categories, allowed=CATEGORIES), 'further codes of a category: "hiv: CODE^OID"', ()
+    )
+    unknown_denies: bool = _flag("deny what cannot be judged: unknown codes, an empty consent", True)  # noqa: FBT003
+    applications: bool = _flag("this institution's own applications are bound by consent too", False)  # noqa: FBT003
+    emergency_roles: tuple[str, ...] = key(
+        partial(readers.roles, allowed=tuple(ROLES)),
+        "who may break the glass, words or CODE^OID; none: nobody",
+        ("physician",),
+    )
+    emergency_denials: bool = _flag("an emergency may set aside what a patient denied", True)  # noqa: FBT003
+    emergency_ceiling: str = key(
+        partial(readers.choice, allowed=tuple("ULMNRV")), "highest confidentiality that an emergency reaches", "R"
+    )
+    emergency_limit: int = key(
+        partial(readers.number, least=1, most=1000), "no more while so many of one person wait for review", 5
+    )
+    policies: tuple[AcknowledgedPolicy, ...] = key(
+        partial(readers.tables, kind=AcknowledgedPolicy), "policies of BPPC documents, each as [[consent.policies]]", ()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSection:
     """[tls]: certificates that were withdrawn."""
 
@@ -170,6 +227,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "audit": AuditSection,
     "limits": LimitsSection,
     "submit": SubmitSection,
+    "consent": ConsentSection,
     "tls": TlsSection,
     "keys": KeysSection,
     "mllp": MllpSection,

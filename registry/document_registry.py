@@ -24,12 +24,13 @@ from registry.metadata.rules import violations
 from registry.metadata.submission import Submission
 from registry.patients.identity import identifier_refusal
 from registry.queries.criteria import criteria
-from registry.store import dictionaries
+from registry.store import dictionaries, labels
 from registry.store import documents as stored_documents
 from registry.store.codes import CodeBook
 from registry.store.conditions import prepare
 from registry.store.documents import UnknownDocument
 from registry.store.found import Found, FoundObject, RegisteredDocument
+from registry.store.labels import Judge, Labels
 from registry.store.patients import PatientDirectory
 from registry.store.references import References
 from registry.store.search import Search
@@ -40,6 +41,7 @@ __all__ = [
     "DocumentRegistry",
     "Found",
     "FoundObject",
+    "Labels",
     "Registered",
     "RegisteredDocument",
     "RegistrySettings",
@@ -164,8 +166,10 @@ class DocumentRegistry:
         directory.add(patient, now)
         return directory.chain(patient)[0]
 
-    def find(self, query: AdhocQuery, sees: Sees | None = None) -> Found:
+    def find(self, query: AdhocQuery, sees: Sees | None = None, judge: Judge | None = None) -> Found:
         """Answer a stored query, to somebody who may see only those documents whose confidentiality `sees` allows.
+
+        With a `judge` only those of them that it lets pass.
 
         Raises:
             XdsErrors: what is wrong with the query, or with its result: XDSTooManyResults, XDSResultNotSinglePatient.
@@ -173,7 +177,7 @@ class DocumentRegistry:
         Source: ITI TF-2: 3.18.4.1.3.
         """
         asked = criteria(query)
-        found = self._search.find(asked, sees)
+        found = self._search.find(asked, sees, judge)
         if found is None and self._settings.unknown_patient_is_error:
             raise UnknownPatientId(f"patient {asked.patient} is not known here")
         objects, withheld = found or ([], 0)
@@ -182,6 +186,18 @@ class DocumentRegistry:
     def documents(self, unique_ids: Sequence[str]) -> dict[str, list[RegisteredDocument]]:
         """Every entry of each documentUniqueId that is registered; those in quarantine are marked, not left out."""
         return stored_documents.documents(self._connection, self._codes, unique_ids)
+
+    def labels(self, ids: Sequence[int]) -> list[Labels]:
+        """What a rule about access may look at of these documents (`RegisteredDocument.id`)."""
+        return labels.read(self._connection, self._codes, ids)
+
+    def author_institutions(self, id_: int) -> Sequence[str]:
+        """The authorInstitution values (XON) of a document."""
+        return labels.author_institutions(self._connection, self._fragments.expand, id_)
+
+    def identities(self, patient: int) -> Sequence[str]:
+        """Every identity (CX) of the person behind a patient number (`Labels.patient`), the surviving one first."""
+        return PatientDirectory(self._connection).identities(patient)
 
     def deprecate(self, unique_id: str) -> None:
         """Deprecate a document, every entry of it. The connection is in a writing transaction.

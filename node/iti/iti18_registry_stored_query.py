@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from node import access
 from node.bindings import AuditFact
 from node.exchange import Exchange
 from node.federation.gateway import Answered
@@ -55,7 +56,8 @@ async def ask_communities(request: QueryRequest, _incoming: object, exchange: Ex
     alone = home or exchange.scope_local or not is_patient_query(query.query_id)
     unknown = None
     try:
-        found = actors.registry.find(query)
+        view = access.of(exchange)
+        found = actors.registry.find(query, view.sees, view.judge)
     except UnknownPatientId as refusal:
         if alone:
             raise

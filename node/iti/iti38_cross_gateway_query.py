@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from node.access import sight
+from node import access
 from node.bindings import AuditFact
 from node.exchange import Exchange
 from node.federation.merge import local_result
@@ -30,7 +30,8 @@ def cross_gateway_query(
         raise UnknownCommunity(f"{query.home} is not this community", location=actors.own.home)
     if not query.home and not is_patient_query(query.query_id):
         raise MissingHomeCommunityId(f"query {query.query_id} needs the home attribute", location=actors.own.home)
-    found = actors.registry.find(query, sight(exchange.caller))
+    view = access.of(exchange)
+    found = actors.registry.find(query, view.sees, view.judge)
     if found.withheld:
         actors.metrics.withheld.inc(found.withheld)
     return local_result(query, found.objects, own_home=actors.own.home)

@@ -47,6 +47,7 @@ def documents(
     found: dict[str, list[RegisteredDocument]] = {}
     for id_, entry_uuid, unique_id, deprecated, packed, repository, hash_, size, mime, hidden, title, created in rows:
         document = RegisteredDocument(
+            id=id_,
             entry_uuid=entry_uuid,
             unique_id=unique_id,
             patient_id=patients[patient_of_id(id_)],

@@ -120,6 +120,7 @@ class Found:
 class RegisteredDocument:
     """What others need to know of a DocumentEntry without its ebRIM. `size` is None for an on-demand entry."""
 
+    id: int
     entry_uuid: str
     unique_id: str
     patient_id: str

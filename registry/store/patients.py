@@ -32,6 +32,18 @@ SELECT cx FROM chain WHERE subsumed_by IS NULL
 """
 _SURVIVOR_OF_NO: Final = _SURVIVOR.format(start="no")
 _SURVIVOR_OF_CX: Final = _SURVIVOR.format(start="cx")
+_IDENTITIES: Final = """
+WITH RECURSIVE up(no, into_) AS (
+    SELECT no, subsumed_by FROM patient WHERE no = ?
+    UNION ALL
+    SELECT patient.no, patient.subsumed_by FROM patient JOIN up ON patient.no = up.into_
+), down(no, cx) AS (
+    SELECT no, cx FROM patient WHERE no = (SELECT no FROM up WHERE into_ IS NULL)
+    UNION ALL
+    SELECT patient.no, patient.cx FROM patient JOIN down ON patient.subsumed_by = down.no
+)
+SELECT cx FROM down
+"""
 _SHOW: Final = """
 SELECT p.no, p.cx, p.added, p.subsumed, into_.cx FROM patient AS p
 LEFT JOIN patient AS into_ ON into_.no = p.subsumed_by
@@ -139,6 +151,10 @@ class PatientDirectory:
     def survivors(self, numbers: Iterable[int]) -> dict[int, str]:
         """The surviving identity for each patient number."""
         return {no: self._connection.execute(_SURVIVOR_OF_NO, (no,)).fetchone()[0] for no in set(numbers)}
+
+    def identities(self, number: int) -> Sequence[str]:
+        """Every identity of the person behind a patient number: the surviving one, then all that it subsumes."""
+        return [cx for (cx,) in self._connection.execute(_IDENTITIES, (number,))]
 
 
 def _identities(

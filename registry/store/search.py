@@ -19,6 +19,7 @@ from registry.store.codes import CodeBook
 from registry.store.conditions import Clause, compile_conditions
 from registry.store.found import FoundIn, FoundObject
 from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, class_cluster, patient_of_id
+from registry.store.labels import Judge
 from registry.store.patients import PatientDirectory
 from registry.store.selection import SOURCE, TARGET, Row, Selection
 from registry.store.sight import Sees, Sight
@@ -56,13 +57,16 @@ class Search:
         self._limit = limit
         self._found_in = FoundIn(home, fragments.expand, lambda packed: codes.codes(connection, packed))
 
-    def find(self, criteria: Criteria, sees: Sees | None = None) -> tuple[list[FoundObject], int] | None:
+    def find(
+        self, criteria: Criteria, sees: Sees | None = None, judge: Judge | None = None
+    ) -> tuple[list[FoundObject], int] | None:
         """The objects that `criteria` select; None when the patient asked for is not known (or was subsumed).
 
         Args:
             criteria: what is asked for.
             sees: which documents whoever asks may see, by confidentiality; None: any. The rest is as if it were not
                 registered; the number beside the objects says how many documents that kept back.
+            judge: asked about each document that passed `sees`; None: nothing more is asked.
 
         Raises:
             XdsErrors: XDSTooManyResults, XDSResultNotSinglePatient.
@@ -77,7 +81,7 @@ class Search:
             patients = directory.chain(criteria.patient) if criteria.patient else []
             if criteria.patient and not patients:
                 return None
-            sight = Sight(self._connection, self._codes, sees) if sees else None
+            sight = Sight(self._connection, self._codes, sees, judge) if sees else None
             selection = Selection(self._connection, leaf=criteria.leaf, limit=self._limit, sight=sight)
             PLANS[criteria.query.id](
                 selection, _Asked(criteria, patients, documents, submission_sets, folders, clusters)

@@ -1,8 +1,9 @@
 """What somebody may know of who may see only some documents: everything else is as if it were not registered.
 
-A document is out of sight by its confidentiality; an association when either of its ends is, whatever kind that end
-has; a submission set or folder when it has members and all of them are. So the plans of the stored queries need no rule
-of their own, and a withheld document leaves no trace in counts and errors either.
+A document is out of sight by its confidentiality, or when the `Judge` of single documents does not let it pass; an
+association when either of its ends is, whatever kind that end has; a submission set or folder when it has members and
+all of them are. So the plans of the stored queries need no rule of their own, and a withheld document leaves no trace
+in counts and errors either.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import islice
 from typing import Any, Final
 
 from registry.metadata.objects import HAS_MEMBER
+from registry.store import labels
 from registry.store.codes import CodeBook, CodePair
 from registry.store.conditions import one_of
 from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, kind_of_id
@@ -28,19 +30,27 @@ _MEMBERS_OF: Final = f"SELECT source, target FROM association WHERE hidden = 0 A
 
 
 class Sight:
-    """One query's view. `withheld` are the ids of documents that it would have come upon."""
+    """One query's view. `withheld` are the ids of documents that it would have come upon.
 
-    def __init__(self, connection: sqlite3.Connection, codes: CodeBook, sees: Sees) -> None:
+    `sees` is asked once for each set of confidentiality codes; what passes it is shown to `judge`, each document.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, codes: CodeBook, sees: Sees, judge: labels.Judge | None = None
+    ) -> None:
         self._connection = connection
         self._codes = codes
         self._sees = sees
+        self._judge_of_documents = judge
         self._labels: dict[str, bool] = {}
         self._known: dict[int, bool] = {}
         self.withheld: set[int] = set()
 
     def shown(self, kind: ObjectKind, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         """Those of a query's rows that may be known of, read as they are wanted."""
-        return self._documents(rows) if kind == ObjectKind.DOCUMENT else self._others(rows)
+        if kind != ObjectKind.DOCUMENT:
+            return self._others(rows)
+        return self._documents(rows) if self._judge_of_documents is None else self._judged(rows)
 
     def _documents(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         for row in rows:
@@ -49,11 +59,27 @@ class Sight:
             else:
                 self.withheld.add(row[0])
 
+    def _judged(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        rows = iter(rows)
+        while some := list(islice(rows, _AT_ONCE)):
+            self._know({row[0]: row[_CONFIDENTIALITY] for row in some})
+            self.withheld |= {row[0] for row in some if not self._known[row[0]]}
+            yield from (row for row in some if self._known[row[0]])
+
     def _others(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         rows = iter(rows)
         while some := list(islice(rows, _AT_ONCE)):
             self._learn(row[0] for row in some)
             yield from (row for row in some if self._known[row[0]])
+
+    def _know(self, documents: dict[int, str]) -> None:
+        """Settle which of these documents (id: confidentiality) may be known of."""
+        new = {id_: packed for id_, packed in documents.items() if id_ not in self._known}
+        self._known |= {id_: self._allowed(packed) for id_, packed in new.items()}
+        if self._judge_of_documents is not None:
+            passed = [id_ for id_ in new if self._known[id_]]
+            for one in labels.read(self._connection, self._codes, passed):
+                self._known[one.id] = self._judge_of_documents(one)
 
     def _allowed(self, packed: str) -> bool:
         allowed = self._labels.get(packed)
@@ -69,8 +95,7 @@ class Sight:
         new = set(asked)
         while new:
             of_kind = {kind: [id_ for id_ in new if kind_of_id(id_) == kind] for kind in ObjectKind}
-            for id_, packed in self._read(_CODES_OF, "id", of_kind[ObjectKind.DOCUMENT]):
-                self._known[id_] = self._allowed(packed)
+            self._know(dict(self._read(_CODES_OF, "id", of_kind[ObjectKind.DOCUMENT])))
             for id_, source, target in self._read(_ENDS_OF, "id", of_kind[ObjectKind.ASSOCIATION]):
                 ends[id_] = [source, target]
             packages = [*of_kind[ObjectKind.SUBMISSION_SET], *of_kind[ObjectKind.FOLDER]]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime
 
 import pytest
 
-from node.access import EVERYTHING, sight
+from node.access import Access, Policy
 from registry.errors import TooManyResults
 from registry.metadata.objects import APND
 from registry.queries.catalogue import STORED_QUERIES, Kind
@@ -27,6 +28,9 @@ from tests.registry.registry_bench import (
     submission_set,
     uuid,
 )
+from trust.consent.categories import CODES
+from trust.consent.decision import EVERYTHING
+from trust.consent.policy import Default, Jurisdiction
 from trust.identity.caller import Caller, Role
 
 CONFIDENTIALITY = "2.16.840.1.113883.5.25"
@@ -86,6 +90,21 @@ def peer(clearance: str) -> Caller:
     return Caller(role=Role.PEER, name="there", fingerprint="f", address="", home="urn:oid:2.9", clearance=clearance)
 
 
+POLICY = Policy(
+    jurisdiction=Jurisdiction(
+        default=Default.OPT_OUT, purposes=frozenset({"TREAT"}), sensitive=frozenset(), codes=CODES, own=frozenset()
+    )
+)
+
+
+def view(bench: Bench, caller: Caller) -> Access:
+    return Access(caller, POLICY, bench.registry, bench.connection, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def sight(bench: Bench, level: str):
+    return view(bench, peer(level)).sees
+
+
 def asked(query, bench: Bench):
     """Every way to ask one stored query for all there is, one id at a time where it takes only one."""
     everything = [
@@ -122,7 +141,7 @@ def shown(bench: Bench, query, clearance: str, returns: str) -> set[str]:
     """entryUUIDs that all answers to this query name, as an object or as an end of one."""
     found: set[str] = set()
     for parameters in asked(query, bench):
-        answer = bench.registry.find(stored_query(query.id, returns=returns, **parameters), sight(peer(clearance)))
+        answer = bench.registry.find(stored_query(query.id, returns=returns, **parameters), sight(bench, clearance))
         for item in answer.objects:
             found |= {item.entry_uuid, item.source, item.target} - {""}
             if returns == "LeafClass":
@@ -169,8 +188,8 @@ def _links(bench: Bench, *ids: str) -> set[str]:
 
 def test_an_addendum_to_a_withheld_document_stands_alone(bench: Bench):
     query = stored_query("GetRelatedDocuments", XDSDocumentEntryEntryUUID=ADDENDUM, AssociationTypes=(APND,))
-    assert bench.registry.find(query, sight(peer("N"))).objects == []
-    assert {item.entry_uuid for item in bench.registry.find(query, sight(peer("R"))).objects} == {
+    assert bench.registry.find(query, sight(bench, "N")).objects == []
+    assert {item.entry_uuid for item in bench.registry.find(query, sight(bench, "R")).objects} == {
         ADDENDUM,
         SECRET,
         APPENDED,
@@ -179,7 +198,7 @@ def test_an_addendum_to_a_withheld_document_stands_alone(bench: Bench):
 
 def test_what_is_withheld_is_counted(bench: Bench):
     query = stored_query("FindDocuments", XDSDocumentEntryPatientId=P1, XDSDocumentEntryStatus=BOTH_STATUSES)
-    assert [bench.registry.find(query, sight(peer(level))).withheld for level in ("N", "R", "V", EVERYTHING)] == [
+    assert [bench.registry.find(query, sight(bench, level)).withheld for level in ("N", "R", "V", EVERYTHING)] == [
         2, 1, 0, 0,
     ]  # fmt: skip
 
@@ -202,12 +221,14 @@ def test_errors_tell_nothing_of_it(bench: Bench, tmp_path):
         of_patient = stored_query("FindDocuments", XDSDocumentEntryPatientId=P1, XDSDocumentEntryStatus=BOTH_STATUSES)
         with pytest.raises(TooManyResults):
             own.registry.find(of_patient)
-        assert len(own.registry.find(of_patient, sight(peer("N"))).objects) == 3
+        assert len(own.registry.find(of_patient, sight(own, "N")).objects) == 3
         both = stored_query("GetDocuments", XDSDocumentEntryEntryUUID=(uuid(100), uuid(201)))
-        assert [item.entry_uuid for item in own.registry.find(both, sight(peer("N"))).objects] == [uuid(100)]
+        assert [item.entry_uuid for item in own.registry.find(both, sight(own, "N")).objects] == [uuid(100)]
     finally:
         own.close()
 
 
 def test_applications_see_what_the_institution_holds(bench: Bench):
-    assert sight(Caller(role=Role.APPLICATION, name="ward", fingerprint="f", address="")) is None
+    found = view(bench, Caller(role=Role.APPLICATION, name="ward", fingerprint="f", address=""))
+    assert found.sees is None
+    assert found.judge is None

@@ -27,7 +27,8 @@ class Caller:
 
     The other fields are the person behind the request, from a verified assertion; without one they are empty. `user`
     is `<name id@issuer>` as the audit record names them, `user_role` and `purpose` are of the value sets in force here,
-    `organisation` is the identifier (`urn:oid:…` or a URL) of the institution they act for.
+    `organisation` is the identifier (`urn:oid:…` or a URL) of the institution they act for, `reason` what they gave as
+    the reason of an emergency.
     """
 
     role: Role
@@ -41,3 +42,4 @@ class Caller:
     user_role: Coded | None = None
     purpose: Coded | None = None
     organisation: str = ""
+    reason: str = ""

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _damaged_blob()
     _witness()
     _fragment_dictionary()
+    _consent()
 
 
 def _audit_receipt() -> None:
@@ -86,3 +87,39 @@ def _fragment_dictionary() -> None:
         sa.Column("learned", sa.String(length=14), nullable=False),
         sa.PrimaryKeyConstraint("no"),
     )
+
+
+def _consent() -> None:
+    op.create_table(
+        "consent",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("newest", sa.Integer(), nullable=False),
+        sa.Column("patient", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", "version"),
+    )
+    op.create_index("consent_patient", "consent", ["patient"], unique=False)
+    op.create_index("consent_document", "consent", ["document"], unique=False)
+    op.create_table(
+        "emergency_access",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("patient", sa.Text(), nullable=False),
+        sa.Column("home", sa.String(length=64), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("user_name", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("first", sa.String(length=20), nullable=False),
+        sa.Column("last", sa.String(length=20), nullable=False),
+        sa.Column("accesses", sa.Integer(), nullable=False),
+        sa.Column("documents", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("reviewed_by", sa.Text(), nullable=False),
+        sa.Column("reviewed", sa.String(length=20), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("emergency_access_open", "emergency_access", ["user", "home"], unique=False)

@@ -1,0 +1,76 @@
+"""What of a document a rule about access may look at, beyond its confidentiality; read for many documents at once."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import unescape
+from itertools import islice
+from typing import Final
+
+from registry.store.codes import CodeBook, CodePair
+from registry.store.conditions import one_of
+from registry.store.keys import patient_of_id
+
+_AT_ONCE: Final = 500
+_SELECT: Final = """
+SELECT id, unique_id, confidentiality_codes, class_code, type_code, practice_setting_code,
+       healthcare_facility_type_code, event_codes
+FROM document_entry WHERE """
+_TEMPLATE: Final = "SELECT template FROM document_entry WHERE id = ?"
+_AUTHOR_INSTITUTIONS: Final = re.compile(rb'<rim:Slot name="authorInstitution">(.*?)</rim:Slot>', re.DOTALL)
+_VALUE: Final = re.compile(rb"<rim:Value>(.*?)</rim:Value>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """One document's labels. `kinds` are its class, type, practice setting, facility and event codes.
+
+    Documents of one patient with equal `alike` differ for a rule only in id, uniqueId and author.
+    """
+
+    id: int
+    unique_id: str
+    patient: int  # number of the patient it was submitted for
+    confidentiality: tuple[CodePair, ...]
+    kinds: tuple[CodePair, ...]
+    alike: tuple[object, ...]
+
+
+Judge = Callable[[Labels], bool]  # whether whoever asks may know of the document
+
+
+def read(connection: sqlite3.Connection, codes: CodeBook, ids: Iterable[int]) -> list[Labels]:
+    """The labels of these documents, in no order that means anything."""
+    found: list[Labels] = []
+    ids = iter(ids)
+    while some := list(islice(ids, _AT_ONCE)):
+        clause = one_of("id", some)
+        for id_, unique_id, confidentiality, *numbers, events in connection.execute(
+            _SELECT + clause.text, clause.values
+        ).fetchall():
+            kinds = f",{','.join(str(number) for number in numbers if number is not None)}{events or ','}"
+            patient = patient_of_id(id_)
+            found.append(
+                Labels(
+                    id=id_,
+                    unique_id=unique_id,
+                    patient=patient,
+                    confidentiality=codes.codes(connection, confidentiality),
+                    kinds=codes.codes(connection, kinds),
+                    alike=(patient, confidentiality, kinds),
+                )
+            )
+    return found
+
+
+def author_institutions(connection: sqlite3.Connection, expand: Callable[[bytes], bytes], id_: int) -> Sequence[str]:
+    """The authorInstitution values (XON) of a document, out of its stored ebRIM, which this registry itself wrote."""
+    (template,) = connection.execute(_TEMPLATE, (id_,)).fetchone()
+    return [
+        unescape(value.decode())
+        for slot in _AUTHOR_INSTITUTIONS.findall(expand(template))
+        for value in _VALUE.findall(slot)
+    ]
