@@ -15,7 +15,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from trust.consent import reviews, store
-from trust.consent.decision import EVERYTHING, Decision, decide, within_clearance
+from trust.consent.decision import (
+    ADMINISTRATOR,
+    EVERYTHING,
+    Decision,
+    Reason,
+    Step,
+    decide,
+    within_clearance,
+)
 from trust.consent.matching import institutions, oid
 from trust.consent.policy import Consent, Default, Jurisdiction, Pair, ResourceLabels
 from trust.consent.words import is_emergency, kinds_of, purpose
@@ -100,6 +108,13 @@ class Access:
                 authors = self._authors(labels)
                 return self._decide(labels, patient, authors) if self._institutions & {*authors} else found
         return found
+
+    def explain(self, labels: Labels) -> Decision:
+        """What a request would meet, for a dry run."""
+        if not self._bound:
+            text = "applications of this institution see what it holds"
+            return Decision(permit=True, reasons=(Reason(step=Step.CLEARANCE, text=text, who=ADMINISTRATOR),))
+        return self.decision(labels)
 
     def notes(self, patients: Sequence[str]) -> list[dict[str, str]]:
         """What the records of the answer say of all this: reasons, with the number of documents each kept back.

@@ -53,6 +53,8 @@ COMMANDS: Final = (
     Command("find", "find", "what is known of a patient here and at every connected institution"),
     Command("fetch", "fetch", "get documents from wherever they are held"),
     Command("document", "document", "take a document out of use: deprecate, quarantine"),
+    Command("consent", "consent", "what patients decided about their documents: add, list, show, withdraw"),
+    Command("policy", "policy", "what somebody would see and why; review of accesses in emergencies"),
     Command("client", "client", "certificates of local applications: add, list, revoke"),
     Command("peer", "peer", "other institutions: add, list, show, test, remove"),
     Command("audit", "audit", "read and verify the audit log"),

@@ -29,6 +29,7 @@ from repository.store.catalogue import Catalogue
 from repository.store.upkeep import place
 from trust.communities import Community
 from trust.community_store import Communities
+from trust.consent import reviews
 from trust.errors import BadCertificate
 from trust.pki.certificates import Usage, check_peer_certificate, from_pem, names, names_host
 
@@ -83,7 +84,7 @@ def purpose(config: Config, _now: datetime) -> Iterator[Finding]:
     yield Finding(
         Level.WARN,
         "purpose",
-        "users, roles and consent are not checked yet; a peer gets what its clearance allows",
+        "users and roles are not verified yet: consent holds for institutions, not for the persons in them",
         "not for real patients until they are",
     )
 
@@ -239,6 +240,17 @@ def documents(config: Config, _now: datetime) -> Iterator[Finding]:
         yield Finding(Level.OK, "documents", f"none is known to be damaged; {read}")
 
 
+def emergencies(config: Config, _now: datetime) -> Iterator[Finding]:
+    """Whether accesses in an emergency wait for somebody to look at them."""
+    if database.revision(config.folder.database) != REVISIONS[-1]:
+        return
+    with contextlib.closing(database.open_reader(config.folder.database)) as connection:
+        waiting = len(reviews.cases(connection))
+    if waiting:
+        what = f"{waiting} accesses in an emergency wait for review"
+        yield Finding(Level.WARN, "emergencies", what, "xdsnode policy review list")
+
+
 def files(_config: Config, _now: datetime) -> Iterator[Finding]:
     """How many files and connections a process may have open."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -301,6 +313,7 @@ FILES: Final[tuple[Check, ...]] = (
     disk,
     storage,
     documents,
+    emergencies,
     files,
     clock,
     audit,

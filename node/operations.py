@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from node.administration import audit_log, clients, documents, patients, peers, state
+from node.administration import audit_log, clients, consents, documents, patients, peers, policies, state
 from node.administration.orders import Order, Result
 from node.faults import Faults, misused, refused
 from registry.document_registry import UnknownDocument
@@ -37,6 +37,13 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "peer test": peers.test,
     "peer remove": peers.remove,
     "peer decide": peers.decide,
+    "consent add": consents.add,
+    "consent list": consents.find_all,
+    "consent show": consents.show,
+    "consent withdraw": consents.withdraw,
+    "policy explain": policies.explain,
+    "policy review list": policies.review_list,
+    "policy review close": policies.review_close,
     "audit used": audit_log.used,
     "audit erase": audit_log.erase,
 }

@@ -191,6 +191,11 @@ class DocumentRegistry:
         """What a rule about access may look at of these documents (`RegisteredDocument.id`)."""
         return labels.read(self._connection, self._codes, ids)
 
+    def labels_of_patient(self, patient: str) -> list[Labels]:
+        """The same for every document of a surviving identity and of all that it subsumes, but for quarantined ones."""
+        chain = PatientDirectory(self._connection).chain(patient)
+        return labels.of_patients(self._connection, self._codes, chain)
+
     def author_institutions(self, id_: int) -> Sequence[str]:
         """The authorInstitution values (XON) of a document."""
         return labels.author_institutions(self._connection, self._fragments.expand, id_)

@@ -14,6 +14,7 @@ from node.amounts import duration, size
 from node.atna.findings import deliveries
 from node.health import Level
 from node.witness.findings import witnesses
+from trust.consent import store as consents
 from trust.identity.caller import Role
 from trust.ledger import store
 from trust.pki.bindings import Binding
@@ -47,6 +48,7 @@ def _facts(order: Order, now: datetime) -> dict[str, object]:
         "documents": _count(services.reader, "stored_document"),
         "audit entries": sum(head.size for head in heads),
         "connected institutions": ", ".join(one.name for one in services.communities.all()) or "none",
+        "consents in force": consents.count(services.reader),
         "clients in force": sum(_is_client(one) for one in services.bindings.all()),
         "free disk": size(shutil.disk_usage(folder.blobs).free),
     }

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import unescape
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from registry.store.codes import CodeBook, CodePair
 from registry.store.conditions import one_of
-from registry.store.keys import patient_of_id
+from registry.store.keys import id_range, patient_of_id
 
 _AT_ONCE: Final = 500
 _SELECT: Final = """
@@ -48,22 +48,31 @@ def read(connection: sqlite3.Connection, codes: CodeBook, ids: Iterable[int]) ->
     ids = iter(ids)
     while some := list(islice(ids, _AT_ONCE)):
         clause = one_of("id", some)
-        for id_, unique_id, confidentiality, *numbers, events in connection.execute(
-            _SELECT + clause.text, clause.values
-        ).fetchall():
-            kinds = f",{','.join(str(number) for number in numbers if number is not None)}{events or ','}"
-            patient = patient_of_id(id_)
-            found.append(
-                Labels(
-                    id=id_,
-                    unique_id=unique_id,
-                    patient=patient,
-                    confidentiality=codes.codes(connection, confidentiality),
-                    kinds=codes.codes(connection, kinds),
-                    alike=(patient, confidentiality, kinds),
-                )
-            )
+        found += _labels(connection, codes, connection.execute(_SELECT + clause.text, clause.values).fetchall())
     return found
+
+
+def of_patients(connection: sqlite3.Connection, codes: CodeBook, patients: Iterable[int]) -> list[Labels]:
+    """The labels of every document of these patients that is not quarantined, in the order of registration."""
+    found: list[Labels] = []
+    for patient in patients:
+        rows = connection.execute(f"{_SELECT}id BETWEEN ? AND ? AND hidden = 0 ORDER BY id", id_range(patient))
+        found += _labels(connection, codes, rows.fetchall())
+    return found
+
+
+def _labels(connection: sqlite3.Connection, codes: CodeBook, rows: Iterable[tuple[Any, ...]]) -> Iterator[Labels]:
+    for id_, unique_id, confidentiality, *numbers, events in rows:
+        kinds = f",{','.join(str(number) for number in numbers if number is not None)}{events or ','}"
+        patient = patient_of_id(id_)
+        yield Labels(
+            id=id_,
+            unique_id=unique_id,
+            patient=patient,
+            confidentiality=codes.codes(connection, confidentiality),
+            kinds=codes.codes(connection, kinds),
+            alike=(patient, confidentiality, kinds),
+        )
 
 
 def author_institutions(connection: sqlite3.Connection, expand: Callable[[bytes], bytes], id_: int) -> Sequence[str]:

@@ -112,7 +112,8 @@ def test_wrong_usage_is_status_2(words: list[str]) -> None:
 
 
 def test_the_commands_of_the_interface_exist() -> None:
-    wanted = "init serve check status endpoints backup restore patient submit find fetch document client peer audit"
+    wanted = "init serve check status endpoints backup restore patient submit find fetch document"
+    wanted += " consent policy client peer audit"
     assert [command.name for command in COMMANDS] == wanted.split()
 
 

@@ -37,7 +37,7 @@ from trust.identity.caller import Caller, Role
 
 EVERYTHING: Final = "*"  # the test community of development nodes: conformance data carries policy codes
 _PATIENT: Final = "the patient, with a consent: xdsnode consent add"
-_ADMINISTRATOR: Final = "this institution's administrator, in [consent] of node.toml"
+ADMINISTRATOR: Final = "this institution's administrator, in [consent] of node.toml"
 _WHO: Final = {
     Capacity.PATIENT: "the patient, at this institution: xdsnode consent",
     Capacity.GUARDIAN: "the guardian who decided it, or the patient when of age: xdsnode consent",
@@ -183,7 +183,7 @@ def _lacking(
     asked = purpose(caller.purpose)
     if caller.purpose is not None and not asked and rules.unknown_denies:
         text = f"the purpose {caller.purpose.code} is not known here"
-        return [Reason(step=Step.DEFAULT, text=text, who=_ADMINISTRATOR)]
+        return [Reason(step=Step.DEFAULT, text=text, who=ADMINISTRATOR)]
     if asked and rules.purposes.isdisjoint(kinds_of(asked)):
         text = f"without a consent nothing is permitted for {word_of_purpose(asked)}"
         return [Reason(step=Step.DEFAULT, text=text, who=_PATIENT)]
@@ -218,7 +218,7 @@ def _emergency(
     elif unreviewed >= emergency.limit:
         against = f"{unreviewed} accesses of this person in emergencies wait for review"
     if against:
-        who = "the privacy officer: xdsnode policy review" if unreviewed >= emergency.limit else _ADMINISTRATOR
+        who = "the privacy officer: xdsnode policy review" if unreviewed >= emergency.limit else ADMINISTRATOR
         reason = Reason(step=Step.EMERGENCY, text=against, who=who, breakable=False)
         return Decision(permit=False, reasons=(*denials, reason))
     broken = Reason(step=Step.EMERGENCY, text="the glass was broken", who="the privacy officer: xdsnode policy review")
