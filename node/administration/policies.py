@@ -41,7 +41,8 @@ async def explain(order: Order) -> Result:
 async def review_list(order: Order) -> Result:
     """Accesses in an emergency that wait for review; with `all` those that were reviewed too."""
     found = reviews.cases(order.services.reader, closed=order.flag("all"))
-    await order.record([order.security_record(Action.READ, f"{len(found)} emergency accesses looked up")])
+    patients = dict.fromkeys(one.patient for one in found) or [""]
+    await order.record([order.patient_record(Action.READ, "emergency accesses looked up", one) for one in patients])
     return {"cases": [asdict(one) for one in found]}
 
 
