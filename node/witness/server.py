@@ -80,6 +80,7 @@ class Witness:
         self._actors = actors
         self._forks = forks
         self._rate = Rate()
+        self._records = Rate(burst=5, refill=900.0)  # of refusals with the same status of one caller
         self.news = asyncio.Event()  # the cosigner has something to do at once
         self.missing: set[str] = set()  # witnesses that gave this node no signature in the last round
 
@@ -215,7 +216,14 @@ class Witness:
             self.news.set()
 
     async def _refused(self, asked: Asked, status: int, why: str = "") -> None:
-        """A checkpoint or evidence that does not verify is on record; what a witness answers every day is not."""
+        """A checkpoint or evidence that does not verify is on record; what a witness answers every day is not.
+
+        A peer with another key than the one known here comes every minute: it is counted each time and recorded again
+        after a while.
+        """
+        self._actors.metrics.refused.labels(str(status)).inc()
+        if not self._records.take(f"{asked.caller.fingerprint} {status}", monotonic()):
+            return
         reason = f"{asked.endpoint} {status} {why}".strip()
         await self._actors.sequencer.record(
             [self._security(reason, asked.caller, asked.incident, asked.caller.address)]

@@ -24,7 +24,7 @@ from repository.store.spool import Spool
 from tests.trust.ledger.ledgers import KEYS, NODE, Place, local
 from trust.communities import AuditIdentity, Community
 from trust.errors import BadCertificate, LedgerBroken
-from trust.ledger import store
+from trust.ledger import hdn_verify, store
 from trust.ledger.checkpoint import (
     Checkpoint,
     CosignatureSigner,
@@ -212,6 +212,23 @@ async def test_a_witness_that_remembers_another_size_names_it(tmp_path):
         assert peer.asked == 3
         assert here.cosigned is not None
         assert here.cosigned.size == 8
+
+
+async def test_a_log_of_several_tiles(tmp_path):
+    """Proofs come from the published tiles, full ones and partial ones, across their borders."""
+    peers = [Peer("b"), Peer("c")]
+    async with bench(tmp_path, peers) as here:
+        for count in (1, 248, 1, 1, 255, 300, 7):
+            await here.ledger.record([local() for _ in range(count)])
+            await here.ledger._publication.now()
+            await here.cosigner.round()
+            own = newest(here.place.shard(), LOG.key)
+            assert own is not None
+            assert here.cosigned == own.checkpoint or here.cosigned.size == own.checkpoint.size - 1  # and the anchor
+            assert all(peer.seen[ORIGIN].checkpoint == here.cosigned for peer in peers)
+        assert here.cosigned.size > 800
+    policy = here.place.shard() / "policy"
+    assert hdn_verify.main(["verify", str(here.place.shard()), "--policy", str(policy)]) == 0
 
 
 def signing(change: Callable[[bytes], bytes] = bytes, *, later: int = 0, name: str = "", again: bool = False) -> Answer:

@@ -98,6 +98,8 @@ async def test_memory_and_record_are_durable_before_the_cosignature(services: Se
 
 async def test_a_missing_witness_that_calls_is_asked_at_once(services: Services, peer: Peer) -> None:
     server = services.witnessing.server
+    assert server.news.is_set()  # a peer was added: there is a quorum to find
+    server.news.clear()
     assert (await add(services, peer, peer.add(0, 10))).status == 200
     assert not server.news.is_set()
     server.missing.add(peer.home)
@@ -136,6 +138,29 @@ async def test_what_does_not_verify_is_on_record(services: Services, peer: Peer,
     assert seen.checkpoint.size == 10
 
 
+async def test_a_peer_that_comes_every_minute_with_a_wrong_key_does_not_fill_the_log(
+    services: Services, peer: Peer
+) -> None:
+    before = len(records(services, 7))
+    forged = NoteSigner(peer.origin, bytes(32)).sign(Checkpoint(peer.origin, 12, bytes(32)).text())
+    body = write_request(AddCheckpoint(0, (), forged))
+    statuses = [(await add(services, peer, body)).status for _ in range(BURST)]
+    assert statuses == [403] * BURST
+    assert len(records(services, 7)) == before + 5
+    assert b'xdsnode_refused_total{reason="403"} 10.0' in services.metrics.render()
+
+
+async def test_a_folder_of_an_older_version_gets_its_witness_key(made_node: Callable[..., Config]) -> None:
+    config = made_node("Old")
+    config.folder.witness_key.unlink()
+    urls = {key: f"https://localhost:8001/{key}" for key in ("iti-38", "iti-39")}
+    assert "witness" not in json.loads(own_export(config, urls))["audit"]
+    async with open_services(config) as services:
+        key = services.witnessing.server._signer.key
+    assert json.loads(own_export(config, urls))["audit"]["witness"] == key.render()
+    assert config.folder.witness_key.stat().st_mode & 0o777 == 0o400
+
+
 async def test_nobody_else_can_bring_a_log_under_suspicion(services: Services, peer: Peer) -> None:
     """Anybody has B's signed checkpoint and can send it with a wrong proof: that says nothing about B."""
     assert (await add(services, peer, peer.add(0, 10))).status == 200
@@ -151,6 +176,7 @@ async def test_nobody_else_can_bring_a_log_under_suspicion(services: Services, p
 
 async def test_a4_evidence_marks_the_community_once(services: Services, peer: Peer) -> None:
     assert (await add(services, peer, peer.add(0, 10))).status == 200
+    services.witnessing.server.news.clear()
     evidence = Evidence(peer.origin, Grade.E1, (peer.note(7), peer.note(7, bytes(32))))
     for _ in range(2):
         given = await services.witnessing.server.evidence(peer.asked(write_evidence(evidence), "urn:oid:2.999.5"))
