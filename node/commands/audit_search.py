@@ -19,6 +19,7 @@ from node.cx import patient_cx
 from node.database import open_reader
 from node.faults import Exit, misused, refused
 from node.records import subject
+from trust.audit.fhir import audit_event
 from trust.community_store import Communities
 from trust.errors import LedgerBroken
 from trust.ledger import hdn_report, hdn_verify, store
@@ -194,12 +195,13 @@ def run_explain(folder: Path, words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="xdsnode audit explain",
         description="One entry of the audit log in plain words, with its proof.",
-        epilog="example:\n  xdsnode audit explain 2026/137",
+        epilog="examples:\n  xdsnode audit explain 2026/137\n  xdsnode audit explain 2026/137 --fhir > event.json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_dir(parser)
     parser.add_argument("entry", metavar="ENTRY", help="year/index as a search shows it, or an index of this year")
     add_json(parser, "the entry")
+    parser.add_argument("--fhir", action="store_true", help="print it as a FHIR R4 AuditEvent instead")
     args = parser.parse_args(words)
     config = load(folder)
     try:
@@ -208,6 +210,9 @@ def run_explain(folder: Path, words: Sequence[str]) -> int:
         raise misused("audit.entry", args.entry, str(missing), "xdsnode audit search lists entries") from None
     patient = found.record["event"].get("patient", "") if found.record["subject"] else ""
     _put_on_record(config, "audit explain", patient, {"shown": found.label})
+    if args.fhir:
+        console.emit(audit_event(found.record))
+        return Exit.DONE
     told = hdn_report.describe(found.record, "en", institutions(config), config.node.name)
     try:
         wait_until_published(config)

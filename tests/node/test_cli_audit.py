@@ -109,6 +109,17 @@ def test_what_cannot_be_asked(node: Node, words: list[str], code: str) -> None:
     assert f"error {code}" in node.run("audit", *words, status=2).stderr
 
 
+def test_one_entry_as_audit_event(node: Node) -> None:
+    found = entries(node, "--patient", "4711", "--transaction", "ITI-43")[0]
+    event = json.loads(node.run("audit", "explain", found["entry"], "--fhir").stdout)
+    assert (event["resourceType"], event["recorded"]) == ("AuditEvent", found["time"])
+    assert event["subtype"][0]["code"] == "ITI-43"
+    patients = [one["what"]["identifier"] for one in event["entity"] if one["type"]["code"] == "1"]
+    assert [(one["system"], one["value"]) for one in patients] == [("urn:oid:2.999.1", "4711")]
+    used = entries(node, "--transaction", "audit explain", "--patient", "4711")
+    assert dict(used[0]["record"]["event"]["objects"][-1]["details"])["shown"] == found["entry"]
+
+
 def test_explain(node: Node) -> None:
     found = entries(node, "--patient", "4711", "--transaction", "ITI-43")[0]
     said = node.run("audit", "explain", found["entry"]).stdout
