@@ -54,12 +54,13 @@ def frames(data: bytes) -> tuple[list[bytes], bytes]:
 @dataclass
 class Receiver:
     """Listens on a port of its own. `reading` cleared: takes connections and reads nothing. `most` bytes: then it closes
-    (`reset`: without reading what is left)."""
+    (`reset`: without reading what is left). `deaf`: reads nothing and resets the connection after so many seconds."""
 
     context: ssl.SSLContext
     port: int = 0
     most: int | None = None
     reset: bool = False
+    deaf: float | None = None
     reading: threading.Event = field(default_factory=threading.Event)
     streams: list[bytearray] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -111,7 +112,9 @@ class Receiver:
         stream = bytearray()
         self.streams.append(stream)
         try:
-            while not self._ended.is_set():
+            if self.deaf is not None:
+                self._ended.wait(self.deaf)
+            while not self._ended.is_set() and self.deaf is None:
                 self.reading.wait()
                 piece = secure.recv(65536 if self.most is None else max(0, min(65536, self.most - len(stream))))
                 if not piece:
@@ -122,7 +125,7 @@ class Receiver:
         except OSError:
             pass
         finally:
-            if self.reset:
+            if self.reset or self.deaf is not None:
                 secure.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             secure.close()
 

@@ -191,21 +191,35 @@ async def test_a_repository_that_reads_nothing_delays_nobody_and_gets_everything
         assert len(receiver.streams) == 1
 
 
+@pytest.mark.parametrize("count", [60, 1500], ids=["its bytes fit into our kernel", "they do not"])
 async def test_a_half_open_connection_is_given_up_and_what_it_swallowed_is_sent_again(
-    hospital: Hospital, arr: Issued, monkeypatch: pytest.MonkeyPatch
+    hospital: Hospital, arr: Issued, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     monkeypatch.setattr(line, "STALL_SECONDS", 0.5)
-    await hospital.happen(1500)
+    await hospital.happen(count)
     with Receiver(server_context(hospital.house, arr)) as receiver:
         receiver.reading.clear()
         with hospital.exporting(receiver.port):
             await until(lambda: hospital.position.failing)
             swallowed = len(receiver.streams)
             receiver.reading.set()
-            await until(lambda: hospital.position.next == 1502)
+            await until(lambda: hospital.position.next == count + 2)
         assert len(receiver.streams) > swallowed
         assert arrived(receiver) == hospital.recorded()
         assert hospital.position.failing == ""
+
+
+async def test_what_a_kernel_took_before_the_connection_was_reset_counts_for_nothing(
+    hospital: Hospital, arr: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a receiver that dies again and again would let the cursor creep over what it never read."""
+    monkeypatch.setattr(exporter, "SETTLED_SECONDS", 2.0)
+    await hospital.happen(10)
+    with Receiver(server_context(hospital.house, arr), deaf=0.3) as receiver, hospital.exporting(receiver.port):
+        await until(lambda: len(receiver.streams) >= 4)
+        assert not any(receiver.streams)
+        assert hospital.position.next == cursor.FIRST
+        assert b'xdsnode_audit_messages_sent_total{repository="arr"}' in hospital.metrics.render(), "it took nothing"
 
 
 def foreign(hospital: Hospital) -> Issued:
@@ -345,7 +359,9 @@ async def test_nothing_waits_is_no_outage(hospital: Hospital, monkeypatch: pytes
     monkeypatch.setattr(exporter, "ALARM_SECONDS", 0.0)
     cursor.write(hospital.file, cursor.Position(next=2))
     with hospital.exporting(1):
+        await until(lambda: b'xdsnode_audit_backlog{repository="arr"} 0.0' in hospital.metrics.render())
         await until(lambda: hospital.position.failing)
+    await asyncio.sleep(0)  # what the thread told the loop is told now
     assert hospital.alarms == []
 
 
