@@ -66,7 +66,7 @@ _make_environment() {
             }
         fi
         rm -f "$ROOT/.venv/.lock-stamp" "$ROOT/.venv/.project-stamp"
-        _say "installing the locked packages (requirements.lock, every hash checked)"
+        _say "installing the $(grep -c '^[a-zA-Z]' "$ROOT/requirements.lock") locked packages, every hash checked (once; some minutes on a slow line)"
         _pip install --require-hashes -r "$ROOT/requirements.lock"
         printf '%s\n' "$lock" >"$ROOT/.venv/.lock-stamp"
     fi
