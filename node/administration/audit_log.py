@@ -50,6 +50,8 @@ async def erase(order: Order) -> Result:
         return (gone, kept), [replace(record, note=note) for note in notes]
 
     gone, kept = found(order.services.reader) if order.flag("dry_run") else await order.change(work)
+    if gone and not order.flag("dry_run"):  # the index knows names out of these records; it is made anew
+        order.services.config.folder.audit_index.unlink(missing_ok=True)
     return {"entries": [one.text for one in gone], "count": sum(map(len, gone)), "kept": sum(map(len, kept))}
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from trust.errors import LedgerBroken
-from trust.ledger import hdn_report, hdn_verify, store
+from trust.ledger import erasure, hdn_report, hdn_verify, store
 from trust.ledger.numbering import shard_name
 from trust.ledger.record import shard_master, subject_key
 from trust.ledger.shard_files import ShardFiles
@@ -117,6 +117,7 @@ def disclose(reader: sqlite3.Connection, folder: Path, master: bytes, wanted: Wa
             raise LedgerBroken(f"{files.folder} is not the published log of this database")
         logs.append(files)
         shards.append(_shard(reader, head, files, shard_master(master, head.origin), wanted))
+    _add_erasures(reader, shards, logs)
     report = {
         "format": hdn_report.PAGE,
         "made": wanted.made,
@@ -142,7 +143,29 @@ def _shard(reader: sqlite3.Connection, head: Head, files: ShardFiles, master: by
         "size": files.size,
         "subjects": [{"subject": one, "key": subject_key(master, one).hex()} for one in wanted.patients],
         "events": sorted(events, key=lambda event: event["index"]),
+        "erasures": [],
     }
+
+
+def _add_erasures(reader: sqlite3.Connection, shards: Sequence[dict[str, Any]], logs: Sequence[ShardFiles]) -> None:
+    """Where records were erased, the entries of the log that state it. They are about nobody."""
+    missing = {
+        (files.folder.name, event["index"])
+        for shard, files in zip(shards, logs, strict=True)
+        for event in shard["events"]
+        if not event["record"]
+    }
+    if not missing:
+        return
+    heads = {head.origin: head for head in store.heads(reader)}
+    for seq, body in erasure.stated(reader):
+        stated = list(hdn_verify.erasures(json.loads(body)))
+        if not any(name == year and index in indices for name, indices in stated for year, index in missing):
+            continue
+        for shard, files in zip(shards, logs, strict=True):
+            index = seq - heads[shard["origin"]].first_seq
+            if 0 <= index < files.size:
+                shard["erasures"].append(_event(reader, files, index, seq, number=0, shown=False))
 
 
 def _of_patient(
@@ -156,8 +179,13 @@ def _of_patient(
     times = [time or "" for _, _, time in rows]
     first = next((at for at, time in enumerate(times) if not wanted.since or time >= wanted.since), len(rows))
     last = max((at for at, time in enumerate(times) if not wanted.until or time < wanted.until), default=-1)
+    below, above = first - 1, last + 1
+    while below > 0 and not times[below]:  # erased: it has no time any more that could prove anything
+        below -= 1
+    while above < len(rows) - 1 and not times[above]:
+        above += 1
     for at, (number, seq, _) in enumerate(rows):
-        if first - 1 <= at <= last + 1:
+        if below <= at <= above:
             yield number, seq, first <= at <= last
 
 

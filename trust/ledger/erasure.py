@@ -95,3 +95,9 @@ def statements(ranges: Sequence[Range], reason: str) -> list[dict[str, str]]:
     """What the log says about an erasure: the notes of its records. `entries` comes first in canonical order."""
     parts = [ranges[at : at + _MOST_RANGES] for at in range(0, len(ranges), _MOST_RANGES)]
     return [{"entries": ",".join([one.text for one in part]), "event": EVENT, "reason": reason} for part in parts]
+
+
+def stated(connection: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
+    """Number and body of each record that states an erasure."""
+    query = "SELECT seq, body FROM audit_record WHERE kind = ? AND instr(body, ?) ORDER BY seq"
+    yield from connection.execute(query, (int(Kind.SECURITY), _STATEMENT))

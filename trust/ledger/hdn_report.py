@@ -1,10 +1,8 @@
 """What an audit record says in plain words, and the disclosure report as one page: English and Chinese.
 
 Standard library only; values in, text out. It lies beside `hdn_verify.py` wherever that is copied: the verifier makes
-the page of a bundle again from the opened records and compares it byte by byte, so a page cannot say anything else than
-the records do. Hence a change of what `page` gives needs a new number in `PAGE`.
-
-Source: audit-ledger: 2.9.
+the page of a bundle again from the opened records and compares every byte, so a page cannot say anything else than the
+records do. Hence a change of what `page` gives needs a new number in `PAGE`. Source: audit-ledger: 2.9.
 """
 
 from __future__ import annotations
@@ -113,6 +111,7 @@ _TEXTS = {
         "These numbers are one person; the report covers all of them.",
         "以上编号属于同一人，本报告涵盖全部编号。",
     ),
+    "erased": ("Of {n} further entries the content was erased.", "另有 {n} 个条目的内容已被删除。"),
     "proof": ("How do I know that this is complete and unchanged?", "如何确认本报告完整且未被更改？"),
     "how": (
         "Each entry is committed to a log that nobody can quietly change. The folder or zip file of this report holds"
@@ -256,13 +255,14 @@ def _part(report: Mapping[str, Any], language: str) -> str:
     def text(name: str, **values: object) -> str:
         return _TEXTS[name][_at(language)].format(**values)
 
-    rows = [_row(report, shard, event, language) for shard in report["shards"] for event in shard["events"]]
-    groups = _grouped(row for row, shown in rows if shown)
+    events = [(shard, event) for shard in report["shards"] for event in shard["events"]]
+    rows = [_row(report, shard, event, language) for shard, event in events if event["shown"]]
+    erased = sum(not event["record"] for _, event in events)
+    groups = _grouped(rows)
     lines = [line for group in groups for line in group if line.record["kind"] not in _OUTGOING or len(group) == 1]
     people = {(line.told.who, line.told.institution) for line in lines}
     refused = sum(line.told.tone in ("deny", "bad") for line in lines)
-    entries = sum(shown for _, shown in rows)
-    summary = text("sum", accesses=len(lines), who=len(people), entries=entries, refused=refused)
+    summary = text("sum", accesses=len(lines), who=len(people), entries=len(rows), refused=refused)
     period = " ".join(text(name, **{key: report[key]}) for name, key in _PERIOD if report[key]) or text("all")
     facts = [
         (text("patient"), "<br>".join(escape(_patient(one)) for one in report["patients"])),
@@ -281,17 +281,16 @@ def _part(report: Mapping[str, Any], language: str) -> str:
         + (f"<p>{text('merged')}</p>\n" if len(report["patients"]) > 1 else "")
         + f'<p class="sum">{summary if groups else text("nothing")} {text("utc")}</p>\n'
         + (f"{table}\n" if groups else "")
+        + (f"<p>{text('erased', n=erased)}</p>\n" if erased else "")
         + f"<section><h2>{text('proof')}</h2><p>{text('how')}</p><p><code>python3 hdn_verify.py report .</code></p>"
         f"<ul>{sealed}</ul><p>{text('names')}</p></section>\n</main>\n"
     )
 
 
-def _row(
-    report: Mapping[str, Any], shard: Mapping[str, Any], event: Mapping[str, Any], language: str
-) -> tuple[_Row, bool]:
+def _row(report: Mapping[str, Any], shard: Mapping[str, Any], event: Mapping[str, Any], language: str) -> _Row:
     record = json.loads(event["record"])
     told = describe(record, language, report["names"], report["institution"]["name"])
-    return _Row(f"{shard['origin'].rpartition('/')[2]}/{event['index']}", record, told), event["shown"]
+    return _Row(f"{shard['origin'].rpartition('/')[2]}/{event['index']}", record, told)
 
 
 def _grouped(rows: Iterable[_Row]) -> list[list[_Row]]:

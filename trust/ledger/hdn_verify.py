@@ -709,15 +709,19 @@ def stated_erasures(connection: sqlite3.Connection, shard: str) -> set[int]:
     )
     found: set[int] = set()
     for (body,) in rows:
-        note = json.loads(body)["event"]["note"]
-        if note.get("event") != "erasure":
-            continue
-        for one in note["entries"].split(","):
-            name, _, place = one.partition(":")
-            first, _, last = place.partition("-")
+        for name, places in erasures(json.loads(body)):
             if name == shard:
-                found.update(range(int(first), int(last or first) + 1))
+                found.update(places)
     return found
+
+
+def erasures(body: dict[str, Any]) -> Iterator[tuple[str, range]]:
+    """Which entries of which shard a record says were erased."""
+    note = body["event"].get("note", {})
+    for one in note["entries"].split(",") if note.get("event") == "erasure" else ():
+        name, _, place = one.partition(":")
+        first, _, last = place.partition("-")
+        yield name, range(int(first), int(last or first) + 1)
 
 
 def _check_row(
@@ -1358,6 +1362,7 @@ class ShardReport:
         if sorted(self.keys) != sorted(patients) or len(stated["subjects"]) != len(patients):
             raise Invalid(f"{stated['origin']}: it has not exactly one key for each identity of the patient")
         self.events = [self._open(event) for event in stated["events"]]
+        self.erasures = [found for event in stated["erasures"] for found in erasures(self._statement(event))]
         places = [event.index for event in self.events]
         for before, after in zip(places, places[1:]):  # noqa: B905, RUF007  Python 3.10 alone
             if after <= before:
@@ -1369,12 +1374,7 @@ class ShardReport:
             raise TypeError
         if not 0 <= index < self.shard.checkpoint.size:
             raise Invalid(f"index {index}: the log has {self.shard.checkpoint.size} entries")
-        entry, proof = bytes.fromhex(event["entry"]), [bytes.fromhex(one) for one in event["proof"]]
-        root = proven_root(index, self.shard.checkpoint.size, leaf_hash(entry), proof)
-        if len(entry) != ENTRY_BYTES or root != self.shard.checkpoint.root:
-            raise Invalid(f"index {index}: the entry and its proof do not lead to the signed root")
-        if self.shard.entries and self.shard.entries[index] != entry:
-            raise Invalid(f"index {index}: the log has another entry here")
+        entry = self._entry(event)
         subject = next((one for one, key in self.keys.items() if subject_tag(key, number) == entry[34:66]), None)
         if subject is None:
             raise Invalid(f"index {index}: not number {number} of this patient's entries")
@@ -1386,6 +1386,22 @@ class ShardReport:
         if (record["subject"], record["subject_ctr"]) != (subject, number):
             raise Invalid(f"index {index}: the record is about somebody else, or has another number")
         return Opened(index, number, shown, subject, record)
+
+    def _entry(self, event: dict[str, Any]) -> bytes:
+        """The entry of an event, after it was found in the signed log."""
+        index, entry = event["index"], bytes.fromhex(event["entry"])
+        proof = [bytes.fromhex(one) for one in event["proof"]]
+        root = proven_root(index, self.shard.checkpoint.size, leaf_hash(entry), proof)
+        if len(entry) != ENTRY_BYTES or root != self.shard.checkpoint.root:
+            raise Invalid(f"index {index}: the entry and its proof do not lead to the signed root")
+        if self.shard.entries and self.shard.entries[index] != entry:
+            raise Invalid(f"index {index}: the log has another entry here")
+        return entry
+
+    def _statement(self, event: dict[str, Any]) -> dict[str, Any]:
+        """A record of the log that states an erasure."""
+        record, salt = event["record"].encode(), bytes.fromhex(event["salt"])
+        return check_opening(event["index"], self._entry(event), record, salt)
 
     def check_complete(self, since: str, until: str) -> None:
         """Every entry about the patient is shown, or lies outside of the period by an opened event that proves it.
@@ -1493,9 +1509,18 @@ def _check_shards(
         else:
             open_points.append(f"{year}: inclusion only: without the entries of the log nobody can tell whether all")
             open_points[-1] += " events are here; give a copy of it with --log DIR"
-        open_points += [f"{year}: index {index}: the record was erased" for index in found.erased]
         before = stated["origin"]
-    return checked, open_points
+    return checked, [*open_points, *_check_erased(checked)]
+
+
+def _check_erased(checked: list[ShardReport]) -> Iterator[str]:
+    """Of an event whose record is not here the log itself states that it was erased."""
+    places = [place for one in checked for place in one.erasures]
+    for one in checked:
+        year = one.shard.checkpoint.origin.rpartition("/")[2]
+        for index in one.erased:
+            if not any(name == year and index in indices for name, indices in places):
+                yield f"{year}: index {index}: neither opened nor, as far as can be seen here, stated to be erased"
 
 
 def _check_order(shard: Shard, before: str, since: str) -> Iterator[str]:
@@ -1559,6 +1584,8 @@ def _describe_report(one: ShardReport) -> None:
     checkpoint, shown = one.shard.checkpoint, sum(event.shown for event in one.events)
     _say(f"{checkpoint.origin}: {shown} events shown, each in the signed log of {checkpoint.size} entries")
     _describe_witnesses(one.shard)
+    if one.erased:
+        _say(f"  of {len(one.erased)} more the record was erased; that they are events about this patient is proved")
     unproved = sorted(set(one.keys) - {event.subject for event in one.events})
     if unproved:
         _say(f"  of {', '.join(unproved)} there is nothing, as far as the key in the report is that patient's")

@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from tests.trust.ledger.ledgers import KEYS, NODE, TIME, Place, local, query_event
 from tests.trust.ledger.reports import FORMER, PATIENT, changed, fill, made, packed, unpacked
 from trust.audit.event import Coded, Kind, NewRecord, Participant
-from trust.ledger import hdn_report, hdn_verify
+from trust.ledger import erasure, hdn_report, hdn_verify
 from trust.ledger.checkpoint import Checkpoint, CosignatureSigner, NoteSigner, parse_note
 from trust.ledger.merkle import leaf_hash, root_of
 from trust.ledger.policy import policy_of
@@ -96,6 +97,53 @@ def test_what_witnesses_have_signed_goes_with_it(place: Place, tmp_path: Path) -
         folder = unpacked(packed(made(copy)), tmp_path / f"bundle {status}{len(cosigned)}")
         done = alone(folder, "report", ".")
         assert (done.returncode, says in done.stdout + done.stderr) == (status, True), done.stdout + done.stderr
+
+
+@pytest.fixture
+async def erased(place: Place, tmp_path: Path) -> Place:
+    """The log after the entries about A-1 of before May 2026 were erased, in both years."""
+    copy = Place(shutil.copytree(place.root, tmp_path / "erased"))
+    async with copy.running() as ledger:
+
+        def work(connection):
+            gone = erasure.select(connection, subjects=[PATIENT], before="2026-05-01T00:00:00.000Z")
+            erasure.erase(connection, gone)
+            (record,) = [local("A-2")]
+            return None, [replace(record, kind=Kind.SECURITY, note=one) for one in erasure.statements(gone, "an order")]
+
+        await ledger.transact(work)
+    return copy
+
+
+@pytest.mark.parametrize(("since", "shown"), [("", 4), ("2026-05-15", 2), ("2026-02-01", 4)])
+def test_erased_records_are_counted_and_stated(erased: Place, tmp_path: Path, since: str, shown: int) -> None:
+    report = made(erased, since=f"{since}T00:00:00.000Z" if since else "")
+    assert report.events == shown
+    assert ("entries the content was erased" in report.page()) == (since != "2026-05-15")
+    folder = unpacked(packed(report), tmp_path / "bundle")
+    done = alone(folder, "report", ".")
+    assert done.returncode == 0, done.stderr
+    assert ("more the record was erased" in done.stdout) == (since != "2026-05-15")
+
+
+def test_an_erasure_that_nothing_states(erased: Place, tmp_path: Path, capsys) -> None:
+    def without(report: dict) -> None:
+        for shard in report["shards"]:
+            shard["erasures"].clear()
+
+    path = tmp_path / "report.zip"
+    path.write_bytes(changed(packed(made(erased)), report=without))
+    assert hdn_verify.main(["report", str(path)]) == 2
+    assert "2025: index 1: neither opened nor, as far as can be seen here, stated" in capsys.readouterr().err
+
+    def forged(report: dict) -> None:
+        for shard in report["shards"]:
+            for event in shard["erasures"]:
+                event["record"] = event["record"].replace("an order", "nothing")
+
+    path.write_bytes(changed(packed(made(erased)), report=forged))
+    assert hdn_verify.main(["report", str(path)]) == 1
+    assert "does not commit to this record" in capsys.readouterr().err
 
 
 def test_the_verifier_without_the_page_beside_it(place: Place, tmp_path: Path) -> None:
