@@ -29,8 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     root = tmp_path_factory.mktemp("audited")
     node = Node(root / "node", free_base())
-    node.run("init", "--name", "Klinik Süd", "--dev", "--port-base", str(node.base), "--authority", "2.999.1")
-    node.start()
+    _make(node, "Klinik Süd")
     (root / "letter.txt").write_text("a letter")
     for patient in ("4711", "0815"):
         node.run("patient", "add", patient)
@@ -205,16 +204,28 @@ def test_the_running_node_fills_the_index(node: Node) -> None:
         time.sleep(0.05)
 
 
+def _make(node: Node, name: str) -> None:
+    ca = str(node.folder.parent / "ca")
+    words = ("--port-base", str(node.base), "--authority", "2.999.1", "--ca", ca)
+    node.run("init", "--name", name, "--dev", *words)
+    node.start()
+
+
 @pytest.fixture
-def clinic(tmp_path: Path) -> Path:
-    """A copy of another node's log."""
-    other = Node(tmp_path / "other", free_base())
-    other.run("init", "--name", "Clinic", "--dev", "--port-base", str(other.base), "--authority", "2.999.1")
-    other.run("patient", "add", "4711")
-    return Path(shutil.copytree(other.folder / "audit", tmp_path / "clinic/audit"))
+def clinic(node: Node, tmp_path: Path) -> Iterator[Node]:
+    """Another institution, connected with the first."""
+    clinic = Node(node.folder.parent / "clinic", free_base())
+    _make(clinic, "Clinic South")
+    for one, other in ((node, clinic), (clinic, node)):
+        export = one.run("endpoints", "--export").stdout
+        (tmp_path / "export.json").write_text(export)
+        other.run("peer", "add", str(tmp_path / "export.json"), "--fingerprint", json.loads(export)["fingerprint"])
+    yield clinic
+    node.run("peer", "remove", clinic.json("endpoints")["home_community_id"])
+    clinic.stop()
 
 
-def test_the_session_of_the_readme(node: Node, clinic: Path, tmp_path: Path) -> None:
+def test_the_session_of_the_readme(node: Node, clinic: Node, tmp_path: Path) -> None:
     """Every command of the auditor's session runs; the bundle then verifies in a folder with nothing but Python."""
     session = re.search(r"### An auditor's session\n.*?```\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert session is not None
@@ -224,16 +235,17 @@ def test_the_session_of_the_readme(node: Node, clinic: Path, tmp_path: Path) -> 
         "search",
         "explain",
         "verify",
+        "copy",
         "reconcile",
         "report",
     ]
     found = entries(node, "--patient", "4711", "--transaction", "ITI-43")[0]["entry"]
     elsewhere = tmp_path / "elsewhere"
-    assert clinic.is_dir()
+    assert clinic.process is not None
     for words in commands:
         if words[0] == "xdsnode":
             given = [found if re.fullmatch(r"\d{4}/\d+", word) else word for word in words[1:]]
-            where = [str(tmp_path / word) if word in ("report.zip", "clinic/audit") else word for word in given]
+            where = [str(tmp_path / word) if word in ("report.zip", "clinic-log") else word for word in given]
             assert node.run(*where).stdout
         elif words[0] == "unzip":
             shutil.unpack_archive(tmp_path / words[1], elsewhere)
