@@ -187,6 +187,9 @@ def explained(federation: Federation) -> int:
     """Number of exchanges, after every pair of logs was found to explain all of them, lost requests and answers too."""
     meanings: set[str] = set()
     total = 0
+    for node in federation.nodes:
+        verified = node.run("audit", "verify", check=False)
+        assert verified.returncode == 0, verified.stdout + verified.stderr
     for one, two in itertools.combinations(federation.nodes, 2):
         status, found = reconciled(one, two)
         assert (status, found["unexplained"]) == (0, 0), json.dumps(found["rows"], indent=1)

@@ -36,7 +36,7 @@ import tempfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -697,9 +697,23 @@ def check_database(shard: Shard, path: Path) -> int:
             _check_row(shard, tree, counters, row, first, erased)
         if tree.size != size or tree.root() != root:
             raise Invalid(f"index {tree.size}: the entries of the database do not give the root of its head")
+        _check_receipts(connection, first, size)
         return len(erased)
     finally:
         connection.close()
+
+
+def _check_receipts(connection: sqlite3.Connection, first: int, size: int) -> None:
+    """The receipts of other communities are those that the records of kinds 2 and 4 commit to."""
+    there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'audit_receipt'").fetchone()
+    kept = "audit_receipt" if there else "(SELECT NULL AS seq, NULL AS proof)"  # an older database has none
+    for seq, record, proof in connection.execute(
+        f"SELECT r.seq, r.body, x.proof FROM audit_record r LEFT JOIN {kept} x ON x.seq = r.seq"  # noqa: S608  fixed texts
+        " WHERE r.kind IN (2, 4) AND r.seq >= ? AND r.seq < ? ORDER BY r.seq",
+        (first, first + size),
+    ):
+        if json.loads(record).get("peer_receipt", "") != (sha256(proof).hex() if proof is not None else ""):
+            raise Invalid(f"index {seq - first}: the receipt that the record commits to is missing or another one")
 
 
 def stated_erasures(connection: sqlite3.Connection, shard: str) -> set[int]:
@@ -938,11 +952,11 @@ class Side:
         self.name = shards[-1].checkpoint.origin.rpartition("/")[0]
         self.home = home
         self._database = _open_database(database) if database else None
-        self._tags: dict[tuple[int, bytes], list[Spot]] = {}
+        self._tags: dict[int, dict[bytes, list[Spot]]] = {kind: {} for kind in EXCHANGE_KINDS}
         for number, shard in enumerate(shards):
             for index, entry in enumerate(shard.entries):
                 if entry[1] in EXCHANGE_KINDS:
-                    self._tags.setdefault((entry[1], entry[2:34]), []).append((number, index))
+                    self._tags[entry[1]].setdefault(entry[2:34], []).append((number, index))
 
     @property
     def opened(self) -> bool:
@@ -951,11 +965,11 @@ class Side:
 
     def at(self, kind: int, tag: bytes) -> list[Spot]:
         """Where entries of this kind and exchange tag stand."""
-        return self._tags.get((kind, tag), [])
+        return self._tags[kind].get(tag, [])
 
-    def tags(self, kind: int) -> Iterator[tuple[bytes, list[Spot]]]:
+    def tags(self, kind: int) -> Iterable[tuple[bytes, list[Spot]]]:
         """Every exchange tag of a kind, and where it stands."""
-        return ((tag, spots) for (one, tag), spots in self._tags.items() if one == kind)
+        return self._tags[kind].items()
 
     def served(self) -> Iterator[Served]:
         """Received requests with their answers: they are committed together, so that they stand one after the other."""
@@ -1106,67 +1120,69 @@ def _meaning(row: Row, asking: str, answering: str) -> tuple[str, str]:
     return verdict, text.format(asking, answering)
 
 
-def rows_of(asking: Side, answering: Side) -> list[Row]:
+def rows_of(asking: Side, answering: Side) -> Iterator[Row]:
     """Every exchange in which the one side asks the other, as far as tags tell."""
-    rows, times, answers = [], Counter[bytes](), set()
+    times, answers = Counter[bytes](), set()
     for one in answering.served():
         times[one.asked] += 1
         answers.add(one.answer)
         sent, failed = asking.at(1, one.asked), asking.at(6, one.asked)
         row = Row(asking, answering, [*sent], [*failed], [*asking.at(4, one.answer)], one.received, one.answered)
         row.repeated = bool(sent) and times[one.asked] > len(sent)
-        rows.append(row)
+        yield row
     for tag, spots in asking.tags(1):
         if tag not in times:
-            rows.append(Row(asking, answering, sent=[*spots], failed=[*asking.at(6, tag)]))
-    rows += [
-        Row(asking, answering, failed=[*x]) for tag, x in asking.tags(6) if not (tag in times or asking.at(1, tag))
-    ]
-    rows += [Row(asking, answering, got=[*spots]) for tag, spots in asking.tags(4) if tag not in answers]
-    return rows
+            yield Row(asking, answering, sent=[*spots], failed=[*asking.at(6, tag)])
+    for tag, spots in asking.tags(6):
+        if tag not in times and not asking.at(1, tag):
+            yield Row(asking, answering, failed=[*spots])
+    for tag, spots in asking.tags(4):
+        if tag not in answers:
+            yield Row(asking, answering, got=[*spots])
 
 
-def reconcile(one: Side, two: Side) -> list[Row]:
-    """All exchanges of two logs, judged, in both directions.
+def reconcile(one: Side, two: Side, wanted: Callable[[Row], bool] = lambda _: True) -> tuple[list[Row], Counter[str]]:
+    """All exchanges of two logs in both directions: those that are not whole, judged; and the number of whole ones.
+
+    Args:
+        one: a side.
+        two: the other.
+        wanted: which exchanges are to be reported.
 
     Raises:
         Invalid: an opened record does not belong to its entry.
     """
-    directions = [rows_of(one, two), rows_of(two, one)]
-    for rows in directions:
-        _find_homes(rows)
-    found = []
-    for rows in directions:
+    found: list[Row] = []
+    whole = Counter[str]()
+    for asking, answering in ((one, two), (two, one)):
         named: dict[str, Row] = {}
-        for row in rows:
-            if not row.whole:
-                row.open()
-                cid = str(row.facts.get("cid", ""))
-                if cid in named and not row.repeated:
-                    named[cid].absorb(row)
-                    continue
-                if cid:
-                    named[cid] = row
+        for row in rows_of(asking, answering):
+            _learn_homes(row)
+            if row.whole:
+                whole[asking.letter] += wanted(row)
+                continue
+            row.open()
+            cid = str(row.facts.get("cid", ""))
+            if cid in named and not row.repeated:
+                named[cid].absorb(row)
+                continue
+            if cid:
+                named[cid] = row
             found.append(row)
     for row in found:
         row.judge()
         if row.verdict == UNEXPLAINED:
             _find_evidence(row)
-    return found
+    return [row for row in found if wanted(row)], whole
 
 
-def _find_homes(rows: list[Row]) -> None:
+def _learn_homes(row: Row) -> None:
     """How each side's records name the other: as in an exchange that both have."""
-    for row in rows:
-        if row.received and row.sent:
-            for side, other, spots in (
-                (row.asking, row.answering, row.sent),
-                (row.answering, row.asking, row.received),
-            ):
-                if side.opened and not other.home:
-                    other.home = (side.record(spots[0]) or {}).get("peer", "")
-            if row.asking.home and row.answering.home:
-                return
+    if not row.received or not row.sent:
+        return
+    for side, other, spot in ((row.asking, row.answering, row.sent[0]), (row.answering, row.asking, row.received[0])):
+        if side.opened and not other.home:
+            other.home = (side.record(spot) or {}).get("peer", "")
 
 
 def _find_evidence(row: Row) -> None:
@@ -1234,14 +1250,14 @@ def _side(letter: str, folder: Path, args: argparse.Namespace) -> Side:
 
 
 def _reconcile(args: argparse.Namespace) -> int:
-    sides = [_side("a", Path(args.a), args), _side("b", Path(args.b), args)]
-    if (args.first or args.last is not None) and len(sides[0].shards) > 1:
+    one, two = sides = (_side("a", Path(args.a), args), _side("b", Path(args.b), args))
+    if (args.first or args.last is not None) and len(one.shards) > 1:
         raise Incomplete("--from and --to are indexes of one year: give the folder of that year as A")
-    rows = [row for row in reconcile(*sides) if _in_range(row, sides[0], args)]
+    rows, whole = reconcile(one, two, lambda row: _in_range(row, one, args))
     if args.json:
-        _say(json.dumps(_as_json(rows, sides), indent=1, ensure_ascii=True))
+        _say(json.dumps(_as_json(rows, whole, sides), indent=1, ensure_ascii=True))
     else:
-        _print_rows(rows, sides)
+        _print_rows(rows, whole, sides)
     count = Counter(row.verdict for row in rows)
     if any(row.fork for row in rows):
         raise Fork("a receipt contradicts the log that is shown: keep the receipt and both logs, they are proof")
@@ -1259,8 +1275,9 @@ def _in_range(row: Row, side: Side, args: argparse.Namespace) -> bool:
     return any(index >= args.first and (args.last is None or index < args.last) for _, index in row.places(side))
 
 
-def _as_json(rows: Sequence[Row], sides: Sequence[Side]) -> dict[str, Any]:
+def _as_json(rows: Sequence[Row], whole: Counter[str], sides: Sequence[Side]) -> dict[str, Any]:
     count = Counter(row.verdict for row in rows)
+    count[COMPLETE] += sum(whole.values())
     return {
         **{
             side.letter.lower(): {
@@ -1296,7 +1313,7 @@ def _kinds(row: Row, side: Side) -> dict[str, list[str]]:
     return {kind: side.words(spots) for kind, spots in kinds if spots}
 
 
-def _print_rows(rows: Sequence[Row], sides: Sequence[Side]) -> None:
+def _print_rows(rows: Sequence[Row], whole: Counter[str], sides: Sequence[Side]) -> None:
     for side in sides:
         size = sum(shard.checkpoint.size for shard in side.shards)
         opened = "with its records" if side.opened else "leaves alone"
@@ -1310,6 +1327,7 @@ def _print_rows(rows: Sequence[Row], sides: Sequence[Side]) -> None:
                 _print_row(row, sides)
     for asking in sides:
         mine = Counter(row.verdict for row in rows if row.asking is asking)
+        mine[COMPLETE] += whole[asking.letter]
         counts = ", ".join(f"{mine[verdict]} {verdict}" for verdict in (COMPLETE, EXPLAINED, UNDECIDED, UNEXPLAINED))
         _say(f"asked by {asking.letter}: {counts}; {mine[OTHERS]} with others")
     _say(f"unexplained rows: {sum(row.verdict == UNEXPLAINED for row in rows)}")

@@ -14,7 +14,7 @@ import pytest
 from tests.trust.ledger.ledgers import KEYS, NODE, TIME, Place, local, query_event
 from trust.audit.event import Kind, NewRecord
 from trust.communities import AuditIdentity
-from trust.ledger import store
+from trust.ledger import hdn_verify, store
 from trust.ledger.keys import CheckpointSigner
 from trust.ledger.receipt import parse, verify
 from trust.ledger.record import exchange_tag
@@ -73,3 +73,25 @@ async def test_an_exchange_is_open_until_its_outcome_is_on_record(place: Place) 
     assert found == ["urn:uuid:0", "urn:uuid:2", "urn:uuid:4"]
     assert len(store.left_open(connection, 2)) == 2
     connection.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM audit_receipt",
+        "DROP TABLE audit_receipt",
+        "UPDATE audit_receipt SET proof = CAST('proved!' AS BLOB)",
+        "UPDATE audit_receipt SET seq = seq + 1",
+        "INSERT INTO audit_receipt VALUES (5, 'urn:uuid:2', CAST('proved' AS BLOB))",
+    ],
+)
+async def test_a1_a_receipt_that_was_taken_away_or_changed_is_found(place: Place, change: str) -> None:
+    async with place.running() as ledger:
+        await ledger.record([exchange(Kind.REQUEST_RECEIVED, "urn:uuid:1", receipt=b"proved"), local()])
+        await ledger.record([local(), exchange(Kind.REQUEST_RECEIVED, "urn:uuid:2")])
+    words = ["verify", str(place.audit), "--db", str(place.database)]
+    assert hdn_verify.main(words) == hdn_verify.GOOD
+    with sqlite3.connect(place.database) as connection:
+        connection.execute(change)
+    connection.close()
+    assert hdn_verify.main(words) == hdn_verify.INVALID

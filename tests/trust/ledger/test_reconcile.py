@@ -6,13 +6,17 @@ import asyncio
 import contextlib
 import io
 import json
+import random
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.trust.ledger.ledgers import TIME, Place, local, query_event
 from trust.audit.event import Kind, NewRecord
@@ -284,3 +288,48 @@ def test_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "asked by A: 2 complete, 0 explained, 0 undecided, 1 unexplained; 0 with others" in said.out
     assert said.out.endswith("unexplained rows: 1\n")
     assert said.err == "reconcile: 1 unexplained rows\n"
+
+
+def shard(origin: str, entries: list[bytes]) -> hdn_verify.Shard:
+    made = hdn_verify.Shard(Path(), hdn_verify.Policy(), own_key=False)
+    made.entries = entries
+    made.checkpoint = hdn_verify.Checkpoint(origin, len(entries), b"", frozenset())
+    return made
+
+
+@settings(deadline=None)
+@given(st.integers(1, 12), st.randoms(use_true_random=False), st.data())
+def test_whatever_is_left_out_of_two_logs_of_whole_exchanges_is_seen(
+    count: int, chance: random.Random, data: st.DataObject
+) -> None:
+    """Both logs in any order, records of one patient or several: one row for each exchange, all others whole."""
+    asked: list[tuple[int, bytes]] = []
+    served: list[list[tuple[int, bytes]]] = []
+    for number in range(count):
+        q, s = (hdn_verify.sha256(f"{leg}{number}".encode()) for leg in "qs")
+        asked += [(1, q), (4, s)]
+        patients = chance.randint(1, 3)
+        served.append([(2, q)] * patients + [(3, s)] * patients)
+    chance.shuffle(asked)
+    chance.shuffle(served)
+    hidden = data.draw(st.sets(st.sampled_from(asked)))
+    logs = [[one for one in asked if one not in hidden], [one for job in served for one in job]]
+    a, b = (
+        hdn_verify.Side(
+            letter,
+            [shard(f"{letter}/audit/2026", [b"\x01" + bytes([kind]) + tag + bytes(64) for kind, tag in log])],
+            None,
+            "",
+        )
+        for letter, log in zip("ab", logs, strict=True)
+    )
+    rows, whole = hdn_verify.reconcile(a, b)
+    verdicts = Counter(row.verdict for row in rows)
+    touched = {served_of(served, one) for one in hidden}
+    assert whole == Counter({"a": count - len(touched)})
+    assert sum(verdicts.values()) == len(touched)
+    assert not verdicts["explained"] + verdicts["complete"]
+
+
+def served_of(served: list[list[tuple[int, bytes]]], one: tuple[int, bytes]) -> int:
+    return next(number for number, job in enumerate(served) if one[1] in {tag for _, tag in job})
