@@ -22,6 +22,7 @@ _COLUMNS = ("when", "who", "what", "why", "outcome", "entry")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905  one line is read best
 LANGUAGES = ("en", "zh")
 
+_CALLER = re.compile(r"(.*) \((application|peer|operator|auditor)\)", re.DOTALL)
 ASKED, ARRIVED, ANSWERED, GOT, FAILED = 1, 2, 3, 4, 6  # kinds of the two sides of an exchange
 _OUTGOING, _STEPS = {ASKED, GOT, FAILED}, {ASKED, ARRIVED}
 
@@ -145,14 +146,7 @@ class Told:
 
 
 def describe(record: Mapping[str, Any], language: str, names: Mapping[str, str], own: str) -> Told:
-    """A record in words.
-
-    Args:
-        record: the record as the ledger keeps it.
-        language: "en" or "zh".
-        names: names of institutions by homeCommunityId.
-        own: name of the institution that keeps the log.
-    """
+    """A record in "en" or "zh"; `names` are those of institutions by homeCommunityId, `own` that of the log's owner."""
     event, kind = record["event"], record["kind"]
     peer = names.get(record["peer"], record["peer"])
     who, role, address = _actor(record, event, language, own=own, peer=peer)
@@ -185,22 +179,28 @@ def _actor(
     people = [one for one in event.get("participants", ()) if one.get("name") or not re.match(r"\w+://", one["user"])]
     codes = {id(one): one.get("role", ("", "", ""))[0] for one in people}
     humans = [one for one in people if one["requestor"] and codes[id(one)] not in ("110152", "110153")]
-    if record["kind"] in _OUTGOING and not humans:
-        return own, _ROLES["node"][_at(language)], ""
-    if record["kind"] == ARRIVED and not humans:
-        return peer, _ROLES["peer"][_at(language)], ""
     found = humans or [one for one in people if codes[id(one)] != "110150"] or people
-    if not found:
+    if not humans and (record["kind"] in _OUTGOING or not found):
         return own, _ROLES["node"][_at(language)], ""
+    if not humans and record["kind"] == ARRIVED:
+        return peer, _ROLES["peer"][_at(language)], ""
     one = found[0]
     name = one.get("name") or one["user"]
-    ends = re.fullmatch(r"(.*) \((application|peer|operator|auditor)\)", name, re.DOTALL)
+    calling = next((each for each in people if _CALLER.fullmatch(each["user"])), one)  # what a human sits at
+    address = one.get("address") or calling.get("address", "")
+    ends = _CALLER.fullmatch(name)
     if ends:
-        return ends[1], _ROLES[ends[2]][_at(language)], one.get("address", "")
+        return ends[1], _ROLES[ends[2]][_at(language)], address
     known = {"110151": _ROLES["operator"][_at(language)], "": _ROLES[""][_at(language)]}
     role = "node" if name == own else codes[id(one)]
     words = _ROLES["node"][_at(language)] if role == "node" else known.get(role) or one["role"][2]
-    return ", ".join(each.get("name") or each["user"] for each in humans) or name, words, one.get("address", "")
+    return ", ".join(map(_human, humans)) or name, words, address
+
+
+def _human(one: Mapping[str, Any]) -> str:
+    """A user of an assertion is `<id@issuer>`, with the name for people as the other id (federation-wire 4.8)."""
+    name: str = one.get("name") or one["user"]
+    return f"{one['alternative']} {name}" if name.startswith("<") and one.get("alternative") else name
 
 
 def _purpose(event: Mapping[str, Any], language: str) -> str:

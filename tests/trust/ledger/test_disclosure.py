@@ -317,6 +317,26 @@ def test_every_kind_of_record_has_words(language: str) -> None:
         assert "{" not in told.what
 
 
+def test_a_user_has_a_name_for_people_and_the_address_of_what_they_sit_at() -> None:
+    people = [
+        {"user": "https://x.example/iti-43", "requestor": False, "role": ["110153", "DCM", ""]},
+        {"user": "ward (application)", "requestor": False, "role": ["110152", "DCM", ""], "address": "10.1.4.20"},
+        {
+            "user": "<b@idp>",
+            "name": "<b@idp>",
+            "alternative": "Dr Berta B",
+            "requestor": True,
+            "role": ["1", "S", "GP"],
+        },
+    ]
+    event = {"participants": people, "purpose": [["TREAT", "2.16", "x"], ["7", "2.16", "other reason"]], "outcome": 0}
+    record = {"kind": 5, "time": TIME, "peer": "", "cid": "", "subject": PATIENT, "event": event}
+    told = hdn_report.describe(record, "en", {}, "Here")
+    assert (told.who, told.role, told.address) == ("Dr Berta B <b@idp>", "GP", "10.1.4.20")
+    assert told.purpose == "treatment, other reason"
+    assert hdn_report.describe(record, "zh", {}, "Here").purpose == "治疗, other reason"
+
+
 @pytest.mark.parametrize(
     ("participants", "who", "role"),
     [
@@ -333,6 +353,15 @@ def test_every_kind_of_record_has_words(language: str) -> None:
             id="the caller, not the endpoint",
         ),
         pytest.param([("root", "", True, Coded("110151", "DCM", ""))], "root", "administrator", id="a command"),
+        pytest.param(
+            [
+                ("ward (application)", "", False, Coded("110153", "DCM", "")),
+                ("<b@https://idp.example>", "<b@https://idp.example>", True, Coded("46255001", "SCT", "Pharmacist")),
+            ],
+            "<b@https://idp.example>",
+            "Pharmacist",
+            id="the user of an assertion",
+        ),
         pytest.param(
             [("There (peer)", "", True, Coded("110153", "DCM", ""))], "There", "connected institution", id="a peer"
         ),
