@@ -11,15 +11,6 @@ import pytest
 from tests.end_to_end.nodes import AUTHORITY, Node, federation
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs all tests that share nodes: the federation of all modules, or those that a module makes."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            shared = "federation" if "nodes" in getattr(item, "fixturenames", ()) else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(shared))
-
-
 @pytest.fixture(scope="session")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
     """Three connected nodes."""

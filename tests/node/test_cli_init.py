@@ -12,8 +12,6 @@ from cryptography import x509
 
 from tests.commands import command, process
 
-pytestmark = pytest.mark.xdist_group("node that does not run")
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -19,8 +19,6 @@ import pytest
 from tests.commands import XDSNODE, command, process
 from tests.end_to_end.nodes import free_base
 
-pytestmark = pytest.mark.xdist_group("running node")
-
 
 class Node:
     def __init__(self, folder: Path, base: int) -> None:
