@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Final
 
 from node.atna import batches, cursor
@@ -134,7 +134,7 @@ class Exporter:
         start = self._first(reader)
         checkpoint_at = monotonic()
         while True:
-            stopping = self._stopping.is_set()
+            stopping, began = self._stopping.is_set(), thread_time()
             batch = batches.read(reader, start, host=self._node.host, number=self._to.enterprise_number)
             line.probe()
             self._sending(start)
@@ -152,6 +152,8 @@ class Exporter:
                 if stopping:
                     return
                 self._stopping.wait(_IDLE_SECONDS)
+            else:  # who catches up rests as long as it works: the requests of the node come first
+                self._stopping.wait(thread_time() - began)
 
     def _checkpoint(self) -> bytes:
         text = syslog.checkpoint(self._node.checkpoint())

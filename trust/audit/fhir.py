@@ -64,7 +64,7 @@ def _of_event(record: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, 
         found["outcomeDesc"] = event["outcome_text"]
     found["agent"] = [_agent(one) for one in event["participants"]]
     found["source"] = _source(message)
-    entities = list(_entities(record, event, message))
+    entities = [*_entities(record, event, message), *_note(event.get("note", {}), "note of the audit ledger")]
     return found | ({"entity": entities} if entities else {})
 
 
@@ -85,9 +85,7 @@ def _bare(record: Mapping[str, Any], note: Mapping[str, str]) -> dict[str, Any]:
     entities: list[dict[str, Any]] = []
     if record.get("subject"):
         entities.append(_patient(record["subject"]))
-    details = [{"type": key, "valueString": value} for key, value in sorted(note.items()) if value]
-    if details:
-        entities.append({"type": _entity_type("2"), "name": ledger["display"], "detail": details})
+    entities += _note(note, ledger["display"])
     found: dict[str, Any] = {
         "resourceType": "AuditEvent",
         "type": {"system": _LIFECYCLE, "code": code[0], "display": code[1]}
@@ -159,6 +157,12 @@ def _entities(record: Mapping[str, Any], event: Mapping[str, Any], message: str)
         if one.get("details"):
             found["detail"] = [{"type": type_, "valueString": value} for type_, value in one["details"] if value]
         yield found
+
+
+def _note(note: Mapping[str, str], name: str) -> list[dict[str, Any]]:
+    """What the ledger knows beyond the AuditMessage, e.g. what policy kept back and why."""
+    details = [{"type": key, "valueString": value} for key, value in sorted(note.items()) if value]
+    return [{"type": _entity_type("2"), "name": name, "detail": details}] if details else []
 
 
 def _patient(subject: str) -> dict[str, Any]:

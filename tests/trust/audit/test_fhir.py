@@ -184,6 +184,12 @@ def test_every_kind_of_record_has_a_form(kind: Kind) -> None:
         assert found["agent"][0]["requestor"] is True
 
 
+def test_what_the_ledger_knows_beyond_the_message_is_carried_over() -> None:
+    new = NewRecord(kind=Kind.LOCAL, time=TIME, event=query_event(), note={"policy": "2 withheld", "empty": ""})
+    *_, last = checked(rendered(new))["entity"]
+    assert last["detail"] == [{"type": "policy", "valueString": "2 withheld"}]
+
+
 @UNHURRIED
 @given(EVENTS)
 def test_whatever_the_event_says_every_fact_is_carried_over(event: AuditEvent) -> None:
