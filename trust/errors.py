@@ -14,6 +14,17 @@ class NotAuthenticated(TrustError):
     """The certificate (or later the assertion) does not establish who is calling."""
 
 
+class AssertionRefused(NotAuthenticated):
+    """A user assertion is not accepted. `code` is the fault's subcode; the text is for the record, not for the sender.
+
+    Source: federation-wire 4.7
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
 class NotPermitted(TrustError):
     """The caller is known and may not do this."""
 
