@@ -30,6 +30,7 @@ from node.settings import (
     RepositorySection,
     SubmitSection,
     TlsSection,
+    XuaSection,
 )
 
 FILE: Final = "node.toml"
@@ -54,6 +55,7 @@ class Config:
     repository: RepositorySection
     federation: FederationSection
     audit: AuditSection
+    xua: XuaSection
     limits: LimitsSection
     submit: SubmitSection
     consent: ConsentSection

@@ -7,26 +7,36 @@ Nothing leaves without the AuditProof that the pipeline got from the ledger.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic
 from typing import Final
 
 from node import pipeline
+from node.asserted import Asserted, Users
 from node.bindings import Packaging
 from node.exchange import Actors, Exchange
 from node.http.incoming import Incoming, Outgoing, Refusal
 from node.metrics import Metrics
 from node.pipeline import Row
-from node.security_records import refusal, refused_exchange
-from node.soap.faults import action_mismatch, action_not_supported, duplicate_message_id, sender
+from node.security_records import refusal, refused_exchange, signed_in
+from node.soap.faults import (
+    action_mismatch,
+    action_not_supported,
+    assertion_refused,
+    duplicate_message_id,
+    sender,
+)
 from node.soap.message import Message
 from node.soap.replay import ReplayWindow
 from node.transactions import BY_ACTION, BY_PATH
+from trust import one_time
 from trust.audit.event import NewRecord
-from trust.errors import LedgerBusy, NotPermitted
+from trust.errors import AssertionRefused, LedgerBusy, NotPermitted
 from trust.identity.caller import Role
 from trust.identity.claims import acts_as
+from trust.identity.names import INVALID_TOKEN
 from trust.ledger.record import payload_digest
 from trust.ledger.sequencer import AuditProof
 
@@ -36,8 +46,11 @@ _INSIDE: Final = 0.25  # seconds of the deadline that stay for the answer itself
 class Dispatcher:
     """Carries requests from the edge through the pipeline."""
 
-    def __init__(self, actors: Actors, metrics: Metrics, *, base_url: str, deadline: float, default_scope: str) -> None:
+    def __init__(
+        self, actors: Actors, users: Users, metrics: Metrics, *, base_url: str, deadline: float, default_scope: str
+    ) -> None:
         self._actors = actors
+        self._users = users
         self._metrics = metrics
         self._base_url = base_url
         self._deadline = deadline
@@ -54,11 +67,14 @@ class Dispatcher:
         began = monotonic()
         with self._actors.sequencer.in_flight():
             row = self._row(incoming)
-            self._refuse_repetition(row, incoming)
             exchange = self._exchange(row, incoming)
+            asserted = self._user(exchange, incoming)
+            self._refuse_repetition(row, incoming)
             if Role.PEER in row.roles:
                 self._judge_receipt(exchange, incoming)
             try:
+                if asserted is not None and asserted.issuer.one_time:
+                    await self._use_once(asserted, exchange)
                 answer = await pipeline.run(row, incoming.message, incoming, exchange)
             except LedgerBusy:
                 self._replay.forget(incoming.caller.fingerprint, incoming.message.message_id)
@@ -86,6 +102,7 @@ class Dispatcher:
             node=self._actors.own.home,
             reason=f"{refused.path} {refused.reason}".strip(),
             forbidden=refused.status == 403,
+            user=refused.user,
         )
         return await self._actors.sequencer.record(_with_exchange(record, refused))
 
@@ -106,6 +123,41 @@ class Dispatcher:
         if row.binding.packaging is Packaging.MTOM and message.packaging != "mtom":
             raise sender(f"{row.id} is packaged as MTOM/XOP")
         return row
+
+    def _user(self, exchange: Exchange, incoming: Incoming) -> Asserted | None:
+        """Who asks through this system, as far as an accepted assertion says (ITI-40)."""
+        try:
+            asserted = self._users.of_request(incoming.message, exchange.caller, incoming.certificate, exchange.now)
+        except AssertionRefused as refusal:
+            raise assertion_refused(refusal.code, str(refusal)) from None
+        if asserted is not None:
+            said = asserted.user.assertion
+            exchange.caller = asserted.caller(exchange.caller)
+            exchange.assertion = asserted.raw
+            exchange.patient = said.patient
+            exchange.consents = (*said.consents, *said.policies)
+        return asserted
+
+    async def _use_once(self, asserted: Asserted, exchange: Exchange) -> None:
+        """An assertion that counts once: that it was used is durable before anything is done."""
+        user, said = asserted.user, asserted.user.assertion
+        record = signed_in(
+            exchange.now,
+            node=self._actors.own.home,
+            user=user.id,
+            name=user.name,
+            by=exchange.caller.name,
+            what="an assertion that counts once was used",
+        )
+
+        def work(connection: sqlite3.Connection) -> tuple[None, list[NewRecord]]:
+            if not one_time.use(
+                connection, issuer=said.issuer, id_=said.id, until=said.not_on_or_after, now=exchange.now
+            ):
+                raise assertion_refused(INVALID_TOKEN, "the assertion counts once and was used before")
+            return None, [record]
+
+        await self._actors.sequencer.transact(work)
 
     def _refuse_repetition(self, row: Row, incoming: Incoming) -> None:
         """A write that was sent a short time ago is not done twice (reads may be repeated)."""

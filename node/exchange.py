@@ -119,4 +119,7 @@ class Exchange:
     receipt: PeerReceipt = NO_RECEIPT
     scope_local: bool = False
     access: Access | None = None  # who asks, before the documents that a handler has looked at
+    assertion: bytes = b""  # of the user, as it came: it goes to the communities that are asked, unchanged
+    patient: str = ""  # the one patient that the assertion is for (CX), "" for any
+    consents: tuple[str, ...] = ()  # consent documents and policies that it names
     records: list[NewRecord] = field(default_factory=list)

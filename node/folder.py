@@ -111,6 +111,16 @@ class Folder:
         return self.keys / "witness.key"
 
     @property
+    def assertion_key(self) -> Path:
+        """Private key that signs assertions about this node's own users."""
+        return self.keys / "assertion.key"
+
+    @property
+    def assertion_cert(self) -> Path:
+        """Certificate of that key, for those who verify."""
+        return self.keys / "assertion.pem"
+
+    @property
     def client_cert(self) -> Path:
         """Certificate that the node's own commands use (development nodes: also conformance tools)."""
         return self.keys / "client.pem"

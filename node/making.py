@@ -18,7 +18,7 @@ from node.folder import Folder
 from repository.store.keys import create_key_file as create_blob_key
 from trust.errors import BadCertificate
 from trust.ledger.keys import create_key
-from trust.pki import authority
+from trust.pki import assertion_key, authority
 from trust.pki.certificates import fingerprint_of, to_pem
 from trust.pki.keyfiles import private_folder, write_private
 
@@ -100,6 +100,7 @@ def _make(wanted: Wanted, config: Config, text: str, now: datetime) -> Made:
     create_key(folder.ledger_key)
     create_key(folder.subject_key)
     create_key(folder.witness_key)
+    create_assertion_key(folder, wanted.name, now)
     key = authority.new_key()
     write_private(folder.tls_key, authority.key_pem(key))
     names = _hosts(wanted)
@@ -125,6 +126,11 @@ def _make(wanted: Wanted, config: Config, text: str, now: datetime) -> Made:
         client_pem=to_pem([client]),
         steps=tuple(steps),
     )
+
+
+def create_assertion_key(folder: Folder, name: str, now: datetime) -> None:
+    """The key that signs assertions about this node's own users, and its certificate."""
+    assertion_key.create(folder.assertion_key, folder.assertion_cert, _common_name(name), now)
 
 
 def _own_client(wanted: Wanted, folder: Folder, now: datetime) -> tuple[str, Certificate]:
@@ -159,14 +165,16 @@ def _configuration(wanted: Wanted, new_uuid: Callable[[], UUID]) -> str:
     }
     if wanted.public_url:
         node["public_url"] = wanted.public_url
+    xua = {"applications": "accepted", "peers": "accepted"}
     if not wanted.development:
-        return template(node, {})
+        return template(node, {"xua": xua})
     return template(
         {**node, "development": True},
         {
             "registry": {"affinity_domain": "any"},
             "repository": {"min_free_bytes": 64 << 20},
             "mllp": {"listener": "plain"},
+            "xua": xua,
         },
     )
 

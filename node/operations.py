@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from node.administration import audit_log, clients, consents, documents, patients, peers, policies, state
+from node.administration import assertions, audit_log, clients, consents, documents, patients, peers, policies, state
 from node.administration.orders import Order, Result
 from node.faults import Faults, misused, refused
 from registry.document_registry import UnknownDocument
@@ -44,6 +44,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "policy explain": policies.explain,
     "policy review list": policies.review_list,
     "policy review close": policies.review_close,
+    "assertion issue": assertions.issue,
+    "assertion test": assertions.test,
     "audit used": audit_log.used,
     "audit erase": audit_log.erase,
 }

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from node.bindings import AuditFact, Packaging, Transaction
 from node.exchange import Exchange
-from node.records import of_answer
+from node.records import of_answer, subject
 from node.soap.faults import SoapFault
 from node.soap.message import Message
 from node.soap.writing import write_envelope
@@ -111,6 +111,8 @@ async def _outcome(
         if row.writes and actors.refuse_writes():
             full = RegistryError(_out_of_resources(row), "the disk is nearly full; nothing was stored")
             return _failed(row, request, exchange, [full])
+        if exchange.patient:
+            _check_patient(row, row.audit.facts(request, None, exchange), exchange)
         prepared = await row.prepare(request, incoming, exchange)
         if row.writes:
             return await actors.sequencer.transact(
@@ -144,7 +146,19 @@ def _handled(
     result = row.handle(request, prepared, exchange, connection)
     envelope = _envelope(row, exchange, row.binding.encode(result))
     facts = row.audit.facts(request, result, exchange)
+    if exchange.patient:
+        _check_patient(row, facts, exchange)
     return _ready(row, exchange, envelope, result.documents, facts)
+
+
+def _check_patient(row: Row, facts: Sequence[AuditFact], exchange: Exchange) -> None:
+    """An assertion for one patient is good for nobody else (federation-wire 4.6, step 11).
+
+    Raises:
+        XdsErrors: the request is about somebody else, or what was found is.
+    """
+    if any(fact.patient and subject(fact.patient) != subject(exchange.patient) for fact in facts):
+        raise XdsErrors([RegistryError(row.error, "the user's assertion is for another patient")])
 
 
 def _failed(

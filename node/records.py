@@ -24,7 +24,7 @@ from trust.audit.event import (
     Outcome,
     Participant,
 )
-from trust.identity.caller import Role
+from trust.identity.caller import Caller, Role
 
 ANONYMOUS = "http://www.w3.org/2005/08/addressing/anonymous"
 IHE_TRANSACTIONS = "IHE Transactions"
@@ -32,6 +32,7 @@ _SOURCE = Coded("110153", "DCM", "Source Role ID")
 _DESTINATION = Coded("110152", "DCM", "Destination Role ID")
 _PATIENT_NUMBER = Coded("2", "RFC-3881", "Patient Number")
 _REPORT_NUMBER = Coded("9", "RFC-3881", "Report Number")
+_CONSENT = Coded("12", "RFC-3881", "URI")
 _SUBMISSION_SET = Coded(
     "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd", "IHE XDS Metadata", "submission set classificationNode"
 )
@@ -151,8 +152,9 @@ def event(
     fact: AuditFact,
     ends: tuple[Participant, ...],
 ) -> AuditEvent:
-    """One AuditEvent of this exchange."""
+    """One AuditEvent of this exchange; the user behind it, when there is one, stands beside the two ends."""
     objects = fact.objects
+    caller = exchange.caller
     if fact.patient:
         objects = (patient_object(fact.patient), *objects)
     return AuditEvent(
@@ -162,11 +164,28 @@ def event(
         outcome_text="; ".join(error.code for error in fact.errors[:8]),
         time=instant(exchange.now),
         type=type_,
-        participants=ends,
-        objects=objects,
+        participants=(*ends, human(caller)) if caller.user else ends,
+        objects=(*objects, *consent_objects(exchange.consents)),
+        purposes=(caller.purpose,) if caller.purpose else (),
         patient=fact.patient,
         incident=exchange.incident,
     )
+
+
+def human(caller: Caller) -> Participant:
+    """The user behind a request (federation-wire 4.8); the name for people is the alternative id."""
+    return Participant(
+        user_id=caller.user,
+        user_name=caller.user,
+        alternative_user_id=caller.user_name,
+        requestor=True,
+        role=caller.user_role,
+    )
+
+
+def consent_objects(consents: Sequence[str]) -> tuple[AuditedObject, ...]:
+    """The consent documents and policies that an assertion names (type 2, role 13; Authz-Consent option)."""
+    return tuple(AuditedObject(id=one, type_code="2", role="13", id_type=_CONSENT) for one in consents)
 
 
 def of_answer(

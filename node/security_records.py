@@ -25,10 +25,11 @@ _LAUNCHER = Coded("110151", "DCM", "Application Launcher")
 _URI = Coded("12", "RFC-3881", "URI")
 _NODE_AUTHENTICATION = Coded("110126", "DCM", "Node Authentication")
 _RESTRICTED_FUNCTION = Coded("110132", "DCM", "Use of Restricted Function")
+_LOGIN = Coded("110122", "DCM", "Login")
 _NODE_ID = Coded("110182", "DCM", "Node ID")
 
 
-def refusal(
+def refusal(  # noqa: PLR0913  one fact each
     now: datetime,
     *,
     incident: str,
@@ -37,22 +38,30 @@ def refusal(
     node: str,
     reason: str,
     forbidden: bool = False,
+    user: bool = False,
 ) -> NewRecord:
     """A request that was refused before it became a transaction.
 
-    Without a caller node authentication failed. `forbidden`: the caller is known and may not do this.
+    Without a caller node authentication failed. `forbidden`: the caller is known and may not do this. `user`: the
+    assertion about the user is not accepted (federation-wire 4.8).
     """
     who = caller.name if caller else address or "unknown"
     return NewRecord(
         kind=Kind.SECURITY,
         time=instant(now),
         event=AuditEvent(
-            id=EventId.SECURITY_ALERT,
+            id=EventId.USER_AUTHENTICATION if user else EventId.SECURITY_ALERT,
             action=Action.EXECUTE,
             outcome=Outcome.SERIOUS,
             outcome_text=reason[:200],
             time=instant(now),
-            type=_RESTRICTED_FUNCTION if forbidden and caller else None if caller else _NODE_AUTHENTICATION,
+            type=_LOGIN
+            if user
+            else _RESTRICTED_FUNCTION
+            if forbidden and caller
+            else None
+            if caller
+            else _NODE_AUTHENTICATION,
             participants=(
                 Participant(user_id=node, requestor=False),
                 Participant(user_id=who, requestor=True, address=address, address_type=kind_of_address(address)),
@@ -149,6 +158,27 @@ def activity(
             participants=(
                 Participant(user_id=node, alternative_user_id=PROCESS, requestor=False, role=_APPLICATION),
                 Participant(user_id=user, requestor=True, role=_LAUNCHER),
+            ),
+        ),
+    )
+
+
+def signed_in(now: datetime, *, node: str, user: str, name: str, by: str, what: str) -> NewRecord:
+    """A user was authenticated: an assertion was issued (`by` an operator), or one that counts once was used."""
+    return NewRecord(
+        kind=Kind.SECURITY,
+        time=instant(now),
+        event=AuditEvent(
+            id=EventId.USER_AUTHENTICATION,
+            action=Action.EXECUTE,
+            outcome=Outcome.SUCCESS,
+            outcome_text=what,
+            time=instant(now),
+            type=_LOGIN,
+            participants=(
+                Participant(user_id=user, user_name=user, alternative_user_id=name, requestor=True),
+                Participant(user_id=by, requestor=False, role=_LAUNCHER),
+                Participant(user_id=node, alternative_user_id=PROCESS, requestor=False, role=_APPLICATION),
             ),
         ),
     )

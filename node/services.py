@@ -14,6 +14,7 @@ from typing import Final
 from uuid import uuid4  # noqa: TID251  the one source of ids
 
 from node import database, jurisdiction
+from node.asserted import Users
 from node.config import Config
 from node.damages import Damages
 from node.exchange import Actors, Community
@@ -21,6 +22,7 @@ from node.federation.client import PeerClient
 from node.federation.gateway import Gateway
 from node.federation.outcomes import Known
 from node.federation.resolver import GuardedResolver
+from node.making import create_assertion_key
 from node.metrics import Metrics
 from node.receipts import Receipts
 from node.records import instant
@@ -76,6 +78,7 @@ class Services:
     tls: NodeTls | None
     bindings: Bindings
     communities: Communities
+    users: Users
     client: PeerClient
     witnessing: Witnessing
     actors: Actors
@@ -103,6 +106,8 @@ async def open_services(
     fatal = asyncio.Event()
     if not folder.witness_key.exists():  # the folder is of an older version
         create_key(folder.witness_key)
+    if not folder.assertion_key.exists():
+        create_assertion_key(folder, config.node.name, clock())
     keys = load_keys(ledger_key or key_in_force(folder, reader), folder.subject_key)
     ledger = Ledger(
         node=config.log_node,
@@ -158,6 +163,7 @@ def _assembled(
     gateway = Gateway(client, communities.all, new_uuid, Known())
     actors = _actors(config, writer, reader, registry, blobs, gateway, receipts, sequencer, metrics, alarm)
     actors.barred = barred
+    bindings = Bindings(reader, development=config.node.development, lists=lambda: tls.lists if tls else NO_LISTS)
     return Services(
         config=config,
         clock=clock,
@@ -169,8 +175,9 @@ def _assembled(
         blobs=blobs,
         spool=spool,
         tls=tls,
-        bindings=Bindings(reader, development=config.node.development, lists=lambda: tls.lists if tls else NO_LISTS),
+        bindings=bindings,
         communities=communities,
+        users=Users(config, communities.all, bindings.test_home),
         client=client,
         witnessing=assemble(config, keys, actors, client, communities.all, forks),
         actors=actors,

@@ -144,6 +144,7 @@ class Running:
     def _listeners(self, config: Config, services: Services) -> dict[str, NodeServer]:
         dispatcher = Dispatcher(
             services.actors,
+            services.users,
             services.metrics,
             base_url=config.base_url,
             deadline=config.federation.deadline,
@@ -325,6 +326,7 @@ class Running:
 
     async def _reload_tls(self) -> None:
         """Read certificates and revocation lists again: a renewed or withdrawn one counts within a minute."""
+        self._services.users.reload()
         try:
             self._tls.reload(self._services.communities.pins())
         except BadCertificate as problem:

@@ -109,6 +109,59 @@ class AuditSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssertionIssuer:
+    """[[xua.issuers]]: an identity provider whose assertions count here."""
+
+    name: str = key(readers.word, "short name, for messages")
+    issuer: str = key(readers.name, "text of the Issuer element of its assertions, exactly")
+    certificates: tuple[str, ...] = key(
+        readers.texts, "files with its signing certificates (PEM); each counts while valid"
+    )
+    communities: tuple[str, ...] = key(
+        readers.texts, 'homeCommunityIds whose users it vouches for; empty means ours, "*" means every one', ()
+    )
+    maximum_age_seconds: int = key(partial(readers.number, least=1, most=86_400), "oldest assertion that counts", 1200)
+    one_time: bool = _flag("each assertion counts once", False)  # noqa: FBT003
+    confirmations: tuple[str, ...] = key(
+        partial(readers.words, allowed=("bearer", "holder-of-key", "sender-vouches")),
+        "how the subject may be confirmed",
+        ("bearer",),
+    )
+
+
+_XUA_MODES: Final = ("off", "accepted", "required")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XuaSection:
+    """[xua]: who the user is, by SAML assertions (ITI-40)."""
+
+    applications: str = key(
+        partial(readers.choice, allowed=_XUA_MODES), "assertions from applications: off, accepted or required", "off"
+    )
+    peers: str = key(
+        partial(readers.choice, allowed=_XUA_MODES),
+        "assertions from other communities: off, accepted or required",
+        "off",
+    )
+    issuers: tuple[AssertionIssuer, ...] = key(
+        partial(readers.tables, kind=AssertionIssuer), "identity providers, each as [[xua.issuers]]", ()
+    )
+    audiences: tuple[str, ...] = key(
+        readers.texts, "URIs that mean this node in an Audience, besides homeCommunityId and address", ()
+    )
+    required: tuple[str, ...] = key(
+        partial(readers.words, allowed=("name", "organisation", "organisation_id", "home", "npi", "role", "purpose")),
+        "what every assertion must say",
+        (),
+    )
+    values: str = key(readers.text, 'accepted roles and purposes of use: "default" or a TOML file', "default")
+    skew_seconds: int = key(
+        partial(readers.number, least=0, most=60), "how far ahead the clock of an issuer may be", 60
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSection:
     """[limits]: what one request may cost."""
 
@@ -225,6 +278,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "repository": RepositorySection,
     "federation": FederationSection,
     "audit": AuditSection,
+    "xua": XuaSection,
     "limits": LimitsSection,
     "submit": SubmitSection,
     "consent": ConsentSection,

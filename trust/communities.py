@@ -65,14 +65,22 @@ class AuditIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssertionIdentity:
+    """As whom and with which certificate (PEM) a community signs assertions about its own users (ITI-40)."""
+
+    issuer: str
+    certificate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Community:
     """One community: one node of another institution.
 
     `endpoints` maps `iti-NN`, and `audit` for what witnesses ask, to one https URL. `certificates` is the PEM chain,
     the node's own certificate first, and `fingerprint` that certificate's SHA-256. `audit` is None for a community that
-    gives no receipts. `clearance` and `audit_proof` (whether an exchange needs a receipt: required or optional) are
-    decisions of this node, not part of the file. While the other node changes its certificate, `previous` is the PEM of
-    the one it had before.
+    gives no receipts, `assertion` for one that makes no assertions about users. `clearance` and `audit_proof` (whether
+    an exchange needs a receipt: required or optional) are decisions of this node, not part of the file. While the other
+    node changes its certificate, `previous` is the PEM of the one it had before.
     """
 
     home: str
@@ -83,6 +91,7 @@ class Community:
     assigning_authority: str = ""
     repository_unique_ids: tuple[str, ...] = ()
     audit: AuditIdentity | None = None
+    assertion: AssertionIdentity | None = None
     clearance: str = "N"
     audit_proof: str = "optional"
     previous: str = ""
@@ -111,6 +120,8 @@ def export(community: Community) -> str:
         content["audit"] = {"log": community.audit.log, "key": key}
         if community.audit.witness is not None:
             content["audit"]["witness"] = community.audit.witness.render()
+    if community.assertion is not None:
+        content["assertion"] = {"issuer": community.assertion.issuer, "certificate": community.assertion.certificate}
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -139,6 +150,7 @@ def read_export(
     leaf = _leaf(content, now, faults)
     faults += _identity_faults(content, own_home)
     faults += _audit_faults(content)
+    faults += _assertion_faults(content, own_home)
     faults += _endpoint_faults(content.get("endpoints"), leaf, development=development, permitted=permitted)
     if faults or leaf is None:
         raise BadCommunity(faults)
@@ -162,6 +174,7 @@ def _community(content: Mapping[str, Any], leaf: x509.Certificate) -> Community:
         assigning_authority=content.get("assigning_authority", ""),
         repository_unique_ids=tuple(content.get("repository_unique_ids", ())),
         audit=_audit(content["audit"]) if "audit" in content else None,
+        assertion=AssertionIdentity(**content["assertion"]) if "assertion" in content else None,
     )
 
 
@@ -251,6 +264,26 @@ def _audit_faults(content: Mapping[str, Any]) -> Iterator[str]:
         yield "audit: key is not base64 of the byte 01 and an Ed25519 public key"
     if "witness" in audit and not _is_witness_key(audit["witness"]):
         yield "audit: witness is not the verification key of a witness, like node-a.example/witness+1a2b3c4d+BA…"
+
+
+def _assertion_faults(content: Mapping[str, Any], own_home: str) -> Iterator[str]:
+    """A file without `assertion` is that of a community that makes none; one with it must be right."""
+    if "assertion" not in content:
+        return
+    given = content["assertion"]
+    if not isinstance(given, dict) or given.keys() != {"issuer", "certificate"}:
+        yield "assertion is not an object with issuer and certificate"
+        return
+    issuer, certificate = given["issuer"], given["certificate"]
+    if not isinstance(issuer, str) or not 0 < len(issuer) <= _MOST_LOG or not issuer.isprintable():
+        yield f"assertion: issuer is not a name of 1 to {_MOST_LOG} printable characters"
+    elif issuer == own_home:
+        yield "assertion: issuer is the name under which this node itself makes assertions"
+    try:
+        if len(from_pem(certificate if isinstance(certificate, str) else "")) != 1:
+            yield "assertion: certificate holds more than one certificate"
+    except BadCertificate as fault:
+        yield f"assertion: {fault}"
 
 
 def _is_witness_key(text: object) -> bool:

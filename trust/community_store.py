@@ -53,7 +53,7 @@ class Communities:
         if connection.execute("SELECT 1 FROM community WHERE home = ?", (community.home,)).fetchone():
             raise BadRecord(f"{community.home} is connected already: remove it first, or replace its certificate")
         Bindings.add(connection, _binding(community, now))
-        _refuse_log_of_another(connection, community)
+        _refuse_names_of_another(connection, community)
         connection.execute(
             "INSERT INTO community (home, name, description, clearance, previous, added, audit_proof)"
             " VALUES (?, ?, ?, ?, '', ?, ?)",
@@ -82,7 +82,7 @@ class Communities:
         ).fetchone()
         if row is None:
             raise BadRecord(f"{community.home} is not connected")
-        _refuse_log_of_another(connection, community)
+        _refuse_names_of_another(connection, community)
         before, previous = known(row[0], clearance="", previous="", audit_proof=""), str(row[1])
         if before.fingerprint != community.fingerprint:
             _withdraw(connection, previous, now)
@@ -135,17 +135,21 @@ def _binding(community: Community, now: datetime) -> Binding:
     )
 
 
-def _refuse_log_of_another(connection: sqlite3.Connection, community: Community) -> None:
-    """The name of a log leads to one key, so it belongs to one community.
+def _refuse_names_of_another(connection: sqlite3.Connection, community: Community) -> None:
+    """The name of a log leads to one key, so it belongs to one community; so does the name of an issuer.
 
     Raises:
         BadRecord: another connected community signs under this name.
     """
     rows = connection.execute("SELECT name, description FROM community WHERE home != ?", (community.home,))
     for name, text in rows:
-        other = known(text, clearance="", previous="", audit_proof="").audit
-        if community.audit is not None and other is not None and other.log == community.audit.log:
-            raise BadRecord(f"the audit log {other.log} is that of {name}: two communities cannot have one log")
+        other = known(text, clearance="", previous="", audit_proof="")
+        if community.audit and other.audit and other.audit.log == community.audit.log:
+            raise BadRecord(f"the audit log {other.audit.log} is that of {name}: two communities cannot have one log")
+        if community.assertion and other.assertion and other.assertion.issuer == community.assertion.issuer:
+            raise BadRecord(
+                f"assertions of {other.assertion.issuer} are those of {name}: an issuer is in one community"
+            )
 
 
 def _withdraw(connection: sqlite3.Connection, pem: str, now: datetime) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from node.config import Config
 from node.faults import refused
-from trust.communities import REQUIRED_ENDPOINTS, AuditIdentity, Community, export
+from trust.communities import REQUIRED_ENDPOINTS, AssertionIdentity, AuditIdentity, Community, export
 from trust.errors import BadCertificate, LedgerBroken
 from trust.ledger.checkpoint import CosignatureSigner, NoteSigner
 from trust.ledger.keys import read_key
@@ -37,8 +37,21 @@ def own_export(config: Config, urls: Mapping[str, str]) -> str:
             assigning_authority=config.node.assigning_authority,
             repository_unique_ids=(config.node.repository_unique_id,),
             audit=audit_identity(config),
+            assertion=assertion_identity(config),
         )
     )
+
+
+def assertion_identity(config: Config) -> AssertionIdentity | None:
+    """As whom this node signs assertions; None before its key is made, which a start does."""
+    path = config.folder.assertion_cert
+    try:
+        return AssertionIdentity(issuer=config.node.home_community_id, certificate=path.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as problem:
+        step = "restore the keys from where you keep them"
+        raise refused("export.assertion", str(path), str(problem), step) from None
 
 
 def audit_identity(config: Config) -> AuditIdentity:

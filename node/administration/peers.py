@@ -198,6 +198,7 @@ def _reload(order: Order) -> None:
     services = order.services
     services.bindings.reload(services.reader)
     services.communities.reload(services.reader)
+    services.users.reload()
     services.witnessing.reload_forks()
     services.witnessing.server.news.set()  # witnesses and quorum have changed
     if services.tls is not None:
@@ -219,6 +220,7 @@ def _shown(order: Order, community: Community) -> Result:
         "certificate_days": days_left(leaf, order.services.clock()),
         "repository_unique_ids": list(community.repository_unique_ids),
         "assigning_authority": community.assigning_authority,
+        "assertion_issuer": community.assertion.issuer if community.assertion else "",
         "shared_patients": community.assigning_authority == order.services.config.node.assigning_authority,
         "previous_certificate": bool(community.previous),
         "witness": community.audit is not None and community.audit.witness is not None,

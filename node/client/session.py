@@ -64,9 +64,10 @@ class Received:
 class NodeSession:
     """One connection to the own node, with the node's own client certificate; taken anew when the node closed it."""
 
-    def __init__(self, config: Config, seconds: float = 120.0) -> None:
-        """`seconds` is how long the node may say nothing."""
+    def __init__(self, config: Config, seconds: float = 120.0, assertion: bytes = b"") -> None:
+        """`seconds` is how long the node may say nothing; `assertion` names the user for whom everything is asked."""
         self._config = config
+        self._assertion = assertion
         host = config.node.listen if config.node.listen not in ("", "0.0.0.0", "::") else "localhost"  # noqa: S104
         port = config.port("https")
         self._base = f"https://{f'[{host}]' if ':' in host else host}:{port}"
@@ -108,7 +109,12 @@ class NodeSession:
         """
         url = self._base + PATHS[transaction]
         envelope = write_envelope(
-            _ACTIONS[transaction], body, message_id=message_id.urn, to=self._config.base_url, reply_to=True
+            _ACTIONS[transaction],
+            body,
+            message_id=message_id.urn,
+            to=self._config.base_url,
+            reply_to=True,
+            security=self._assertion,
         )
         package = _Package(envelope, attachments, message_id.hex) if transaction != "iti-18" else None
         try:

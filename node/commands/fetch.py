@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from node.commands import console
 from node.commands.environment import new_uuid
 from node.commands.options import add_dir, root
+from node.commands.user import add_user, assertion
 from node.config import Config, load
 from node.cx import patient_cx
 from node.faults import Exit, Faults, misused
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repository", metavar="R", help="repositoryUniqueId")
     parser.add_argument("--unique-id", metavar="U", help="uniqueId of the document")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE|FOLDER", help="where it is written")
+    add_user(parser)
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
 
 
@@ -69,7 +71,7 @@ def _fetch(config: Config, args: argparse.Namespace) -> tuple[list[Got], tuple[R
     from node.client.session import NodeSession  # noqa: PLC0415
 
     names = names_of(config)
-    with NodeSession(config) as session:
+    with NodeSession(config, assertion=assertion(config, args)) as session:
         documents = Documents(session, new_uuid)
         fetcher = Fetcher(documents, names, _tell)
         if args.patient:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from node.commands import console
 from node.commands.environment import new_uuid
 from node.commands.options import add_dir, add_json, root
+from node.commands.user import add_user, assertion
 from node.config import Config, load
 from node.cx import patient_cx
 from node.faults import Exit
@@ -23,6 +24,7 @@ EXAMPLES = """\
 examples:
   xdsnode find --patient 4711
   xdsnode find --patient 4711 --all               also documents that were replaced
+  xdsnode find --patient 4711 --user "Dr. Jane Doe" --role 112247003 --purpose TREAT
   xdsnode find --patient 4711 --json | jq '.documents[].title'
 
 exit status: 0 everybody answered, 4 somebody could not be asked, 1 refused, 3 the own node cannot be reached
@@ -34,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dir(parser)
     parser.add_argument("--patient", required=True, metavar="ID", help="e.g. 4711 or '4711^^^&2.999.1&ISO'")
     parser.add_argument("--all", action="store_true", help="also documents that were replaced or deprecated")
+    add_user(parser)
     add_json(parser, "documents and errors")
 
 
@@ -45,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = load(root(args))
     patient = patient_cx(args.patient, config.node.assigning_authority)
-    found = _find(config, patient, deprecated=args.all)
+    found = _find(config, patient, assertion(config, args, patient), deprecated=args.all)
     names = names_of(config)
     documents = listed(found.documents, names, config.node.home_community_id)
     if args.json:
@@ -70,9 +73,9 @@ def run(args: argparse.Namespace) -> int:
     return Exit.PARTLY if found.head.status.endswith("PartialSuccess") else Exit.REFUSED
 
 
-def _find(config: Config, patient: str, *, deprecated: bool) -> Found:
+def _find(config: Config, patient: str, user: bytes, *, deprecated: bool) -> Found:
     from node.client.documents import Documents  # noqa: PLC0415
     from node.client.session import NodeSession  # noqa: PLC0415
 
-    with NodeSession(config) as session:
+    with NodeSession(config, assertion=user) as session:
         return Documents(session, new_uuid).of_patient(patient, deprecated=deprecated)

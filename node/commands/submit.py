@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from node.commands import console
 from node.commands.environment import new_uuid, now
 from node.commands.options import add_dir, add_json, root
+from node.commands.user import add_user, assertion
 from node.config import Config, load
 from node.cx import patient_cx
 from node.faults import Faults, misused
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ids.add_argument("--unique-id", default="", metavar="UNIQUE_ID", help="for one FILE, instead of a fresh one")
     ids.add_argument("--unique-id-from-cda", action="store_true", help="take the id of the CDA document")
     parser.add_argument("--report", type=Path, metavar="FILE", help="remembers what was acknowledged")
+    add_user(parser)
     add_json(parser, "what became of each file")
 
 
@@ -86,7 +88,8 @@ def _share(config: Config, args: argparse.Namespace, wishes: Wishes) -> tuple[li
     from node.client.submitter import Submitter  # noqa: PLC0415
 
     results: list[Shared] = []
-    with NodeSession(config) as session, Report(args.report) as report:
+    user = assertion(config, args, wishes.patient)
+    with NodeSession(config, assertion=user) as session, Report(args.report) as report:
         documents = Documents(session, new_uuid)
         submitter = Submitter(documents, _source(config), report, clock=now, new_uuid=new_uuid)
         try:

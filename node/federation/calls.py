@@ -51,8 +51,11 @@ class Call:
         return adhoc_query_request(self.query) if self.query else b""
 
 
-def query_call(query: AdhocQuery, community: Community, message_id: str) -> Call:
-    """ITI-38: the query as it was asked; `home` only on queries by id, as XCA wants it."""
+def query_call(query: AdhocQuery, community: Community, message_id: str, assertion: bytes = b"") -> Call:
+    """ITI-38: the query as it was asked; `home` only on queries by id, as XCA wants it.
+
+    `assertion` is the user's, as it came; b"" for none.
+    """
     url = community.endpoints["iti-38"]
     envelope = write_envelope(
         CROSS_GATEWAY_QUERY,
@@ -60,6 +63,7 @@ def query_call(query: AdhocQuery, community: Community, message_id: str) -> Call
         message_id=message_id,
         to=url,
         reply_to=True,
+        security=assertion,
     )
     return Call(
         community=community,
@@ -75,8 +79,10 @@ def query_call(query: AdhocQuery, community: Community, message_id: str) -> Call
     )
 
 
-def retrieve_call(requests: Sequence[DocumentRequest], community: Community, message_id: str) -> Call:
-    """ITI-39: the documents of one community, each with its home."""
+def retrieve_call(
+    requests: Sequence[DocumentRequest], community: Community, message_id: str, assertion: bytes = b""
+) -> Call:
+    """ITI-39: the documents of one community, each with its home; `assertion` as for `query_call`."""
     url = community.endpoints["iti-39"]
     requests = tuple(replace(request, home_community_id=community.home) for request in requests)
     envelope = write_envelope(
@@ -85,6 +91,7 @@ def retrieve_call(requests: Sequence[DocumentRequest], community: Community, mes
         message_id=message_id,
         to=url,
         reply_to=True,
+        security=assertion,
     )
     return Call(
         community=community,

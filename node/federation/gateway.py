@@ -86,7 +86,7 @@ class Gateway:
         self, query: AdhocQuery, communities: Sequence[Community], exchange: Exchange
     ) -> tuple[Answered, ...]:
         """ITI-38 to each of `communities`; one outcome each, in their order."""
-        calls = [query_call(query, community, self._new_uuid()) for community in communities]
+        calls = [query_call(query, community, self._new_uuid(), exchange.assertion) for community in communities]
         outcomes = await self._ask(calls, exchange, _read_query)
         for outcome in outcomes:
             self._known.remember(outcome.query.objects)
@@ -96,7 +96,9 @@ class Gateway:
         self, groups: Sequence[tuple[Community, Sequence[DocumentRequest]]], exchange: Exchange
     ) -> tuple[Answered, ...]:
         """ITI-39 to each community for its documents; one outcome each, in their order."""
-        calls = [retrieve_call(requests, community, self._new_uuid()) for community, requests in groups]
+        calls = [
+            retrieve_call(requests, community, self._new_uuid(), exchange.assertion) for community, requests in groups
+        ]
         return await self._ask(calls, exchange, _read_retrieve)
 
     async def _ask(

@@ -25,6 +25,7 @@ class Incoming:
     sni: str
     audit_proof: str  # the caller's own Audit-Proof header, "" when it sent none
     package: PackageReader
+    certificate: bytes = b""  # DER, of the caller
 
     def documents(self) -> AsyncIterator[tuple[str, AsyncIterator[bytes | memoryview]]]:
         """(`id` of xds:Document, its bytes) in the order of arrival; can be iterated once.
@@ -75,3 +76,4 @@ class Refusal:
     incident: str
     message: Message | None = None
     answer: bytes = b""
+    user: bool = False  # not the system, but the user behind it was refused

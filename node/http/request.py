@@ -81,10 +81,13 @@ class Body:
             self._connection.has_body()
 
 
-def refusal_of(exchange: Request, reason: str, status: int, incident: str, answer: bytes = b"") -> Refusal:
-    """What the record of a refused request says."""
+def refusal_of(
+    exchange: Request, reason: str, status: int, incident: str, answer: bytes = b"", user: str = ""
+) -> Refusal:
+    """What the record of a refused request says; `user` is why the user could not be authenticated."""
     return Refusal(
-        reason=reason,
+        reason=user or reason,
+        user=bool(user),
         status=status,
         caller=exchange.caller,
         address=exchange.peer.address,

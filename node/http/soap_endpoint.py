@@ -223,7 +223,9 @@ class SoapEndpoint:
         packaging = "mtom" if exchange.mtom else "soap"
         digest = payload_digest([(_FAULT_ID if exchange.mtom else "body", len(body), sha256(body).digest())])
         try:
-            proof = await self._refused(refusal_of(exchange, why or fault.reason, fault.status, incident, digest))
+            proof = await self._refused(
+                refusal_of(exchange, why or fault.reason, fault.status, incident, digest, fault.detail)
+            )
         except (LedgerBusy, LedgerBroken, StorageFailed):
             return self._unavailable(exchange)
         outgoing = Outgoing(
@@ -259,6 +261,7 @@ def _incoming(exchange: Request, message: Message, package: PackageReader) -> In
         sni=exchange.peer.sni,
         audit_proof=headers.get(HEADER, ""),
         package=package,
+        certificate=exchange.peer.certificate,
     )
 
 

@@ -60,7 +60,8 @@ def read_addressing(header: etree._Element | None, into: Addressing) -> None:
             if tag == _MESSAGE_ID:
                 into.message_id = _value(block, into)
         elif tag == names.SECURITY:
-            into.security.append(block)
+            if block.get(names.ROLE, "") in _FOR_US:
+                into.security.append(block)
         elif tag.startswith(_WSA):
             continue
         else:

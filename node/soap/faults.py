@@ -27,6 +27,7 @@ class SoapFault(Exception):  # noqa: N818  the standard's word
         status: HTTP status; 400 for Sender and 500 otherwise unless a limit has a status of its own.
         message_id: MessageID of the message, as far as it was read, for RelatesTo.
         not_understood: (namespace, local name) of headers, for MustUnderstand.
+        detail: why the user's assertion is refused: for the record, never for the answer.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class SoapFault(Exception):  # noqa: N818  the standard's word
         self.status = status or (400 if code is FaultCode.SENDER else 500)
         self.not_understood = tuple(not_understood)
         self.message_id = ""
+        self.detail = ""
         super().__init__(reason)
 
     @property
@@ -91,6 +93,13 @@ def duplicate_message_id() -> SoapFault:
 def not_authenticated() -> SoapFault:
     """The caller is not known or may not do this; the same words for both."""
     return SoapFault(FaultCode.SENDER, "access is refused", ("wsse:FailedAuthentication",), status=403)
+
+
+def assertion_refused(subcode: str, detail: str) -> SoapFault:
+    """The user's assertion is not accepted; the sender learns the kind of fault only (federation-wire 4.7)."""
+    fault = sender("the assertion is not accepted", subcode)
+    fault.detail = detail
+    return fault
 
 
 def busy() -> SoapFault:

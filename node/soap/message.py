@@ -55,9 +55,9 @@ class Message:
     """One SOAP message.
 
     `body` is the single child of soap:Body (None only in an answer without content). `security` holds the
-    wsse:Security headers as they stood. `documents` names every xds:Document in document order: each of them holds
-    an xop:Include, also where the sender had put base64. `root` is the root part as it arrived, unless documents were
-    taken out of it while it streamed; `root_size` and `root_sha256` always describe what arrived.
+    wsse:Security headers for this node as they stood. `documents` names every xds:Document in document order: each of
+    them holds an xop:Include, also where the sender had put base64. `root` is the root part as it arrived, unless
+    documents were taken out of it while it streamed; `root_size` and `root_sha256` always describe what arrived.
     """
 
     action: str

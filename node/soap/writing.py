@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from node.soap.names import ANONYMOUS, SOAP12, WSA
+from node.soap.names import ANONYMOUS, SOAP12, WSA, WSSE
 
 _SPECIAL = re.compile(r"[&<>\"\r\n\t]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
@@ -12,6 +12,7 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;
 _IMPOSSIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 _OPEN = f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{SOAP12}" xmlns:wsa="{WSA}"><s:Header>'
+_SECURITY = f'<wsse:Security xmlns:wsse="{WSSE}" s:mustUnderstand="1">'.encode()
 _MIDDLE = "</s:Header><s:Body>"
 _CLOSE = b"</s:Body></s:Envelope>"
 
@@ -47,6 +48,7 @@ def write_envelope(
     message_id: str = "",
     to: str = "",
     reply_to: bool = False,
+    security: bytes = b"",
 ) -> bytes:
     """Write a SOAP 1.2 envelope around a finished body element.
 
@@ -57,8 +59,10 @@ def write_envelope(
         message_id: wsa:MessageID; "" sends none.
         to: wsa:To; "" sends none.
         reply_to: send an anonymous wsa:ReplyTo (a request must, IHE-WSA102).
+        security: the finished content of wsse:Security, an assertion; b"" sends no such header.
 
     Source: ITI TF-2: V.3.2
     """
     head = headers(action, relates_to=relates_to, message_id=message_id, to=to, reply_to=reply_to)
-    return b"".join((_OPEN.encode(), head.encode(), _MIDDLE.encode(), body, _CLOSE))
+    block = b"".join((_SECURITY, security, b"</wsse:Security>")) if security else b""
+    return b"".join((_OPEN.encode(), head.encode(), block, _MIDDLE.encode(), body, _CLOSE))

@@ -54,6 +54,7 @@ def render(event: AuditEvent, source: AuditSource) -> str:
             _coded("EventID", code, "DCM", name),
             _coded("EventTypeCode", type_.code, type_.system, type_.text) if type_ else "",
             f"<EventOutcomeDescription>{escape(text)}</EventOutcomeDescription>" if text else "",
+            *(_coded("PurposeOfUse", one.code, one.system, one.text) for one in event.purposes),
             "</EventIdentification>",
             *map(_one_participant, event.participants),
             _source(source),

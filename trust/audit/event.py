@@ -102,6 +102,7 @@ class AuditEvent:
     type: Coded | None  # EventTypeCode: (transaction, "IHE Transactions", name) or a DCM code; some events have none
     participants: tuple[Participant, ...]
     objects: tuple[AuditedObject, ...] = ()
+    purposes: tuple[Coded, ...] = ()  # PurposeOfUse, as the user's assertion says
     outcome_text: str = ""
     patient: str = ""  # CX of the one patient this event is about, "" for none
     incident: str = ""  # the id that links answer, log and record

@@ -62,6 +62,8 @@ def _of_event(record: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, 
     }
     if event.get("outcome_text"):
         found["outcomeDesc"] = event["outcome_text"]
+    if event.get("purpose"):
+        found["purposeOfEvent"] = [{"coding": [_coding(one)]} for one in event["purpose"]]
     found["agent"] = [_agent(one) for one in event["participants"]]
     found["source"] = _source(message)
     entities = [*_entities(record, event, message), *_note(event.get("note", {}), "note of the audit ledger")]

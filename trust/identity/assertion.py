@@ -1,4 +1,6 @@
-"""The values of one SAML 2.0 assertion, read strictly from the tree that its signature covers (federation-wire 4.2, 4.3).
+"""The values of one SAML 2.0 assertion, read strictly from the tree that its signature covers.
+
+Source: federation-wire 4.2, 4.3.
 
 What is not in the profile is refused or passed over, never guessed. Nothing here decides whether the values are good
 for this request: that is `trust.identity.saml`.
@@ -211,7 +213,7 @@ def _context(authn: etree._Element) -> str:
         raise _wrong("the AuthnStatement does not have one AuthnContext")
     kinds = (f"{{{SAML}}}AuthnContextClassRef", f"{{{SAML}}}AuthnContextDeclRef")
     found = [part for part in contexts[0] if part.tag in kinds]
-    if len(found) != 1 or any(part.tag != f"{{{SAML}}}AuthenticatingAuthority" for part in contexts[0][1:]):
+    if len(found) != 1 or any(part.tag != f"{{{SAML}}}AuthenticatingAuthority" for part in list(contexts[0])[1:]):
         raise _wrong("the AuthnContext does not name one class")
     return _text(found[0])
 

@@ -131,8 +131,8 @@ def _named(name: str, values: Sequence[str]) -> str:
 
 def _coded(element: str, one: Coded) -> str:
     return (
-        f'<{element} xmlns="{HL7}" xmlns:xsi="{XSI}" code="{_attribute(one.code)}" codeSystem="{_attribute(one.system)}"'
-        f' displayName="{_attribute(one.text)}" xsi:type="CE"></{element}>'
+        f'<{element} xmlns="{HL7}" xmlns:xsi="{XSI}" code="{_attribute(one.code)}"'
+        f' codeSystem="{_attribute(one.system)}" displayName="{_attribute(one.text)}" xsi:type="CE"></{element}>'
     )
 
 

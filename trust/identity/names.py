@@ -37,9 +37,9 @@ CONSENT: Final = "urn:ihe:iti:bppc:2007:docid"
 POLICY: Final = "urn:ihe:iti:xua:2012:acp"
 
 # Subcodes of the fault (federation-wire 4.7).
-UNSUPPORTED_TOKEN: Final = "wsse:UnsupportedSecurityToken"
+UNSUPPORTED_TOKEN: Final = "wsse:UnsupportedSecurityToken"  # noqa: S105  the name of a fault
 UNSUPPORTED_ALGORITHM: Final = "wsse:UnsupportedAlgorithm"
 INVALID_HEADER: Final = "wsse:InvalidSecurity"
-INVALID_TOKEN: Final = "wsse:InvalidSecurityToken"
+INVALID_TOKEN: Final = "wsse:InvalidSecurityToken"  # noqa: S105
 FAILED_CHECK: Final = "wsse:FailedCheck"
 UNAVAILABLE: Final = "wsse:SecurityTokenUnavailable"

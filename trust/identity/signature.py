@@ -15,17 +15,19 @@ from datetime import datetime
 from hashlib import sha256, sha384, sha512
 from typing import Final
 
-import signxml
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from lxml import etree
+from signxml.algorithms import DigestAlgorithm, SignatureMethod
+from signxml.exceptions import SignXMLException
+from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from trust.errors import AssertionRefused
 from trust.identity.names import DS, ENVELOPED, EXCLUSIVE_C14N, FAILED_CHECK, INVALID_TOKEN, UNSUPPORTED_ALGORITHM
 
-Parse = Callable[[bytes], etree._Element]
+Parse = Callable[[bytes], etree._Element]  # noqa: SLF001  lxml's one name of an element
 
 _MORE: Final = "http://www.w3.org/2001/04/xmldsig-more#"
 _METHODS: Final[dict[str, tuple[type, hashes.HashAlgorithm]]] = {
@@ -40,11 +42,11 @@ _DIGESTS: Final = {
     _MORE + "sha384": sha384,
     "http://www.w3.org/2001/04/xmlenc#sha512": sha512,
 }
-_LIBRARY: Final = signxml.SignatureConfiguration(
+_LIBRARY: Final = SignatureConfiguration(
     location="./",
     expect_references=1,
-    signature_methods=frozenset(signxml.SignatureMethod(name) for name in _METHODS),
-    digest_algorithms=frozenset(signxml.DigestAlgorithm(name) for name in _DIGESTS),
+    signature_methods=frozenset(SignatureMethod(name) for name in _METHODS),
+    digest_algorithms=frozenset(DigestAlgorithm(name) for name in _DIGESTS),
 )
 _INCLUSIVE: Final = f"{{{EXCLUSIVE_C14N}}}InclusiveNamespaces"
 # Of an issuer that nobody knows a signature is verified all the same, so that the time says nothing (S24).
@@ -167,8 +169,8 @@ def _second_opinion(raw: bytes, signer: x509.Certificate, now: datetime, parse: 
         _take_out(info)
     expected = replace(_LIBRARY, verification_time=now)
     try:
-        result = signxml.XMLVerifier().verify(root, x509_cert=signer, expect_config=expected, id_attribute="ID")
-    except (signxml.exceptions.SignXMLException, etree.LxmlError, ValueError) as fault:
+        result = XMLVerifier().verify(root, x509_cert=signer, expect_config=expected, id_attribute="ID")
+    except (SignXMLException, etree.LxmlError, ValueError) as fault:
         raise AssertionRefused(FAILED_CHECK, f"a second verifier refuses the signature: {fault}"[:200]) from None
     return b"" if isinstance(result, list) else result.signed_data
 

@@ -55,7 +55,5 @@ class Verified:
     @staticmethod
     def _still_counts(found: tuple[Assertion, Issuer], now: datetime) -> bool:
         assertion, issuer = found
-        signer_in_force = any(
-            one.not_valid_before_utc <= now <= one.not_valid_after_utc for one in issuer.certificates
-        )
+        signer_in_force = any(one.not_valid_before_utc <= now <= one.not_valid_after_utc for one in issuer.certificates)
         return signer_in_force and now < assertion.not_on_or_after and now - assertion.issued < issuer.maximum_age

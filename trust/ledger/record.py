@@ -135,6 +135,8 @@ def _event(event: AuditEvent | None, note: Mapping[str, str]) -> dict[str, Any]:
         }
         if type_:
             fields["type"] = _codes(type_.code, type_.system, type_.text)
+        if event.purposes:
+            fields["purpose"] = [_codes(one.code, one.system, one.text) for one in event.purposes]
         if event.outcome_text:
             fields["outcome_text"] = event.outcome_text
         if event.patient:

@@ -49,6 +49,20 @@ def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
+def self_signed(key: ec.EllipticCurvePrivateKey, name: str, *, now: datetime, days: int = CA_DAYS) -> x509.Certificate:
+    """A certificate that carries a signing key to those who record it as it is: nobody vouches for it.
+
+    Raises:
+        BadCertificate: `name` cannot stand in a certificate.
+    """
+    subject = _subject(name)
+    builder = _builder(subject, subject, key.public_key(), now, days)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_key_usage(authority=False), critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    return builder.sign(key, hashes.SHA256())
+
+
 def request(key: ec.EllipticCurvePrivateKey, name: str, hosts: Sequence[str]) -> str:
     """A certificate request (PKCS #10, PEM) of a node, to be signed by an institution's CA.
 

@@ -84,6 +84,11 @@ class Bindings:
         """Every record, by role and name."""
         return tuple(self._bindings.values())
 
+    def test_home(self) -> str:
+        """The test community of a development node, "" for none."""
+        tests = (one.home for one in self._bindings.values() if one.test_community and not one.revoked)
+        return next(tests, "") if self._development else ""
+
     def named(self, name: str, role: Role) -> tuple[Binding, ...]:
         """The records in force with this role and name."""
         return tuple(

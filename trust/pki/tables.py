@@ -21,6 +21,15 @@ certificate_binding = Table(
     Index("certificate_binding_home", "home"),
 )
 
+used_assertion = Table(  # that count once: see trust.one_time
+    "used_assertion",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("until", String(20), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 community = Table(
     "community",
     metadata,

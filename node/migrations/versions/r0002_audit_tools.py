@@ -20,6 +20,7 @@ def upgrade() -> None:
     _witness()
     _fragment_dictionary()
     _consent()
+    _used_assertion()
 
 
 def _audit_receipt() -> None:
@@ -123,3 +124,14 @@ def _consent() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("emergency_access_open", "emergency_access", ["user", "home"], unique=False)
+
+
+def _used_assertion() -> None:
+    op.create_table(
+        "used_assertion",
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("until", sa.String(length=20), nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "id"),
+        sqlite_with_rowid=False,
+    )

@@ -95,7 +95,14 @@ def envelope(*security: bytes, header: bytes = b"", body: bytes = b"<b:x xmlns:b
     blocks = b"".join(b'<wsse:Security xmlns:wsse="' + wsse + b'">' + one + b"</wsse:Security>" for one in security)
     soap = b"http://www.w3.org/2003/05/soap-envelope"
     return etree.fromstring(
-        b'<s:Envelope xmlns:s="' + soap + b'"><s:Header>' + blocks + header + b"</s:Header><s:Body>" + body + b"</s:Body></s:Envelope>"
+        b'<s:Envelope xmlns:s="'
+        + soap
+        + b'"><s:Header>'
+        + blocks
+        + header
+        + b"</s:Header><s:Body>"
+        + body
+        + b"</s:Body></s:Envelope>"
     )
 
 

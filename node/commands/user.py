@@ -1,0 +1,33 @@
+"""The person for whom a command asks: `--user NAME --role CODE --purpose CODE`, as an assertion of the own node."""
+
+from __future__ import annotations
+
+import argparse
+
+from node.commands.execution import execute
+from node.config import Config
+from node.faults import misused
+
+
+def add_user(parser: argparse.ArgumentParser) -> None:
+    """The options that name a person."""
+    parser.add_argument("--user", default="", metavar="NAME", help="for whom: the node vouches for this person")
+    parser.add_argument("--role", default="", metavar="CODE", help="with --user: e.g. 112247003 (medical doctor)")
+    parser.add_argument("--purpose", default="", metavar="CODE", help="with --user: purpose of use, e.g. TREAT")
+
+
+def assertion(config: Config, args: argparse.Namespace, patient: str = "") -> bytes:
+    """The assertion that the node makes about the named person, b"" when nobody is named.
+
+    `patient` (CX) limits it to one patient, "" does not.
+
+    Raises:
+        Faults: a role or purpose without a person, or one that is in no value set.
+    """
+    if not args.user:
+        if args.role or args.purpose:
+            raise misused("usage", "--role, --purpose", "nobody is named whose they are", 'add --user "NAME"')
+        return b""
+    arguments = {"user": args.user, "role": args.role, "purpose": args.purpose, "patient": patient}
+    found: str = execute(config, "assertion issue", arguments)["assertion"]
+    return found.encode()
