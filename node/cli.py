@@ -57,8 +57,8 @@ COMMANDS: Final = (
     Command("policy", "policy", "what somebody would see and why; review of accesses in emergencies"),
     Command("client", "client", "certificates of local applications: add, list, revoke"),
     Command("peer", "peer", "other institutions: add, list, show, test, remove"),
-    Command("assertion", "assertion", "assertions about a test user, for tests of receivers (development nodes)"),
     Command("audit", "audit", "read and verify the audit log"),
+    Command("assertion", "assertion", "assertions about a test user, for tests of receivers (development nodes)"),
 )
 
 

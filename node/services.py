@@ -163,7 +163,7 @@ def _assembled(
     gateway = Gateway(client, communities.all, new_uuid, Known())
     actors = _actors(config, writer, reader, registry, blobs, gateway, receipts, sequencer, metrics, alarm)
     actors.barred = barred
-    bindings = Bindings(reader, development=config.node.development, lists=lambda: tls.lists if tls else NO_LISTS)
+    bindings = _bindings(config, reader, tls)
     return Services(
         config=config,
         clock=clock,
@@ -197,6 +197,10 @@ def _client(config: Config, tls: NodeTls | None, spool: Spool, barred: Callable[
         lambda: GuardedResolver(development=config.node.development, permitted=config.federation.permitted_hosts),
         barred,
     )
+
+
+def _bindings(config: Config, reader: sqlite3.Connection, tls: NodeTls | None) -> Bindings:
+    return Bindings(reader, development=config.node.development, lists=lambda: tls.lists if tls else NO_LISTS)
 
 
 def _settings(config: Config) -> RegistrySettings:

@@ -17,7 +17,7 @@ class NotAuthenticated(TrustError):
 class AssertionRefused(NotAuthenticated):
     """A user assertion is not accepted. `code` is the fault's subcode; the text is for the record, not for the sender.
 
-    Source: federation-wire 4.7
+    Source: ITI TF-2: 3.40; federation-wire 4.7
     """
 
     def __init__(self, code: str, reason: str) -> None:

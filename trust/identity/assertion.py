@@ -1,6 +1,6 @@
 """The values of one SAML 2.0 assertion, read strictly from the tree that its signature covers.
 
-Source: federation-wire 4.2, 4.3.
+Source: ITI TF-2: 3.40; federation-wire 4.2, 4.3
 
 What is not in the profile is refused or passed over, never guessed. Nothing here decides whether the values are good
 for this request: that is `trust.identity.saml`.
