@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import uuid4  # noqa: TID251  the one source of ids
@@ -153,12 +154,7 @@ def _assembled(
     client = _client(config, tls, spool, barred)
     registry = DocumentRegistry(reader, affinity_domain(config), _settings(config))
     metrics = Metrics()
-
-    def alarm(name: str) -> None:
-        metrics.alarms.labels(name).inc()
-        alarms.append(name)
-        log.error("alarm", extra={"code": name})
-
+    alarm = partial(_alarm, metrics, alarms)
     receipts = Receipts(reader, communities.get, metrics, alarm)
     gateway = Gateway(client, communities.all, new_uuid, Known())
     actors = _actors(config, writer, reader, registry, blobs, gateway, receipts, sequencer, metrics, alarm)
@@ -186,6 +182,12 @@ def _assembled(
         alarms=alarms,
         fatal=fatal,
     )
+
+
+def _alarm(metrics: Metrics, alarms: list[str], name: str) -> None:
+    metrics.alarms.labels(name).inc()
+    alarms.append(name)
+    log.error("alarm", extra={"code": name})
 
 
 def _client(config: Config, tls: NodeTls | None, spool: Spool, barred: Callable[[str], str]) -> PeerClient:

@@ -15,6 +15,7 @@ from node.administration.orders import Order, Result
 from node.faults import refused
 from node.security_records import signed_in
 from trust.audit.event import Coded
+from trust.consent.words import PURPOSES, ROLES
 from trust.identity.issuers import ValueSet
 from trust.identity.making import LIFETIME, Draft, signed, unsigned
 from trust.identity.names import AUTHN_CLASS
@@ -25,6 +26,12 @@ _NURSE: Final = Coded("106292003", "2.16.840.1.113883.6.96", "Professional nurse
 _TREATMENT: Final = Coded("TREAT", "2.16.840.1.113883.5.8", "treatment")
 _EMERGENCY: Final = Coded("ETREAT", "2.16.840.1.113883.5.8", "emergency treatment")
 _PASSWORD: Final = AUTHN_CLASS + "PasswordProtectedTransport"
+
+# Plain words of consent policies, too: `--role physician --purpose treatment`.
+_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "role": {word: min(codes)[0] for word, codes in ROLES.items()},
+    "purpose": PURPOSES,
+}
 
 Change = Callable[[Draft], Draft]
 
@@ -125,7 +132,7 @@ def _coded(order: Order, name: str, values: ValueSet) -> tuple[Coded, ...]:
     code = order.text(name, "")
     if not code:
         return ()
-    found = values.by_code(code)
+    found = values.by_code(_WORDS[name].get(code, code))
     if found is None:
         known = ", ".join(f"{one} ({text})" for (one, _), text in values.codes.items())
         raise refused(

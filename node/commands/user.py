@@ -12,8 +12,12 @@ from node.faults import misused
 def add_user(parser: argparse.ArgumentParser) -> None:
     """The options that name a person."""
     parser.add_argument("--user", default="", metavar="NAME", help="for whom: the node vouches for this person")
-    parser.add_argument("--role", default="", metavar="CODE", help="with --user: e.g. 112247003 (medical doctor)")
-    parser.add_argument("--purpose", default="", metavar="CODE", help="with --user: purpose of use, e.g. TREAT")
+    parser.add_argument(
+        "--role", default="", metavar="CODE", help="with --user: a code or a word, e.g. 112247003 or physician"
+    )
+    parser.add_argument(
+        "--purpose", default="", metavar="CODE", help="with --user: purpose of use, e.g. TREAT or treatment"
+    )
 
 
 def assertion(config: Config, args: argparse.Namespace, patient: str = "") -> bytes:
