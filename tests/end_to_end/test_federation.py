@@ -211,6 +211,7 @@ def test_a_copy_of_another_log_is_compared_with_ones_own(nodes: list[Node], pati
         copied = nodes[0].run("audit", "copy", nodes[1].name, str(tmp_path / "log"))
         assert "entries of" in copied.stdout
         reconciled = nodes[0].run("audit", "reconcile", str(tmp_path / "log"), "--json", check=False)
+        assert reconciled.stdout, reconciled.stderr
         found = json.loads(reconciled.stdout)
         # What the other node asks the third one is for its own records to tell.
         odd = [row for row in found["rows"] if row["verdict"] != "explained" and row["asking"] == "a"]

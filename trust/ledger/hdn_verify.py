@@ -553,7 +553,10 @@ class Shard:
                 parts, below = [len(entry).to_bytes(2, "big") + entry for entry in self.entries[first:end]], 1
             else:
                 parts, below = levels[int(name[1])][first:end], WIDTH ** int(name[1])
-            data = _read(path)
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                continue  # the log is being written, and the full tile is there now
             for index, part in enumerate(parts, first):
                 if data[: len(part)] != part:
                     raise Invalid(f"index {index * below}: {path} differs from the entries")
@@ -590,7 +593,10 @@ class Shard:
     def _tile(self, level: str, number: int, width: int) -> bytes:
         """A tile of at least this width; a wider one may have taken the place of a partial one."""
         exact = self.folder / _path(level, number, width)
-        return _read(exact if exact.exists() else self._longer(level, number, width) or exact)
+        for _ in range(3):  # a log that is being written drops partial tiles when the full one is there
+            with contextlib.suppress(FileNotFoundError):
+                return (exact if exact.exists() else self._longer(level, number, width) or exact).read_bytes()
+        return _read(exact)
 
     def _longer(self, level: str, number: int, width: int) -> Path | None:
         full = self.folder / _path(level, number, WIDTH)

@@ -409,3 +409,23 @@ def test_roots_of_all_sizes_from_the_levels() -> None:
     assert len(shard.levels) == 3
     for size in (0, 1, 2, 255, 256, 257, 511, 512, 513, 65_535, 65_536, 65_537, 66_000):
         assert shard.root(size) == (root_of(hashes[:size]) if size else EMPTY_ROOT)
+
+
+def test_a_log_that_is_being_written_drops_partial_tiles_while_they_are_read(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look and the read the full tile takes the place of the partial one."""
+    shard = hdn_verify.Shard(place.shard(), hdn_verify.Policy(), own_key=False)
+    partial = place.shard() / "tile/entries/000.p/10"
+    data = partial.read_bytes()
+    exists = Path.exists
+
+    def meanwhile(path: Path) -> bool:
+        found = exists(path)
+        if path == partial and found:
+            (place.shard() / "tile/entries/000").write_bytes(data + b"more")
+            partial.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "exists", meanwhile)
+    assert shard._tile("entries", 0, 10) == data + b"more"
