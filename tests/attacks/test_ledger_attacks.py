@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -40,7 +41,9 @@ from trust.ledger.merkle import (
 )
 from trust.ledger.publisher import Publisher
 from trust.ledger.sequencer import AuditProof
+from trust.ledger.shard_files import ShardFiles
 from trust.ledger.store import Head
+from trust.ledger.tiles import read_bundle
 
 ORIGIN = f"{NODE}/audit/2026"
 KEY = CheckpointSigner(ORIGIN, KEYS.seed).key
@@ -557,3 +560,22 @@ def test_i7_nothing_forged_in_an_audit_message(text: str) -> None:
     assert found.findall("ParticipantObjectIdentification")[0].get("ParticipantObjectID") == (
         representable(text) + "^^^&2.999.10.100&ISO"
     )
+
+
+def test_a16_leaves_of_equal_events_have_nothing_in_common(tmp_path: Path) -> None:
+    """Who knows all that an event can be still cannot find it among the leaves: salt and random tags hide it."""
+
+    async def fill() -> Place:
+        place = Place(tmp_path)
+        async with place.running() as ledger:
+            await ledger.record([local("A-1")] * 200)
+            await ledger.record([replace(local("A-1"), subject="")] * 200)
+        return place
+
+    entries = [entry for _, data in ShardFiles(asyncio.run(fill()).shard()).bundles() for entry in read_bundle(data)][
+        1:
+    ]
+    parts = {entry[at : at + 32] for entry in entries for at in (2, 34, 66)}
+    assert len(parts) == 3 * len(entries) == 1200  # exchange tag, subject tag, commitment: no value twice
+    ones = sum(int.from_bytes(part, "big").bit_count() for part in parts)
+    assert abs(ones / (len(parts) * 256) - 0.5) < 0.01  # ten standard deviations
