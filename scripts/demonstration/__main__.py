@@ -57,7 +57,8 @@ def _show(federation: Federation) -> None:
 What to try next, in another terminal:
   .venv/bin/xdsnode find --dir {federation.nodes[1].folder} --patient {story.PATIENT}
   .venv/bin/xdsnode submit --dir {federation.nodes[2].folder} --patient {story.PATIENT} README.md
-  .venv/bin/xdsnode audit list --dir {folder}
+  .venv/bin/xdsnode audit search --dir {folder} --patient {story.PATIENT}
+  .venv/bin/xdsnode audit report --dir {folder} --patient {story.PATIENT} --output report.zip
   .venv/bin/xdsnode audit verify --dir {folder}
   .venv/bin/xdsnode endpoints --dir {folder}""")
 
