@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -25,7 +25,7 @@ from trust.consent.decision import (
     within_clearance,
 )
 from trust.consent.matching import institutions, oid
-from trust.consent.policy import Consent, Default, Jurisdiction, Pair, ResourceLabels
+from trust.consent.policy import Consent, Default, Jurisdiction, Pair, Provision, ResourceLabels
 from trust.consent.words import is_emergency, kinds_of, purpose
 from trust.identity.caller import Caller, Role
 
@@ -38,10 +38,14 @@ _MOST_REASONS: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What the configuration says. `applications`: whether the institution's own applications are bound as well."""
+    """What the configuration says. `applications`: whether the institution's own applications are bound as well.
+
+    `meanings`: what the policies mean that consent documents refer to, by their OID or URI.
+    """
 
     jurisdiction: Jurisdiction
     applications: bool = False
+    meanings: Mapping[str, Provision] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,16 +35,14 @@ def policy(config: Config) -> Policy:
         ),
         own=frozenset({node.name, oid(node.home_community_id)}),
     )
-    return Policy(jurisdiction=jurisdiction, applications=section.applications)
+    return Policy(
+        jurisdiction=jurisdiction,
+        applications=section.applications,
+        meanings={row.policy: _provision(row) for row in section.policies},
+    )
 
 
-def acknowledged(config: Config, policy_oid: str) -> Provision | None:
-    """What the policy means that a BPPC document acknowledges; None for a policy that is not in use here."""
-    row = next((one for one in config.consent.policies if one.oid == policy_oid), None)
-    return provision(row) if row else None
-
-
-def provision(row: AcknowledgedPolicy) -> Provision:
+def _provision(row: AcknowledgedPolicy) -> Provision:
     """One row of [[consent.policies]]."""
     return Provision(
         effect=Effect(row.effect),

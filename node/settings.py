@@ -188,10 +188,10 @@ class SubmitSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgedPolicy:
-    """[[consent.policies]]: what a policy means that patients acknowledge with a BPPC document."""
+    """[[consent.policies]]: what a policy means that a BPPC or APPC document refers to."""
 
     name: str = key(readers.word, "short name, for people")
-    oid: str = key(readers.oid, "OID of the policy, as the document names it")
+    policy: str = key(readers.text, "OID or URI of the policy, as the document names it")
     effect: str = key(partial(readers.choice, allowed=("permit", "deny")), "permit or deny")
     purposes: tuple[str, ...] = key(partial(readers.words, allowed=tuple(PURPOSES)), "empty means any purpose", ())
     roles: tuple[str, ...] = key(partial(readers.roles, allowed=tuple(ROLES)), "empty means any role", ())
@@ -236,7 +236,9 @@ class ConsentSection:
         partial(readers.number, least=1, most=1000), "no more while so many of one person wait for review", 5
     )
     policies: tuple[AcknowledgedPolicy, ...] = key(
-        partial(readers.tables, kind=AcknowledgedPolicy), "policies of BPPC documents, each as [[consent.policies]]", ()
+        partial(readers.tables, kind=AcknowledgedPolicy),
+        "policies that consent documents refer to, each as [[consent.policies]]",
+        (),
     )
 
 

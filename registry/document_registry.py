@@ -200,6 +200,12 @@ class DocumentRegistry:
         """The authorInstitution values (XON) of a document."""
         return labels.author_institutions(self._connection, self._fragments.expand, id_)
 
+    def identities_of(self, patient: str) -> Sequence[str]:
+        """Every identity of the person with this one, the surviving one first; empty where it is not known."""
+        directory = PatientDirectory(self._connection)
+        chain = directory.chain(directory.resolve(patient) or patient)
+        return directory.identities(chain[0]) if chain else ()
+
     def identities(self, patient: int) -> Sequence[str]:
         """Every identity (CX) of the person behind a patient number (`Labels.patient`), the surviving one first."""
         return PatientDirectory(self._connection).identities(patient)

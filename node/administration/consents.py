@@ -64,7 +64,7 @@ async def withdraw(order: Order) -> Result:
 
     def work(connection: sqlite3.Connection) -> tuple[list[Consent], Sequence[NewRecord]]:
         _known(order, connection, patient)
-        found = _of(connection, patient)
+        found = _of(order, connection, patient)
         chosen = [_one(order, connection, patient, wanted)] if wanted else found
         active = [one for one in chosen if one.status is Status.ACTIVE]
         if not active:
@@ -111,16 +111,14 @@ async def _look(order: Order, *, history: bool) -> Result:
     patient, wanted = order.patient(), order.text("consent", "")
     reader = order.services.reader
     _known(order, reader, patient)
-    found = [one for one in _of(reader, patient, history=history) if wanted in {"", one.id}]
+    found = [one for one in _of(order, reader, patient, history=history) if wanted in {"", one.id}]
     await order.record([order.patient_record(Action.READ, "consents looked up", patient)])
     default = order.services.config.consent.default
     return {"patient": patient, "default": default, "consents": [shown(one) for one in found]}
 
 
-def _of(connection: sqlite3.Connection, patient: str, *, history: bool = False) -> tuple[Consent, ...]:
-    directory = PatientDirectory(connection)
-    numbers = directory.chain(directory.resolve(patient) or patient)
-    return store.of_patient(connection, directory.identities(numbers[0]), history=history)
+def _of(order: Order, connection: sqlite3.Connection, patient: str, *, history: bool = False) -> tuple[Consent, ...]:
+    return store.of_patient(connection, order.services.registry.on(connection).identities_of(patient), history=history)
 
 
 def _known(order: Order, connection: sqlite3.Connection, patient: str) -> None:
@@ -130,7 +128,7 @@ def _known(order: Order, connection: sqlite3.Connection, patient: str) -> None:
 
 
 def _one(order: Order, connection: sqlite3.Connection, patient: str, id_: str) -> Consent:
-    found = [one for one in _of(connection, patient) if one.id == id_]
+    found = [one for one in _of(order, connection, patient) if one.id == id_]
     if not found:
         step = "look for its id: xdsnode consent list --patient ID"
         raise refused("consent.unknown", order.command, f"{patient} has no consent {id_[:100]}", step)

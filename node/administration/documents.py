@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from node.administration.orders import Order, Result
+from node.consent_documents import follow_documents
 from node.records import document_object
 from registry.document_registry import DocumentRegistry
 from trust.audit.event import Action, NewRecord
@@ -39,6 +40,7 @@ async def _change(order: Order, change: Callable[[DocumentRegistry, str], str]) 
     def work(connection: sqlite3.Connection) -> tuple[str, Sequence[NewRecord]]:
         registry = order.services.registry.on(connection)
         state = change(registry, unique_id)
+        follow_documents(connection, registry, unique_id, by=order.operator, now=order.services.clock())
         patients = dict.fromkeys(entry.patient_id for entry in registry.documents([unique_id])[unique_id])
         document = document_object(unique_id, own.repository_unique_id, own.home_community_id)
         return state, [order.patient_record(Action.UPDATE, state, patient, document) for patient in patients]

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from node import cda_header
+from node import cda_header, xml_documents
 from node.cda_header import CdaHeader
 from node.faults import misused
-from node.soap.limits import ANSWER
-from node.soap.message import SoapFault, parse
 from node.submission_builder import FileFacts, mime_type
 
 _CHUNK: Final = 1 << 20
 _HEAD: Final = 4096
 # A header is looked for in documents up to this size; larger XML is shared all the same.
 _MOST_PARSED: Final = 32 << 20
-# A CDA may name a stylesheet, which this node would neither fetch nor run; a SOAP message may hold none.
-_INSTRUCTION: Final = re.compile(rb"<\?(?!xml[ \t\r\n]).*?\?>", re.DOTALL)
-_DECLARATION: Final = re.compile(rb"""^(<\?xml[^>]{0,200}?encoding\s*=\s*["'])([A-Za-z0-9._-]{1,40})(["'])""")
-_OTHER_CHARSETS: Final = frozenset({"iso8859-1", "iso8859-15", "cp1252", "gb2312", "gbk", "gb18030", "big5", "ascii"})
 
 
 def read(path: Path) -> FileFacts:
@@ -58,22 +50,6 @@ def read(path: Path) -> FileFacts:
 
 
 def _header(content: bytes) -> CdaHeader | None:
-    """The header of a CDA; None for other XML, and for a document that cannot be parsed safely."""
-    try:
-        return cda_header.read(parse(_INSTRUCTION.sub(b"", _as_utf8(content)), limits=ANSWER))
-    except SoapFault:
-        return None
-
-
-def _as_utf8(content: bytes) -> bytes:
-    """A document in one of the older character sets as UTF-8; only for reading its header, never for sending it."""
-    found = _DECLARATION.match(content)
-    if not found:
-        return content
-    try:
-        name = codecs.lookup(found[2].decode()).name
-        if name in _OTHER_CHARSETS:
-            return _DECLARATION.sub(rb"\1UTF-8\3", content).decode(name).encode()
-    except (LookupError, UnicodeDecodeError):
-        pass
-    return content
+    """The header of a CDA; None for anything else."""
+    root = xml_documents.read(content)
+    return None if root is None else cda_header.read(root)

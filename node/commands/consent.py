@@ -113,7 +113,7 @@ def _print(consent: dict[str, Any]) -> None:
     )
     console.out(f"    decided by the {consent['as']}, recorded {consent['recorded']} by {consent['recorded_by']}")
     if consent["why"]:
-        console.out(f"    ignored: {consent['why']}")
+        console.out(f"    {'ignored' if consent['status'] == 'ignored' else 'denies'}: {consent['why']}")
     for number, provision in enumerate(consent["provisions"], 1):
         console.out(f"    #{number} {in_words(provision)}")
 

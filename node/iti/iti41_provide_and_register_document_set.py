@@ -7,9 +7,11 @@ document that is not durable.
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 
 from lxml import etree
 
+from node.consent_documents import MOST_BYTES, form_of, take_consents
 from node.exchange import Exchange
 from node.registrations import RegisterRequest, RegisterResult
 from registry.ebrim.reader import read_submission
@@ -26,7 +28,15 @@ def decode(body: etree._Element) -> RegisterRequest:
     return RegisterRequest(submission=submission, faults=tuple(faults), documents=tuple(parts))
 
 
-async def stage(request: RegisterRequest, incoming: object, exchange: Exchange) -> dict[str, Staged]:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Documents by their id in the metadata: durable bytes, and the content of consent documents."""
+
+    staged: dict[str, Staged]
+    consents: dict[str, bytes]
+
+
+async def stage(request: RegisterRequest, incoming: object, exchange: Exchange) -> Taken:
     """Store the bytes of each document, durable and without a row; what nobody registers is swept later.
 
     Raises:
@@ -36,23 +46,26 @@ async def stage(request: RegisterRequest, incoming: object, exchange: Exchange) 
     if faults:
         raise XdsErrors(faults)
     staged: dict[str, Staged] = {}
+    consents = {item.entry_uuid: bytearray() for item in request.submission.documents if form_of(item)}
     async for document_id, chunks in incoming.documents():  # type: ignore[attr-defined]
         staging = exchange.actors.repository.begin()
         try:
             async for chunk in chunks:
                 staging.write(chunk)
+                if document_id in consents:
+                    consents[document_id] += chunk[: MOST_BYTES + 1 - len(consents[document_id])]
             staged[document_id] = await staging.finish()
         finally:
             staging.discard()  # does nothing once it is finished
-    return staged
+    return Taken(staged, {document_id: bytes(content) for document_id, content in consents.items()})
 
 
 def provide_and_register_document_set(
-    request: RegisterRequest, staged: dict[str, Staged], exchange: Exchange, connection: sqlite3.Connection
+    request: RegisterRequest, taken: Taken, exchange: Exchange, connection: sqlite3.Connection
 ) -> RegisterResult:
     """Complete the metadata from the bytes, register it, and keep the documents (ITI TF-2: 3.41.4.1.3)."""
     actors = exchange.actors
-    submission = complete(request.submission, staged, actors.own.repository_unique_id)
+    submission = complete(request.submission, taken.staged, actors.own.repository_unique_id)
     registered = actors.registry_on(connection).register(
         submission,
         request.faults,
@@ -62,5 +75,8 @@ def provide_and_register_document_set(
     )
     for document in submission.documents:
         if document.unique_id and document.mime_type:
-            actors.repository.keep(connection, document.unique_id, document.mime_type, staged[document.entry_uuid])
+            actors.repository.keep(
+                connection, document.unique_id, document.mime_type, taken.staged[document.entry_uuid]
+            )
+    take_consents(connection, submission, taken.consents, exchange)
     return RegisterResult(registered=registered, errors=tuple(registered.warnings))

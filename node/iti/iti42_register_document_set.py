@@ -6,6 +6,7 @@ import sqlite3
 
 from lxml import etree
 
+from node.consent_documents import take_consents
 from node.exchange import Exchange
 from node.registrations import RegisterRequest, RegisterResult, registration_facts
 from registry.ebrim.reader import read_submission
@@ -34,4 +35,5 @@ def register_document_set(
         now=exchange.now.strftime("%Y%m%d%H%M%S"),
         new_uuid=exchange.actors.new_uuid,
     )
+    take_consents(connection, request.submission, {}, exchange)
     return RegisterResult(registered=registered, errors=tuple(registered.warnings))

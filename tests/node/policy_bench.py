@@ -6,21 +6,28 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
+from uuid import uuid4
 
 from node import pipeline
 from node.access import Access
 from node.config import Config
 from node.exchange import Exchange
+from node.iti import iti41_provide_and_register_document_set as iti41
+from node.iti import iti42_register_document_set as iti42
+from node.making import Wanted, make
+from node.operations import execute
+from node.registrations import RegisterRequest
 from node.security_records import audit_log_used
 from node.services import Services, open_services
 from node.soap.message import parse
 from node.transactions import ITI_18, ITI_38, ITI_39, ITI_43
 from registry.ebrim.messages import adhoc_query_request
-from registry.metadata.objects import Author, Code
+from registry.metadata.objects import Association, Author, Code, DocumentEntry
 from registry.store.patients import PatientDirectory
-from repository.messages import DocumentRequest, retrieve_request
+from repository.messages import DocumentPart, DocumentRequest, retrieve_request
 from tests.registry.registry_bench import (
     BOTH_STATUSES,
     author,
@@ -38,6 +45,7 @@ from trust.identity.caller import Caller, Role
 
 AUTHORITY = "2.999.1"
 ANNA, ANNA_BEFORE, BEN = (f"{name}^^^&{AUTHORITY}&ISO" for name in ("ANNA", "ANNA0", "BEN"))
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ACT_CODE = "2.16.840.1.113883.5.4"
 BETA, GAMMA = "2.999.50", "2.999.60"
 
@@ -82,7 +90,7 @@ class Bench:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, services: Services) -> None:
         self.loop, self.services = loop, services
-        self.numbers = iter(range(1, 1 << 30))
+        self.numbers = iter(range(1 << 20, 1 << 30))
 
     def write(self, work: Callable[[sqlite3.Connection], object]) -> None:
         async def done() -> None:
@@ -134,22 +142,76 @@ class Bench:
         answer = self.asked(row, retrieve_request(requests), caller, now)
         return {one.request.document_unique_id for one in answer.documents}
 
+    def submit(self, document: DocumentEntry, content: bytes | None, *also: Association) -> None:
+        """Provide and register one document of the bench's own application; without content through ITI-42."""
+        set_ = submission_set(
+            uuid(next(self.numbers)), patient=document.patient_id or "", unique_id=f"2.999.5.{next(self.numbers)}"
+        )
+        request = RegisterRequest(
+            submission=submission(document, set_=set_, also=also),
+            documents=(DocumentPart(id=document.entry_uuid),) if content is not None else (),
+        )
+        exchange = self.exchange(Caller(role=Role.APPLICATION, name="ward", fingerprint="f", address=""), NOW)
+        self.loop.run_until_complete(self._submitted(request, content, exchange))
+
+    async def _submitted(self, request: RegisterRequest, content: bytes | None, exchange: Exchange) -> None:
+        id_ = request.submission.documents[0].entry_uuid
+        if content is None:
+            handle, prepared = iti42.register_document_set, None
+        else:
+            handle = iti41.provide_and_register_document_set
+            prepared = await iti41.stage(request, Incoming({id_: content}), exchange)
+        await self.services.sequencer.transact(
+            lambda connection: (handle(request, prepared, exchange, connection), [self.record()])
+        )
+
+    def order(self, command: str, **arguments: object) -> dict:
+        """What an administrator orders."""
+        return self.loop.run_until_complete(execute(self.services, command, arguments, "tester"))
+
+    def exchange(self, caller: Caller, now: datetime) -> Exchange:
+        number = next(self.numbers)
+        return Exchange(
+            actors=self.services.actors,
+            caller=caller,
+            message_id=uuid(number),
+            endpoint="https://localhost/test",
+            now=now,
+            deadline=self.loop.time() + 60,
+            incident=uuid(number),
+            scope_local=True,
+        )
+
     def asked(self, row, body: bytes, caller: Caller, now: datetime) -> pipeline.Answer:
         async def run() -> pipeline.Answer:
-            number = next(self.numbers)
-            exchange = Exchange(
-                actors=self.services.actors,
-                caller=caller,
-                message_id=uuid(number),
-                endpoint="https://localhost/test",
-                now=now,
-                deadline=self.loop.time() + 60,
-                incident=uuid(number),
-                scope_local=True,
-            )
-            return await pipeline.run(row, SimpleNamespace(body=parse(body)), None, exchange)
+            return await pipeline.run(row, SimpleNamespace(body=parse(body)), None, self.exchange(caller, now))
 
         return self.loop.run_until_complete(run())
+
+
+class Incoming:
+    """What `stage` reads documents from."""
+
+    def __init__(self, contents: dict[str, bytes]) -> None:
+        self._contents = contents
+
+    async def documents(self):
+        for id_, content in self._contents.items():
+            yield id_, _chunks(content)
+
+
+async def _chunks(content: bytes):
+    for place in range(0, len(content), 64):
+        yield content[place : place + 64]
+
+
+def config(root: Path) -> Config:
+    """The configuration of a fresh development node called Alpha."""
+    wanted = Wanted(
+        root=root / "node", name="Alpha", host="localhost", port_base=8000, authority=AUTHORITY, home="",
+        public_url="", ca=root / "ca", development=True,
+    )  # fmt: skip
+    return make(wanted, now=datetime.now(UTC), new_uuid=uuid4).config
 
 
 def bench(config: Config) -> Iterator[Bench]:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from node.access import Policy
-from node.making import Wanted, make
 from tests.node import policy_bench
-from tests.node.policy_bench import ANNA, ANNA_BEFORE, BEN, BETA, DOCUMENTS, GAMMA, Bench, Made
+from tests.node.policy_bench import ANNA, ANNA_BEFORE, BEN, BETA, DOCUMENTS, GAMMA, NOW, Bench, Made
 from trust.audit.event import Coded
 from trust.consent.categories import CATEGORIES, CODES
 from trust.consent.policy import (
@@ -34,20 +33,12 @@ from trust.consent.words import ACT_REASON, ROLES
 from trust.identity.caller import Caller, Role
 
 EXAMPLES = int(os.environ.get("XDSNODE_POLICY_EXAMPLES", "40"))
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 OWN = frozenset({"Alpha", "2.999.9"})
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    root = tmp_path_factory.mktemp("policy")
-    wanted = Wanted(
-        root=root / "node", name="Alpha", host="localhost", port_base=8000, authority=policy_bench.AUTHORITY, home="",
-        public_url="", ca=root / "ca", development=True,
-    )  # fmt: skip
-    numbers = iter(range(1, 100))
-    made = make(wanted, now=datetime.now(UTC), new_uuid=lambda: __import__("uuid").UUID(int=next(numbers)))
-    yield from policy_bench.bench(made.config)
+    yield from policy_bench.bench(policy_bench.config(tmp_path_factory.mktemp("policy")))
 
 
 def some(*values: object) -> st.SearchStrategy:
