@@ -54,6 +54,21 @@ def test_the_log_goes_on_under_a_new_name_and_both_parts_verify(node: Path) -> N
     assert len(changes) == 2  # the last under the old key, and the one that begins the new log
 
 
+def test_a_report_spans_the_change(node: Path, tmp_path: Path) -> None:
+    run(node, "audit", "rotate-key", "--reason", "yearly change")
+    run(node, "patient", "show", "4711")
+    (year,) = (name for name in shards(node) if len(name) == 4)
+    found = json.loads(run(node, "audit", "search", "--patient", "4711", "--transaction", "patient show", "--json"))
+    assert found["entries"][0]["entry"].startswith(f"{year}b/")
+    assert "it fits" in run(node, "audit", "explain", found["entries"][0]["entry"])
+    bundle = tmp_path / "report.zip"
+    run(node, "audit", "report", "--patient", "4711", "--output", str(bundle))
+    assert "complete: nothing about this patient is left out" in run(node, "audit", "report", str(bundle))
+    policy = tmp_path / "policy"
+    policy.write_text("".join(f"log {key}\n" for key in shards(node).values()) + "quorum none\n")
+    run(node, "audit", "report", str(bundle), "--policy", str(policy))
+
+
 def test_what_others_get_names_the_new_key(node: Path) -> None:
     def exported() -> str:
         return json.loads(command("endpoints", "--export", "--dir", str(node)).stdout)["audit"]["key"]
