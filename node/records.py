@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -164,12 +165,17 @@ def event(
         outcome_text="; ".join(error.code for error in fact.errors[:8]),
         time=instant(exchange.now),
         type=type_,
-        participants=(*ends, human(caller)) if caller.user else ends,
+        participants=_with_user(ends, caller) if caller.user else ends,
         objects=(*objects, *consent_objects(exchange.consents)),
         purposes=(caller.purpose,) if caller.purpose else (),
         patient=fact.patient,
         incident=exchange.incident,
     )
+
+
+def _with_user(ends: tuple[Participant, ...], caller: Caller) -> tuple[Participant, ...]:
+    """A user is the requestor; the system that speaks for him only when nobody is named (federation-wire 5.4)."""
+    return (*(replace(end, requestor=False) for end in ends), human(caller))
 
 
 def human(caller: Caller) -> Participant:
