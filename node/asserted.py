@@ -157,11 +157,9 @@ class Users:
                 confirmations=frozenset(CONFIRMATIONS[word] for word in one.confirmations),
             )
         for community in self._communities():
-            if community.assertion is not None:
+            for given in community.assertions:
                 yield Issuer(
-                    name=community.assertion.issuer,
-                    certificates=from_pem(community.assertion.certificate),
-                    homes=frozenset({community.home}),
+                    name=given.issuer, certificates=from_pem(given.certificates), homes=frozenset({community.home})
                 )
 
     def _read(self, name: str, folder: str = "") -> tuple[x509.Certificate, ...]:

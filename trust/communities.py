@@ -11,7 +11,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ _MOST_TEXT: Final = 65_536
 _MOST_ENDPOINTS: Final = 40
 _MOST_REPOSITORIES: Final = 100
 _MOST_LOG: Final = 200
+_MOST_ISSUERS: Final = 16
 _OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+", re.ASCII)
 _KEY: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
 _YEAR: Final = re.compile(r"[0-9]{4}[b-z]?", re.ASCII)  # a letter after a recovery: audit-ledger 2.7
@@ -66,10 +67,10 @@ class AuditIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssertionIdentity:
-    """As whom and with which certificate (PEM) a community signs assertions about its own users (ITI-40)."""
+    """An issuer of assertions about a community's own users, with its certificates (PEM), each while valid (ITI-40)."""
 
     issuer: str
-    certificate: str
+    certificates: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class Community:
 
     `endpoints` maps `iti-NN`, and `audit` for what witnesses ask, to one https URL. `certificates` is the PEM chain,
     the node's own certificate first, and `fingerprint` that certificate's SHA-256. `audit` is None for a community that
-    gives no receipts, `assertion` for one that makes no assertions about users. `clearance` and `audit_proof` (whether
+    gives no receipts, `assertions` name who may vouch for its users. `clearance` and `audit_proof` (whether
     an exchange needs a receipt: required or optional) are decisions of this node, not part of the file. While the other
     node changes its certificate, `previous` is the PEM of the one it had before.
     """
@@ -91,7 +92,7 @@ class Community:
     assigning_authority: str = ""
     repository_unique_ids: tuple[str, ...] = ()
     audit: AuditIdentity | None = None
-    assertion: AssertionIdentity | None = None
+    assertions: tuple[AssertionIdentity, ...] = ()
     clearance: str = "N"
     audit_proof: str = "optional"
     previous: str = ""
@@ -120,8 +121,8 @@ def export(community: Community) -> str:
         content["audit"] = {"log": community.audit.log, "key": key}
         if community.audit.witness is not None:
             content["audit"]["witness"] = community.audit.witness.render()
-    if community.assertion is not None:
-        content["assertion"] = {"issuer": community.assertion.issuer, "certificate": community.assertion.certificate}
+    if community.assertions:
+        content["assertions"] = [asdict(one) for one in community.assertions]
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -174,7 +175,7 @@ def _community(content: Mapping[str, Any], leaf: x509.Certificate) -> Community:
         assigning_authority=content.get("assigning_authority", ""),
         repository_unique_ids=tuple(content.get("repository_unique_ids", ())),
         audit=_audit(content["audit"]) if "audit" in content else None,
-        assertion=AssertionIdentity(**content["assertion"]) if "assertion" in content else None,
+        assertions=tuple(AssertionIdentity(**one) for one in content.get("assertions", ())),
     )
 
 
@@ -267,23 +268,24 @@ def _audit_faults(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _assertion_faults(content: Mapping[str, Any], own_home: str) -> Iterator[str]:
-    """A file without `assertion` is that of a community that makes none; one with it must be right."""
-    if "assertion" not in content:
+    """A file without `assertions` is that of a community that makes none; one with them must be right."""
+    given = content.get("assertions", [])
+    if not isinstance(given, list) or len(given) > _MOST_ISSUERS:
+        yield f"assertions is not a list of at most {_MOST_ISSUERS} issuers"
         return
-    given = content["assertion"]
-    if not isinstance(given, dict) or given.keys() != {"issuer", "certificate"}:
-        yield "assertion is not an object with issuer and certificate"
-        return
-    issuer, certificate = given["issuer"], given["certificate"]
-    if not isinstance(issuer, str) or not 0 < len(issuer) <= _MOST_LOG or not issuer.isprintable():
-        yield f"assertion: issuer is not a name of 1 to {_MOST_LOG} printable characters"
-    elif issuer == own_home:
-        yield "assertion: issuer is the name under which this node itself makes assertions"
-    try:
-        if len(from_pem(certificate if isinstance(certificate, str) else "")) != 1:
-            yield "assertion: certificate holds more than one certificate"
-    except BadCertificate as fault:
-        yield f"assertion: {fault}"
+    for one in given:
+        if not isinstance(one, dict) or one.keys() != {"issuer", "certificates"}:
+            yield "assertions: an issuer is not an object with issuer and certificates"
+            continue
+        issuer, certificates = one["issuer"], one["certificates"]
+        if not isinstance(issuer, str) or not 0 < len(issuer) <= _MOST_LOG or not issuer.isprintable():
+            yield f"assertions: an issuer is not a name of 1 to {_MOST_LOG} printable characters"
+        elif issuer == own_home:
+            yield "assertions: an issuer has the name under which this node itself makes assertions"
+        try:
+            from_pem(certificates if isinstance(certificates, str) else "")
+        except BadCertificate as fault:
+            yield f"assertions: {fault}"
 
 
 def _is_witness_key(text: object) -> bool:

@@ -146,10 +146,9 @@ def _refuse_names_of_another(connection: sqlite3.Connection, community: Communit
         other = known(text, clearance="", previous="", audit_proof="")
         if community.audit and other.audit and other.audit.log == community.audit.log:
             raise BadRecord(f"the audit log {other.audit.log} is that of {name}: two communities cannot have one log")
-        if community.assertion and other.assertion and other.assertion.issuer == community.assertion.issuer:
-            raise BadRecord(
-                f"assertions of {other.assertion.issuer} are those of {name}: an issuer is in one community"
-            )
+        both = {one.issuer for one in community.assertions} & {one.issuer for one in other.assertions}
+        if both:
+            raise BadRecord(f"{min(both)} vouches for users of {name}: an issuer belongs to one community")
 
 
 def _withdraw(connection: sqlite3.Connection, pem: str, now: datetime) -> None:

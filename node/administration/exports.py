@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from node.config import Config
 from node.faults import refused
@@ -11,7 +12,7 @@ from trust.errors import BadCertificate, LedgerBroken
 from trust.ledger.checkpoint import CosignatureSigner, NoteSigner
 from trust.ledger.keys import read_key
 from trust.ledger.shard import log_of
-from trust.pki.certificates import fingerprint_of, from_pem
+from trust.pki.certificates import fingerprint_of, from_pem, to_pem
 
 
 def own_export(config: Config, urls: Mapping[str, str]) -> str:
@@ -37,21 +38,32 @@ def own_export(config: Config, urls: Mapping[str, str]) -> str:
             assigning_authority=config.node.assigning_authority,
             repository_unique_ids=(config.node.repository_unique_id,),
             audit=audit_identity(config),
-            assertion=assertion_identity(config),
+            assertions=tuple(assertion_identities(config)),
         )
     )
 
 
-def assertion_identity(config: Config) -> AssertionIdentity | None:
-    """As whom this node signs assertions; None before its key is made, which a start does."""
-    path = config.folder.assertion_cert
+def assertion_identities(config: Config) -> Iterator[AssertionIdentity]:
+    """Who vouches for this institution's users: the node itself, and the identity providers of its own users.
+
+    Raises:
+        Faults: a certificate cannot be read.
+    """
+    own = config.node.home_community_id
+    if config.folder.assertion_cert.exists():  # the node of an older version makes it when it starts
+        yield _assertion_identity(own, (config.folder.assertion_cert,))
+    for one in config.xua.issuers:
+        if not one.communities or own in one.communities:
+            yield _assertion_identity(one.issuer, [config.root / name for name in one.certificates])
+
+
+def _assertion_identity(issuer: str, files: Sequence[Path]) -> AssertionIdentity:
     try:
-        return AssertionIdentity(issuer=config.node.home_community_id, certificate=path.read_text(encoding="ascii"))
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as problem:
-        step = "restore the keys from where you keep them"
-        raise refused("export.assertion", str(path), str(problem), step) from None
+        found = [certificate for file in files for certificate in from_pem(file.read_bytes())]
+    except (OSError, BadCertificate) as problem:
+        step = "put the certificate of the issuer there (PEM), or correct [[xua.issuers]] in node.toml"
+        raise refused("export.assertion", f"certificates of {issuer}", str(problem), step) from None
+    return AssertionIdentity(issuer=issuer, certificates=to_pem(found))
 
 
 def audit_identity(config: Config) -> AuditIdentity:

@@ -220,7 +220,7 @@ def _shown(order: Order, community: Community) -> Result:
         "certificate_days": days_left(leaf, order.services.clock()),
         "repository_unique_ids": list(community.repository_unique_ids),
         "assigning_authority": community.assigning_authority,
-        "assertion_issuer": community.assertion.issuer if community.assertion else "",
+        "assertion_issuers": [one.issuer for one in community.assertions],
         "shared_patients": community.assigning_authority == order.services.config.node.assigning_authority,
         "previous_certificate": bool(community.previous),
         "witness": community.audit is not None and community.audit.witness is not None,

@@ -213,7 +213,7 @@ def _print_one(verb: str, one: dict[str, Any]) -> None:
         console.out(f"decision      {one['decision'] or 'none yet: xdsnode peer decide'}")
     if "audit_log" in one:
         console.out(f"audit log     {one['audit_log'] or 'none: it gives no receipts'}")
-    console.out(f"its users     {one['assertion_issuer'] or 'it makes no assertions about them'}")
+    console.out(f"its users     {', '.join(one['assertion_issuers']) or 'nobody vouches for them'}")
     for key, url in one.get("endpoints", {}).items():
         console.out(f"{key:13} {url}")
     if not one["shared_patients"]:

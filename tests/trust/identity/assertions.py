@@ -11,7 +11,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from lxml import etree
+from signxml import XMLSigner
+from signxml.algorithms import CanonicalizationMethod, SignatureConstructionMethod
 
+from node.asserted import parse as bounded
 from trust.audit.event import Coded
 from trust.identity import saml
 from trust.identity.issuers import Issuer, Issuers, ValueSet
@@ -84,8 +87,6 @@ def issuer(**changes) -> Issuer:
 
 
 def parse(data: bytes) -> etree._Element:
-    from node.asserted import parse as bounded
-
     return bounded(data)
 
 
@@ -108,7 +109,7 @@ def envelope(*security: bytes, header: bytes = b"", body: bytes = b"<b:x xmlns:b
 
 def judged(message: etree._Element, *issuers: Issuer, expected=EXPECTED, now=NOW) -> saml.User | None:
     """All steps of one message, as the node takes them."""
-    headers = [one for one in message[0] if etree.QName(one).localname == "Security"]
+    headers = [one for one in message[0] if str(one.tag).endswith("}Security")]
     found = saml.only_assertion(message, headers)
     if found is None:
         return None
@@ -120,3 +121,21 @@ def user_of(raw: bytes, *issuers: Issuer, expected=EXPECTED, now=NOW) -> saml.Us
     user = judged(envelope(raw), *issuers, expected=expected, now=now)
     assert user is not None
     return user
+
+
+@cache
+def rsa_certificate() -> x509.Certificate:
+    return certificate(rsa_key())
+
+
+def signed_by_rsa(text: bytes) -> bytes:
+    """Any text as an issuer with an RSA key signs it, by another program (signxml)."""
+    root = etree.fromstring(text)
+    root.insert(1, etree.Element("{http://www.w3.org/2000/09/xmldsig#}Signature", Id="placeholder"))
+    signer = XMLSigner(
+        method=SignatureConstructionMethod.enveloped,
+        signature_algorithm="rsa-sha256",
+        c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
+    )
+    done = signer.sign(root, key=rsa_key(), cert=[rsa_certificate()], reference_uri="_7f0c", id_attribute="ID")
+    return etree.tostring(done)
