@@ -214,13 +214,19 @@ def set_id_of(body: str) -> str:
     return body.partition('identificationScheme="urn:uuid:96fdda7c')[2].partition('value="')[2].partition('"')[0]
 
 
-def envelope(action: str, body: str, *, to: str = "https://localhost/", message_id: str | None = None) -> bytes:
+WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+
+
+def envelope(
+    action: str, body: str, *, to: str = "https://localhost/", message_id: str | None = None, security: str = ""
+) -> bytes:
+    block = f'<wsse:Security xmlns:wsse="{WSSE}" s:mustUnderstand="1">{security}</wsse:Security>' if security else ""
     return (
         f'<s:Envelope xmlns:s="{NS["s"]}" xmlns:wsa="{NS["wsa"]}"><s:Header><wsa:To>{escape(to)}</wsa:To>'
         f"<wsa:MessageID>{message_id or urn()}</wsa:MessageID>"
         f'<wsa:Action s:mustUnderstand="1">{action}</wsa:Action>'
-        "<wsa:ReplyTo><wsa:Address>http://www.w3.org/2005/08/addressing/anonymous</wsa:Address></wsa:ReplyTo></s:Header>"
-        f"<s:Body>{body}</s:Body></s:Envelope>"
+        "<wsa:ReplyTo><wsa:Address>http://www.w3.org/2005/08/addressing/anonymous</wsa:Address></wsa:ReplyTo>"
+        f"{block}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
     ).encode()
 
 
@@ -354,9 +360,10 @@ class Client:
         *,
         query: str = "",
         message_id: str | None = None,
+        security: str = "",
     ) -> Answer:
         url = self.endpoints[transaction] + query
-        xml = envelope(ACTIONS[transaction], body, to=url, message_id=message_id)
+        xml = envelope(ACTIONS[transaction], body, to=url, message_id=message_id, security=security)
         if transaction not in MTOM:
             return self.post(url, "application/soap+xml; charset=UTF-8", xml)
         boundary = f"MIMEBoundary_{uuid.uuid4().hex}"

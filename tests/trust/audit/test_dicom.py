@@ -49,6 +49,7 @@ EVENTS = st.builds(
     type=CODED,
     participants=st.lists(PARTICIPANTS, min_size=1, max_size=3).map(tuple),
     objects=st.lists(OBJECTS, max_size=3).map(tuple),
+    purposes=st.lists(CODED, max_size=2).map(tuple),
     outcome_text=TEXT,
 )
 
@@ -70,6 +71,7 @@ def test_i7_parsing_gives_back_what_went_in(event: AuditEvent) -> None:
         event.outcome_text
     )
     assert coded(head.find("EventTypeCode")) == expected(event.type)
+    assert [coded(one) for one in head.findall("PurposeOfUse")] == list(map(expected, event.purposes))
     assert len(people) == len(event.participants)
     for element, one in zip(people, event.participants, strict=True):
         assert element.get("UserID") == representable(one.user_id)
