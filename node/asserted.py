@@ -70,6 +70,7 @@ class Asserted:
             user_role=user.role,
             purpose=user.purpose,
             organisation=user.organisation,
+            reason=user.assertion.reason,
         )
 
 

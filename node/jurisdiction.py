@@ -8,6 +8,7 @@ from node import readers
 from node.access import Policy
 from node.config import Config
 from node.settings import AcknowledgedPolicy
+from node.value_sets import value_sets
 from trust.consent.categories import CODES
 from trust.consent.matching import oid
 from trust.consent.policy import Default, Effect, Emergency, Jurisdiction, Pair, Provision
@@ -33,6 +34,7 @@ def policy(config: Config) -> Policy:
             ceiling=section.emergency_ceiling,
             limit=section.emergency_limit,
         ),
+        roles=frozenset(value_sets(config)[0].codes),
         own=frozenset({node.name, oid(node.home_community_id)}),
     )
     return Policy(

@@ -68,6 +68,7 @@ async def issue(order: Order) -> Result:
         home=services.config.node.home_community_id,
         patient=order.patient() if order.text("patient", "") else "",
         npi=order.text("npi", ""),
+        reason=order.text("reason", "").strip()[:500],
     )
     text = _signed(order, draft).decode()
     await order.record(

@@ -25,6 +25,7 @@ examples:
   xdsnode find --patient 4711
   xdsnode find --patient 4711 --all               also documents that were replaced
   xdsnode find --patient 4711 --user "Dr. Jane Doe" --role 112247003 --purpose TREAT
+  xdsnode find --patient 4711 --user "Dr. Jane Doe" --role physician --purpose emergency --reason "unconscious"
   xdsnode find --patient 4711 --json | jq '.documents[].title'
 
 exit status: 0 everybody answered, 4 somebody could not be asked, 1 refused, 3 the own node cannot be reached

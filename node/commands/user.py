@@ -1,4 +1,4 @@
-"""The person for whom a command asks: `--user NAME --role CODE --purpose CODE`, as an assertion of the own node."""
+"""The person for whom a command asks (`--user`, `--role`, `--purpose`, `--reason`), as an assertion of the own node."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ def add_user(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--purpose", default="", metavar="CODE", help="with --user: purpose of use, e.g. TREAT or treatment"
     )
+    parser.add_argument(
+        "--reason", default="", metavar="TEXT", help="with --purpose emergency: why the glass is broken, in your words"
+    )
 
 
 def assertion(config: Config, args: argparse.Namespace, patient: str = "") -> bytes:
@@ -29,9 +32,10 @@ def assertion(config: Config, args: argparse.Namespace, patient: str = "") -> by
         Faults: a role or purpose without a person, or one that is in no value set.
     """
     if not args.user:
-        if args.role or args.purpose:
-            raise misused("usage", "--role, --purpose", "nobody is named whose they are", 'add --user "NAME"')
+        if args.role or args.purpose or args.reason:
+            raise misused("usage", "--role, --purpose, --reason", "nobody is named whose they are", 'add --user "NAME"')
         return b""
-    arguments = {"user": args.user, "role": args.role, "purpose": args.purpose, "patient": patient}
+    arguments = {"user": args.user, "role": args.role, "purpose": args.purpose, "reason": args.reason}
+    arguments["patient"] = patient
     found: str = execute(config, "assertion issue", arguments)["assertion"]
     return found.encode()

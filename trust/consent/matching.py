@@ -70,17 +70,17 @@ def _of_caller(provision: Provision, caller: Caller, rules: Jurisdiction) -> Ite
     if provision.users:
         yield caller.user in provision.users if caller.user else None
     if provision.roles:
-        yield _role(caller, provision.roles)
+        yield _role(caller, provision.roles, rules)
 
 
-def _role(caller: Caller, wanted: frozenset[Pair]) -> bool | None:
+def _role(caller: Caller, wanted: frozenset[Pair], rules: Jurisdiction) -> bool | None:
     """A role that is none of those wanted, and none that is known here, may be another word for one of them."""
     if caller.user_role is None:
         return None
     role = pair(caller.user_role)
     if _named(role, wanted):
         return True
-    return False if any(role in known for known in ROLES.values()) else None
+    return False if role in rules.roles or any(role in known for known in ROLES.values()) else None
 
 
 def _named(one: Pair, wanted: frozenset[Pair]) -> bool:

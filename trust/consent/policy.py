@@ -133,7 +133,8 @@ class Jurisdiction:
 
     `purposes` are those that the default permits. `sensitive` are the categories that need a consent that names them;
     `codes` says which codes stand for which category. With `unknown_denies` what cannot be judged is denied.
-    `own` are the names and OIDs under which this institution itself is an author.
+    `own` are the names and OIDs under which this institution itself is an author, `roles` those that are known here:
+    any other one may be another word for one of them.
     """
 
     default: Default
@@ -143,6 +144,7 @@ class Jurisdiction:
     unknown_denies: bool = True
     emergency: Emergency = Emergency()
     own: frozenset[str] = frozenset()
+    roles: frozenset[Pair] = frozenset()
 
     def categories(self, codes: Iterable[Pair]) -> frozenset[str]:
         """The sensitive categories that these codes stand for."""

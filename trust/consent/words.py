@@ -16,6 +16,7 @@ _NHIN: Final = "2.16.840.1.113883.3.18.7.1"
 _SWISS: Final = "2.16.756.5.30.1.127.3.10.5"
 _SNOMED: Final = "2.16.840.1.113883.6.96"
 _ROLE_CODE: Final = "2.16.840.1.113883.5.111"
+_ROLE_CLASS: Final = "2.16.840.1.113883.5.110"
 _SWISS_ROLE: Final = "2.16.756.5.30.1.127.3.10.6"
 
 TREATMENT, EMERGENCY, BREAK_GLASS = "TREAT", "ETREAT", "BTG"
@@ -49,13 +50,13 @@ _SWISS_PURPOSES: Final = {"NORM": TREATMENT, "EMER": EMERGENCY}
 
 # Plain word -> every code that says so.
 ROLES: Final[dict[str, frozenset[Pair]]] = {
-    "physician": frozenset({("112247003", _SNOMED), ("158965000", _SNOMED)}),
-    "nurse": frozenset({("106292003", _SNOMED), ("265937000", _SNOMED)}),
+    "physician": frozenset({("112247003", _SNOMED), ("158965000", _SNOMED), ("309343006", _SNOMED)}),
+    "nurse": frozenset({("106292003", _SNOMED), ("224535009", _SNOMED)}),
     "pharmacist": frozenset({("46255001", _SNOMED)}),
     "paramedic": frozenset({("397897005", _SNOMED)}),
     "professional": frozenset({("HCP", _SWISS_ROLE)}),
-    "patient": frozenset({("PAT", _SWISS_ROLE), ("116154003", _SNOMED)}),
-    "guardian": frozenset({("GUARD", _ROLE_CODE), ("REP", _SWISS_ROLE)}),
+    "patient": frozenset({("PAT", _ROLE_CLASS), ("PAT", _SWISS_ROLE)}),
+    "guardian": frozenset({("GUARD", _ROLE_CODE), ("GUARD", _ROLE_CLASS), ("REP", _SWISS_ROLE)}),
 }
 _NAMES: Final = {
     "actreason": ACT_REASON, "nhin-purpose": _NHIN, "xspa": _NHIN, "snomed_ct": _SNOMED, "snomed ct": _SNOMED,

@@ -32,7 +32,7 @@ _CODE_TYPES: Final = frozenset({"CE", "CD", "CV"})
 _SEVERAL: Final = frozenset({names.CONSENT, names.POLICY})
 _TEXTS: Final = (
     frozenset({names.SUBJECT_ID, names.ORGANISATION, names.ORGANISATION_ID, names.NPI, names.PATIENT, names.HOME})
-    | {names.HOME_OF_NHIN}
+    | {names.HOME_OF_NHIN, names.REASON}
     | _SEVERAL
 )
 
@@ -74,6 +74,7 @@ class Assertion:
     npi: str = ""
     role: Coded | None = None
     purpose: Coded | None = None
+    reason: str = ""
     patient: str = ""
     consents: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
@@ -139,6 +140,7 @@ def read_assertion(root: etree._Element) -> Assertion:
         npi=_one(found, names.NPI),
         role=_code(found, names.ROLE),
         purpose=_code(found, names.PURPOSE),
+        reason=_one(found, names.REASON),
         patient=_one(found, names.PATIENT),
         consents=_several(found, names.CONSENT),
         policies=_several(found, names.POLICY),

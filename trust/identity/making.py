@@ -49,6 +49,7 @@ class Draft:
     npi: str = ""
     roles: Sequence[Coded] = ()
     purposes: Sequence[Coded] = ()
+    reason: str = ""
     patient: str = ""
     consents: Sequence[str] = ()
     policies: Sequence[str] = ()
@@ -115,6 +116,7 @@ def _attributes(draft: Draft) -> list[str]:
         (names.PATIENT, (draft.patient,)),
         (names.CONSENT, draft.consents),
         (names.POLICY, draft.policies),
+        (names.REASON, (draft.reason,)),
     )
     found = [_named(name, [_text(value) for value in values if value]) for name, values in texts]
     found.append(_named(names.ROLE, [_coded("Role", one) for one in draft.roles]))

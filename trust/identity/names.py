@@ -35,6 +35,8 @@ PURPOSE: Final = "urn:oasis:names:tc:xspa:1.0:subject:purposeofuse"
 PATIENT: Final = "urn:oasis:names:tc:xacml:2.0:resource:resource-id"
 CONSENT: Final = "urn:ihe:iti:bppc:2007:docid"
 POLICY: Final = "urn:ihe:iti:xua:2012:acp"
+# No profile has an attribute for why somebody breaks the glass. This is the one of this node, a plain text.
+REASON: Final = "urn:hdn:xua:emergency-reason"
 
 # Subcodes of the fault (federation-wire 4.7).
 UNSUPPORTED_TOKEN: Final = "wsse:UnsupportedSecurityToken"  # noqa: S105  the name of a fault
