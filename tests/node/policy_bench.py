@@ -183,10 +183,11 @@ class Bench:
         )
 
     def asked(self, row, body: bytes, caller: Caller, now: datetime) -> pipeline.Answer:
-        async def run() -> pipeline.Answer:
-            return await pipeline.run(row, SimpleNamespace(body=parse(body)), None, self.exchange(caller, now))
+        return self.loop.run_until_complete(self.ask(row, body, caller, now))
 
-        return self.loop.run_until_complete(run())
+    async def ask(self, row, body: bytes, caller: Caller, now: datetime) -> pipeline.Answer:
+        """One request through the pipeline."""
+        return await pipeline.run(row, SimpleNamespace(body=parse(body)), None, self.exchange(caller, now))
 
 
 class Incoming:

@@ -11,6 +11,7 @@ from node.access import Access, Policy
 from registry.errors import TooManyResults
 from registry.metadata.objects import APND
 from registry.queries.catalogue import STORED_QUERIES, Kind
+from registry.store.labels import Judge
 from tests.registry.registry_bench import (
     BOTH_STATUSES,
     BOTH_TYPES,
@@ -137,11 +138,13 @@ def _values(parameter, everything: list[str]) -> list[object]:
     return [value] if (value := fixed.get(parameter.kind)) else []
 
 
-def shown(bench: Bench, query, clearance: str, returns: str) -> set[str]:
+def shown(bench: Bench, query, clearance: str, returns: str, judge: Judge | None = None) -> set[str]:
     """entryUUIDs that all answers to this query name, as an object or as an end of one."""
     found: set[str] = set()
     for parameters in asked(query, bench):
-        answer = bench.registry.find(stored_query(query.id, returns=returns, **parameters), sight(bench, clearance))
+        answer = bench.registry.find(
+            stored_query(query.id, returns=returns, **parameters), sight(bench, clearance), judge
+        )
         for item in answer.objects:
             found |= {item.entry_uuid, item.source, item.target} - {""}
             if returns == "LeafClass":
@@ -165,6 +168,17 @@ def test_no_query_shows_what_is_withheld(bench: Bench, query, clearance, returns
     else:
         assert not found & hidden
         assert not found & _links(bench, *hidden)
+
+
+@pytest.mark.parametrize("returns", ["LeafClass", "ObjectRef"])
+@pytest.mark.parametrize("query", STORED_QUERIES.values(), ids=lambda query: f"C8 {query.name}")
+def test_c8_no_walk_leads_to_a_document_that_was_denied(bench: Bench, query, returns):
+    """One by one, whatever its confidentiality: by its folder, its submission set, its addendum, its associations."""
+    denied = {NAMED["Document"][SECRET], NAMED["Document"][ALONE]}
+    found = shown(bench, query, "V", returns, lambda labels: labels.unique_id not in denied)
+    hidden = OF_ALONE | OF_SECRET
+    assert not found & hidden
+    assert not found & _links(bench, *hidden)
 
 
 @pytest.mark.parametrize("query", STORED_QUERIES.values(), ids=lambda query: query.name)
