@@ -81,11 +81,18 @@ def purpose(config: Config, _now: datetime) -> Iterator[Finding]:
             "a development node: its CA is for trials, it takes any code, everybody on this machine may feed patients",
             "never for real patients; make a real node with xdsnode init without --dev",
         )
+    if config.xua.peers != "required":
+        yield Finding(
+            Level.WARN,
+            "purpose",
+            "other institutions may ask without naming a person: consent then knows the institution and no role",
+            'write peers = "required" in [xua] as soon as all of them send assertions',
+        )
     yield Finding(
         Level.WARN,
         "purpose",
-        "users and roles are not verified yet: consent holds for institutions, not for the persons in them",
-        "not for real patients until they are",
+        "who belongs to the federation is what administrators compared: its signed directory is still missing",
+        "not yet for real patients",
     )
 
 

@@ -35,8 +35,10 @@ WITNESSES = [f"A{number}" for number in (4, 5, 6, 7, 12, 15)]
 AUDITOR = [f"A{number}" for number in (10, 11, 16, 17, 18)]
 # "What it must reach", point 2 of part 3, as far as it is about the user.
 USERS = [*_rows("S", 24), "X9", "X15"]
-_IN_NAME = re.compile(r"(?<![a-z0-9])([txmais][0-9]+)(?![0-9])")
-_IN_TEXT = re.compile(r"([TXMAIS][0-9]+)(?![0-9A-Za-z])")
+# "What it must reach", point 2 of part 3, as far as consent: C7 needs ITI-57, C12 to C17 other parts.
+CONSENT = _rows("C", 18, (7, *range(12, 18)))
+_IN_NAME = re.compile(r"(?<![a-z0-9])([txmaics][0-9]+)(?![0-9])")
+_IN_TEXT = re.compile(r"([TXMAICS][0-9]+)(?![0-9A-Za-z])")
 
 
 @cache
@@ -59,6 +61,6 @@ def named() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("row", [*PART_1, *WITNESSES, *AUDITOR, *USERS])
+@pytest.mark.parametrize("row", [*PART_1, *WITNESSES, *AUDITOR, *USERS, *CONSENT])
 def test_every_promised_row_is_a_test(row: str) -> None:
     assert row in named()
