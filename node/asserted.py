@@ -126,7 +126,10 @@ class Users:
         mode = self._config.xua.peers if peer else self._config.xua.applications
         if mode == "off":
             return None
-        element = saml.only_assertion(message.element, message.security)
+        if not message.security and b"Assertion" not in message.root:  # most messages: no need to search the tree
+            element = None
+        else:
+            element = saml.only_assertion(message.element, message.security)
         if element is None:
             if mode == "required":
                 raise AssertionRefused(INVALID_HEADER, f"{caller.name!r} asks without an assertion, which is required")

@@ -12,10 +12,13 @@ from datetime import timedelta
 from typing import Final
 
 from node.administration.orders import Order, Result
+from node.asserted import parse
 from node.faults import refused
 from node.security_records import signed_in
 from trust.audit.event import Coded
 from trust.consent.words import PURPOSES, ROLES
+from trust.errors import AssertionRefused
+from trust.identity.assertion import read_assertion
 from trust.identity.issuers import ValueSet
 from trust.identity.making import LIFETIME, Draft, signed, unsigned
 from trust.identity.names import AUTHN_CLASS
@@ -58,6 +61,13 @@ VARIANTS: Final[Mapping[str, Change]] = {
 }
 
 
+def for_operator(order: Order) -> bytes:
+    """An assertion about the operator, for what this node itself asks another one to see whether it answers."""
+    purpose = order.services.users.purposes.by_code(PURPOSES["administration"])
+    draft = replace(_draft(order, order.operator), home=order.services.config.node.home_community_id)
+    return _signed(order, replace(draft, purposes=(purpose,) if purpose else ()))
+
+
 async def issue(order: Order) -> Result:
     """An assertion about a user whom this node's operator names, for this node and every connected one."""
     services = order.services
@@ -70,7 +80,7 @@ async def issue(order: Order) -> Result:
         npi=order.text("npi", ""),
         reason=order.text("reason", "").strip()[:500],
     )
-    text = _signed(order, draft).decode()
+    text = _signed(order, _readable(order, draft)).decode()
     await order.record(
         [
             signed_in(
@@ -105,10 +115,6 @@ async def test(order: Order) -> Result:
 def _draft(order: Order, user: str) -> Draft:
     services = order.services
     own, now = services.config.node, services.clock()
-    if not user.strip() or user != user.strip() or len(user) > 200 or not user.isprintable():
-        raise refused(
-            "assertion.user", user[:60], "a user's name has 1 to 200 printable characters", "give --user NAME"
-        )
     return Draft(
         id="_" + services.new_uuid().rpartition(":")[2],
         issuer=own.home_community_id,
@@ -122,6 +128,20 @@ def _draft(order: Order, user: str) -> Draft:
         organisation=own.name,
         organisation_id=own.home_community_id,
     )
+
+
+def _readable(order: Order, draft: Draft) -> Draft:
+    """What this node says it would accept itself.
+
+    Raises:
+        Faults: a name or reason is empty, too long, or holds what no assertion should.
+    """
+    try:
+        read_assertion(parse(unsigned(draft)))
+    except (AssertionRefused, UnicodeEncodeError) as problem:
+        step = "write names and reasons as plain printable text of at most 512 characters"
+        raise refused("assertion.text", order.command, str(problem), step) from None
+    return draft
 
 
 def _signed(order: Order, draft: Draft) -> bytes:

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
+from node.administration.assertions import for_operator
 from node.administration.orders import Order, Result, node_object
 from node.exchange import Exchange
 from node.faults import refused
@@ -109,6 +110,7 @@ async def test(order: Order) -> Result:
         now=services.clock(),
         deadline=asyncio.get_running_loop().time() + services.config.federation.deadline,
         incident=services.new_uuid(),
+        assertion=b"" if services.config.xua.peers == "off" else for_operator(order),
     )
     nobody = f"{services.new_uuid().rpartition(':')[2]}^^^&{services.config.node.assigning_authority}&ISO"
     query = AdhocQuery(

@@ -18,6 +18,7 @@ from node.commands.options import add_dir, add_json, root
 from node.config import load
 from node.faults import Exit
 from node.health import Level
+from node.issuer_findings import issuers
 from node.witness.findings import witnesses
 
 EXAMPLES = """\
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every finding."""
     config = load(root(args))
-    findings = health.examine(config, now(), (*health.FILES, health.connected, deliveries, witnesses))
+    findings = health.examine(config, now(), (*health.FILES, health.connected, issuers, deliveries, witnesses))
     if args.json:
         console.emit({"findings": [asdict(finding) for finding in findings]})
     else:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +35,7 @@ from tests.trust.identity.assertions import (
     new_key,
     parse,
     rsa_certificate,
+    rsa_key,
     signed_by_rsa,
     user_of,
 )
@@ -345,6 +346,17 @@ def test_s11_another_kind_of_key() -> None:
     """RSA named, elliptic curve in our records, and the other way round."""
     refused(changed(MORE + "ecdsa-sha256", MORE + "rsa-sha256"), code=names.FAILED_CHECK)
     refused(made(), RSA, code=names.FAILED_CHECK)
+
+
+def test_s11_weak_keys() -> None:
+    """A short key, and a curve that nobody should use, however right the signature is."""
+    short, curve = rsa.generate_private_key(65537, 1024), ec.generate_private_key(ec.SECP256K1())
+    assert signature._strong(rsa_key().public_key())
+    assert not signature._strong(short.public_key())
+    assert not signature._strong(curve.public_key())
+    refused(
+        signed(draft(), curve, certificate(curve)), issuer(certificates=(certificate(curve),)), code=names.FAILED_CHECK
+    )
 
 
 def _with_key_info(content: str) -> bytes:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.trust.pki import making
 from tests.trust.pki.making import HOME_A, HOME_B, NOW, SERVER, Issued, crooked, database
-from trust.communities import AuditIdentity, Community, export, read_export
+from trust.communities import AssertionIdentity, AuditIdentity, Community, export, read_export
 from trust.community_store import Communities
 from trust.errors import BadCommunity, BadRecord, NotAuthenticated
 from trust.identity.caller import Role
@@ -108,6 +108,44 @@ def test_one_key_signs_every_year_of_a_log_and_nothing_else(origin: str, known: 
 
 
 E38, E39 = community().endpoints["iti-38"], community().endpoints["iti-39"]
+
+
+ISSUER = AssertionIdentity(issuer="https://idp.north.example.org", certificates=to_pem([CA.certificate]))
+
+
+def test_who_vouches_for_the_users_comes_with_the_description() -> None:
+    whole = community(assertions=(AssertionIdentity(issuer=HOME_B, certificates=to_pem([NODE.certificate])), ISSUER))
+    assert read_export(export(whole), now=NOW) == whole
+    assert read_export(export(community()), now=NOW).assertions == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param({}, "not a list", id="no list"),
+        pytest.param([{}] * 17, "not a list of at most", id="too many"),
+        pytest.param(["x"], "not an object", id="no object"),
+        pytest.param([{"issuer": "x"}], "not an object", id="no certificate"),
+        pytest.param([{"issuer": "", "certificates": "x"}], "not a name", id="no name"),
+        pytest.param([{"issuer": "x\n", "certificates": "x"}], "not a name", id="line break"),
+        pytest.param([{"issuer": "x", "certificates": "x"}], "no PEM", id="no PEM"),
+        pytest.param([{"issuer": "x", "certificates": 3}], "no PEM", id="no text"),
+        pytest.param([{"issuer": HOME_A, "certificates": ISSUER.certificates}], "this node itself", id="our name"),
+    ],
+)
+def test_issuers_that_are_wrong(given: object, said: str) -> None:
+    with pytest.raises(BadCommunity, match=said):
+        read_export(changed(assertions=given), now=NOW, own_home=HOME_A)
+
+
+def test_an_issuer_belongs_to_one_community() -> None:
+    """T17: nobody can bring a key for the name under which another community's users are known."""
+    connection = database()
+    Communities.add(connection, community(assertions=(ISSUER,)), NOW)
+    other = community(RENEWED, home="urn:oid:2.999.77", name="Other", audit=None, assertions=(ISSUER,))
+    with pytest.raises(BadRecord, match="belongs to one community"):
+        Communities.add(connection, other, NOW)
+    Communities.replace(connection, community(assertions=(ISSUER,)), NOW, keep_previous=False)
 
 
 @pytest.mark.parametrize(

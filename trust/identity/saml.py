@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
@@ -223,7 +224,7 @@ def _key_of(info: etree._Element | None) -> bytes:
             key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
         else:
             return b""
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return b""
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 

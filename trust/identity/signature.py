@@ -11,7 +11,7 @@ import binascii
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256, sha384, sha512
 from typing import Final
 
@@ -48,12 +48,17 @@ _LIBRARY: Final = SignatureConfiguration(
     signature_methods=frozenset(SignatureMethod(name) for name in _METHODS),
     digest_algorithms=frozenset(DigestAlgorithm(name) for name in _DIGESTS),
 )
+LEAST_RSA_BITS: Final = 2048
 _INCLUSIVE: Final = f"{{{EXCLUSIVE_C14N}}}InclusiveNamespaces"
 # Of an issuer that nobody knows a signature is verified all the same, so that the time says nothing (S24).
 _STAND_IN_RSA: Final = rsa.RSAPublicNumbers(
     65537, int.from_bytes(b"".join(sha256(bytes([n])).digest() for n in range(8))) | 1 << 2047 | 1
 ).public_key()
-_STAND_IN_EC: Final = ec.generate_private_key(ec.SECP256R1()).public_key()
+_NOBODY: Final = ec.generate_private_key(ec.SECP256R1())
+_STAND_IN_EC: Final = _NOBODY.public_key()
+_STAND_IN: Final = x509.CertificateBuilder(
+    x509.Name([]), x509.Name([]), _STAND_IN_EC, 1, datetime(2000, 1, 1, tzinfo=UTC), datetime(2000, 1, 2, tzinfo=UTC)
+).sign(_NOBODY, hashes.SHA256())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +127,8 @@ def verify(
     digest = _DIGESTS[shape.digest_method](shape.signed).digest()
     same = hmac.compare_digest(digest, shape.digest)
     current = [one for one in certificates if one.not_valid_before_utc <= now <= one.not_valid_after_utc]
-    signer = next((one for one in current if _holds(one.public_key(), shape)), None)
-    if not current:
-        _holds(None, shape)
-    if signer is None or not same:
+    signer = next((one for one in current or [_STAND_IN] if _holds(one.public_key(), shape)), None)
+    if signer is None or signer is _STAND_IN or not same:
         raise AssertionRefused(FAILED_CHECK, _why(same=same, known=bool(certificates), current=bool(current)))
     if _second_opinion(raw, signer, now, parse) != shape.signed:
         raise AssertionRefused(FAILED_CHECK, "two verifiers do not agree on what was signed")
@@ -142,7 +145,7 @@ def _why(*, same: bool, known: bool, current: bool) -> str:
 
 def _holds(key: object, shape: Shape) -> bool:
     kind, algorithm = _METHODS[shape.method]
-    good = isinstance(key, kind)
+    good = isinstance(key, kind) and _strong(key)
     if kind is rsa.RSAPublicKey:
         chosen = key if isinstance(key, rsa.RSAPublicKey) else _STAND_IN_RSA
         try:
@@ -160,6 +163,12 @@ def _holds(key: object, shape: Shape) -> bool:
     except InvalidSignature:
         return False
     return good
+
+
+def _strong(key: object) -> bool:
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.key_size >= LEAST_RSA_BITS
+    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
 
 
 def _second_opinion(raw: bytes, signer: x509.Certificate, now: datetime, parse: Parse) -> bytes:
