@@ -241,6 +241,12 @@ def test_consent_documents_are_objects_of_the_record(institutions: list[Node]) -
     assert {"urn:oid:2.999.1.7.1", "urn:oid:2.999.1.7.2"} <= objects
 
 
+def test_whether_a_peer_answers_can_be_tested_where_it_requires_users(institutions: list[Node]) -> None:
+    here, there = institutions
+    steps = json.loads(there.run("peer", "test", here.home, "--json").stdout)["steps"]
+    assert all(step["good"] for step in steps), steps
+
+
 def test_the_assertion_issued_is_on_record(institutions: list[Node]) -> None:
     here = institutions[0]
     here.run("find", "--patient", PATIENT, *PERSON)
