@@ -54,7 +54,8 @@ class _Patient:
 
     name: str
     consents: tuple[Consent, ...]
-    particular: bool  # whether documents with the same labels may be judged differently
+    by_document: bool  # whether any of them tells documents with the same labels apart, by uniqueId
+    by_author: bool  # or by who wrote them
 
 
 class Access:
@@ -103,14 +104,15 @@ class Access:
     def decision(self, labels: Labels) -> Decision:
         """The decision about one document, with its reasons."""
         patient = self._patient(labels.patient)
-        known = None if patient.particular else self._decided.get(labels.alike)
-        found = known or self._decide(labels, patient, self._authors(labels) if patient.particular else ())
-        if not patient.particular:
-            self._decided[labels.alike] = found
-            # Who wrote it can only change a denial, and is read for these documents alone.
-            if self._institutions and (not found.permit or found.broken):
-                authors = self._authors(labels)
-                return self._decide(labels, patient, authors) if self._institutions & {*authors} else found
+        if patient.by_author:
+            return self._decide(labels, patient, self._authors(labels))
+        found = None if patient.by_document else self._decided.get(labels.alike)
+        if found is None:
+            found = self._decided[labels.alike] = self._decide(labels, patient, ())
+        if self._institutions and (not found.permit or found.broken):
+            # Who wrote it can only change a denial here, and is read for these documents alone.
+            authors = self._authors(labels)
+            return self._decide(labels, patient, authors) if self._institutions & {*authors} else found
         return found
 
     def explain(self, labels: Labels) -> Decision:
@@ -178,8 +180,12 @@ class Access:
             names = self._registry.identities(number)
             consents = store.of_patient(self._reader, names)
             provisions = [part for one in consents if one.in_force(self._now) for part in one.provisions]
-            particular = any(part.particular for part in provisions)
-            found = self._patients[number] = _Patient(names[0], consents, particular)
+            found = self._patients[number] = _Patient(
+                names[0],
+                consents,
+                by_document=any(part.documents for part in provisions),
+                by_author=any(part.author_institutions for part in provisions),
+            )
         return found
 
     def _authors(self, labels: Labels) -> tuple[str, ...]:

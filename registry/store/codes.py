@@ -36,6 +36,8 @@ class CodeBook:
         self._reader = reader
         self._numbers: dict[CodePair, int] = {}
         self._unpacked: dict[str, tuple[CodePair, ...]] = {}
+        read_only = reader is not None and reader.execute("PRAGMA query_only").fetchone()[0]
+        self._committed = reader if read_only else None  # what it reads is committed, inside of a transaction too
 
     def numbers(self, connection: sqlite3.Connection, pairs: Sequence[CodePair]) -> list[int]:
         """Numbers of those codes that something was registered with; `[UNKNOWN]` when there is none."""
@@ -57,7 +59,8 @@ class CodeBook:
         known = self._unpacked.get(packed)
         if known is None:
             known = tuple(connection.execute(_CODE, (number,)).fetchone() for number in unpacked_numbers(packed))
-            if not connection.in_transaction and len(self._unpacked) < _MOST_REMEMBERED:
+            lasting = connection is self._committed or not connection.in_transaction
+            if lasting and len(self._unpacked) < _MOST_REMEMBERED:
                 self._unpacked[packed] = known
         return known
 

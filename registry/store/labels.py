@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from html import unescape
 from itertools import islice
 from typing import Any, Final
@@ -24,19 +24,32 @@ _AUTHOR_INSTITUTIONS: Final = re.compile(rb'<rim:Slot name="authorInstitution">(
 _VALUE: Final = re.compile(rb"<rim:Value>(.*?)</rim:Value>", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """One document's labels. `kinds` are its class, type, practice setting, facility and event codes.
+    """One document's labels; what they are made of is read as it is asked for.
 
-    Documents of one patient with equal `alike` differ for a rule only in id, uniqueId and author.
+    `id` is that of its row, `patient` the number of the patient it was submitted for. Documents with equal `alike`
+    differ for a rule only in id, uniqueId and author.
     """
 
-    id: int
-    unique_id: str
-    patient: int  # number of the patient it was submitted for
-    confidentiality: tuple[CodePair, ...]
-    kinds: tuple[CodePair, ...]
-    alike: tuple[object, ...]
+    __slots__ = ("_codes", "alike", "id", "patient", "unique_id")
+
+    def __init__(self, row: tuple[Any, ...], codes: Callable[[str], tuple[CodePair, ...]]) -> None:
+        self.id: int = row[0]
+        self.unique_id: str = row[1]
+        self.patient = patient_of_id(self.id)
+        self.alike: tuple[Any, ...] = (self.patient, *row[2:])
+        self._codes = codes
+
+    @property
+    def confidentiality(self) -> tuple[CodePair, ...]:
+        """(code, scheme) pairs."""
+        return self._codes(self.alike[1])
+
+    @property
+    def kinds(self) -> tuple[CodePair, ...]:
+        """Its class, type, practice setting, facility and event codes."""
+        *numbers, events = self.alike[2:]
+        return self._codes(f",{','.join(str(number) for number in numbers if number is not None)}{events or ','}")
 
 
 Judge = Callable[[Labels], bool]  # whether whoever asks may know of the document
@@ -61,18 +74,9 @@ def of_patients(connection: sqlite3.Connection, codes: CodeBook, patients: Itera
     return found
 
 
-def _labels(connection: sqlite3.Connection, codes: CodeBook, rows: Iterable[tuple[Any, ...]]) -> Iterator[Labels]:
-    for id_, unique_id, confidentiality, *numbers, events in rows:
-        kinds = f",{','.join(str(number) for number in numbers if number is not None)}{events or ','}"
-        patient = patient_of_id(id_)
-        yield Labels(
-            id=id_,
-            unique_id=unique_id,
-            patient=patient,
-            confidentiality=codes.codes(connection, confidentiality),
-            kinds=codes.codes(connection, kinds),
-            alike=(patient, confidentiality, kinds),
-        )
+def _labels(connection: sqlite3.Connection, codes: CodeBook, rows: Iterable[tuple[Any, ...]]) -> list[Labels]:
+    unpacked = partial(codes.codes, connection)
+    return [Labels(row, unpacked) for row in rows]
 
 
 def author_institutions(connection: sqlite3.Connection, expand: Callable[[bytes], bytes], id_: int) -> Sequence[str]:

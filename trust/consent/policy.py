@@ -69,11 +69,6 @@ class Provision:
     documents: frozenset[str] = frozenset()
     breakable: bool = True  # whether an emergency may set a denial aside
 
-    @property
-    def particular(self) -> bool:
-        """Whether it tells documents of the same labels apart."""
-        return bool(self.documents or self.author_institutions)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
