@@ -18,6 +18,7 @@ from typing import Any, Final
 from node.bindings import AuditFact, Packaging, Transaction
 from node.exchange import Exchange
 from node.records import of_answer, subject
+from node.security_records import emergency_override
 from node.soap.faults import SoapFault
 from node.soap.message import Message
 from node.soap.writing import write_envelope
@@ -87,9 +88,21 @@ async def _recorded(records: Sequence[NewRecord], exchange: Exchange) -> AuditPr
     if access is None or not access.broken:
         return await actors.sequencer.record(records)
 
+    overrides = [
+        emergency_override(
+            exchange.now,
+            incident=exchange.incident,
+            node=actors.own.home,
+            caller=exchange.caller,
+            patient=patient,
+            documents=len(documents),
+        )
+        for patient, documents in access.broken.items()
+    ]
+
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
         access.put_on_review(connection)
-        return None, records
+        return None, [*overrides, *records]
 
     _, proof = await actors.sequencer.transact(work)
     actors.metrics.emergencies.inc()

@@ -103,6 +103,34 @@ def alarm(now: datetime, *, incident: str, node: str, name: str, what: str) -> N
     )
 
 
+def emergency_override(
+    now: datetime, *, incident: str, node: str, caller: Caller, patient: str, documents: int
+) -> NewRecord:
+    """Somebody broke the glass for a patient, and why (federation-wire 7.7). It ends with the answer it is part of."""
+    what = f"{documents} documents shown in an emergency: {caller.reason.strip()[:200]}"
+    return NewRecord(
+        kind=Kind.SECURITY,
+        time=instant(now),
+        event=AuditEvent(
+            id=EventId.SECURITY_ALERT,
+            action=Action.EXECUTE,
+            outcome=Outcome.SUCCESS,
+            outcome_text=what,
+            time=instant(now),
+            type=Coded("110127", "DCM", "Emergency Override Started"),
+            participants=(
+                Participant(user_id=caller.user, user_name=caller.user_name, requestor=True, role=caller.user_role),
+                Participant(user_id=node, requestor=False, role=_APPLICATION),
+            ),
+            objects=(replace(patient_object(patient), details=(("Alert Description", what),)),),
+            patient=patient,
+            incident=incident,
+        ),
+        subject=subject(patient),
+        peer=caller.home,
+    )
+
+
 def document_alert(
     now: datetime, *, incident: str, node: str, document: tuple[str, str], what: str, serious: bool
 ) -> NewRecord:

@@ -184,6 +184,12 @@ def test_c6_breaking_the_glass_is_noticed_and_reviewed(row: None, bench: Bench) 
     alarms.clear()
     assert PLAIN in bench.found(caller, ANNA, NOW)
     assert alarms == ["emergency-access"]
+    override = bench.services.reader.execute(
+        "SELECT body FROM audit_record WHERE kind = 7 ORDER BY seq DESC"
+    ).fetchall()
+    event = next(one for (body,) in override if (one := json.loads(body)["event"])["type"][0] == "110127")
+    assert (event["patient"], event["participants"][0]["user"]) == (ANNA, "<dr@there>")
+    assert "unconscious" in event["outcome_text"]
     assert "breaking the glass: unconscious" in last_record(bench)["note"]["emergency"]
     assert bench.retrieved(caller, [PLAIN], NOW) == {PLAIN}
     (case,) = bench.order("policy review list")["cases"]

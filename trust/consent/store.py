@@ -90,7 +90,11 @@ def _body(consent: Consent) -> str:
 
 def as_plain(provision: Provision) -> dict[str, Any]:
     """A provision as JSON values, without its empty parts."""
-    lists = {name: sorted(getattr(provision, name)) for name in _LISTS if getattr(provision, name)}
+    lists = {
+        name: [list(one) if isinstance(one, tuple) else one for one in sorted(values)]
+        for name in _LISTS
+        if (values := getattr(provision, name))
+    }
     return {"effect": str(provision.effect), **lists, **({} if provision.breakable else {"breakable": False})}
 
 
