@@ -11,10 +11,9 @@ from typing import Final
 
 from node.exchange import Desk
 from node.http.resources import BYTES, IMMUTABLE, REVALIDATE, TEXT, Asked, Given, of_file
-from trust.ledger import hdn_report, hdn_verify
+from trust.ledger import hdn_verify
 
 _VERIFIER: Final = Path(hdn_verify.__file__)
-_PAGE: Final = Path(hdn_report.__file__)
 
 
 async def checkpoint(asked: Asked, desk: Desk) -> Given:
@@ -45,11 +44,6 @@ async def tile(asked: Asked, desk: Desk) -> Given:
 async def verifier(_asked: Asked, _desk: Desk) -> Given:
     """The offline verifier as it is installed here."""
     return of_file(_VERIFIER, "text/x-python; charset=utf-8", cache=REVALIDATE)
-
-
-async def report_page(_asked: Asked, _desk: Desk) -> Given:
-    """The verifier's other file, which makes the page of a disclosure report again."""
-    return of_file(_PAGE, "text/x-python; charset=utf-8", cache=REVALIDATE)
 
 
 def _shard(asked: Asked, desk: Desk) -> Path:

@@ -48,13 +48,6 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     ),
     Resource(
         method="GET",
-        template="/audit/hdn_report.py",
-        roles=_PUBLIC,
-        purpose="what the verifier needs beside it to compare the page of a disclosure report",
-        handle=audit_files.report_page,
-    ),
-    Resource(
-        method="GET",
         template="/audit/AuditEvent",
         roles=_AUDITORS,
         purpose="ITI-81: search of the audit log as FHIR AuditEvents; `date` is required",

@@ -22,7 +22,7 @@ from node.records import instant, subject
 from registry.store.patients import PatientDirectory
 from trust.errors import LedgerBroken
 from trust.ledger.disclosure import Disclosure, Wanted, disclose
-from trust.ledger.hdn_report import LANGUAGES
+from trust.ledger.hdn_verify import LANGUAGES
 from trust.ledger.keys import read_key
 from trust.search.criteria import period
 

@@ -22,8 +22,8 @@ from node.records import subject
 from trust.audit.fhir import audit_event
 from trust.community_store import Communities
 from trust.errors import LedgerBroken
-from trust.ledger import hdn_report, hdn_verify, store
-from trust.ledger.hdn_report import Told
+from trust.ledger import hdn_verify, store
+from trust.ledger.hdn_verify import Told
 from trust.ledger.merkle import leaf_hash, verify_inclusion
 from trust.ledger.numbering import shard_name
 from trust.ledger.shard_files import ShardFiles
@@ -64,7 +64,7 @@ def run_search(folder: Path, words: Sequence[str]) -> int:
         raise refused("audit.index", str(index.path), str(problem), step) from problem
     _put_on_record(config, "audit search", patient, _search_details(args, criteria, page))
     names = institutions(config)
-    told = [hdn_report.describe(one.record, "en", names, config.node.name) for one in page.entries]
+    told = [hdn_verify.describe(one.record, "en", names, config.node.name) for one in page.entries]
     if args.json:
         entries = [_as_json(one, words) for one, words in zip(page.entries, told, strict=True)]
         console.emit({"entries": entries, "more": page.more, "log_size": page.size, "erased": page.erased})
@@ -213,7 +213,7 @@ def run_explain(folder: Path, words: Sequence[str]) -> int:
     if args.fhir:
         console.emit(audit_event(found.record))
         return Exit.DONE
-    told = hdn_report.describe(found.record, "en", institutions(config), config.node.name)
+    told = hdn_verify.describe(found.record, "en", institutions(config), config.node.name)
     try:
         wait_until_published(config)
         proof = _proof(config, found, salt)

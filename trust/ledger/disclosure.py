@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from trust.errors import LedgerBroken
-from trust.ledger import erasure, hdn_report, hdn_verify, store
+from trust.ledger import erasure, hdn_verify, store
 from trust.ledger.numbering import shard_name
 from trust.ledger.record import shard_master, subject_key
 from trust.ledger.shard_files import ShardFiles
@@ -30,7 +30,7 @@ Who looked at the health documents of a patient: a report that proves itself.
   report.html      open it in a browser; it needs no network and can be printed
   report.json      the same for programs: every record with what opens it in the log
   log/             the sealed state of the institution's audit log and the tags of all its entries, which name nobody
-  hdn_verify.py    checks all of this; with hdn_report.py beside it, it needs nothing but Python 3.10 or newer
+  hdn_verify.py    checks all of this; it needs nothing but Python 3.10 or newer
 
 To check it, unpack everything into a folder and run there:
 
@@ -55,7 +55,7 @@ class Wanted:
     made: str
     institution: Mapping[str, str]  # name, home
     names: Mapping[str, str]  # of other institutions, by homeCommunityId
-    languages: Sequence[str] = hdn_report.LANGUAGES
+    languages: Sequence[str] = hdn_verify.LANGUAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Disclosure:
 
     def page(self) -> str:
         """`report.html`."""
-        return hdn_report.page(self.report, self.report["languages"])
+        return hdn_verify.page(self.report, self.report["languages"])
 
     def write(self, target: BinaryIO, *, leaves: bool) -> None:
         """The bundle as a zip file; without the leaf layer it shows inclusion, not completeness.
@@ -84,9 +84,7 @@ class Disclosure:
             bundle.writestr("README.txt", _README)
             bundle.writestr("report.html", self.page())
             bundle.writestr("report.json", json.dumps(self.report, ensure_ascii=False, indent=1))
-            for module in (hdn_verify, hdn_report):
-                path = Path(str(module.__file__))
-                bundle.write(path, path.name)
+            bundle.write(hdn_verify.__file__, "hdn_verify.py")
             for log in self.logs:
                 for name, data in _files(log, leaves=leaves):
                     # Hashes cannot be compressed.
@@ -119,7 +117,7 @@ def disclose(reader: sqlite3.Connection, folder: Path, master: bytes, wanted: Wa
         shards.append(_shard(reader, head, files, shard_master(master, head.origin), wanted))
     _add_erasures(reader, shards, logs)
     report = {
-        "format": hdn_report.PAGE,
+        "format": hdn_verify.PAGE,
         "made": wanted.made,
         "institution": dict(wanted.institution),
         "patients": list(wanted.patients),

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.trust.ledger.ledgers import KEYS, TIME, Place, local, query_event
 from trust.audit.event import Kind, NewRecord, Outcome
-from trust.ledger import hdn_report, store
+from trust.ledger import hdn_verify, store
 from trust.ledger.disclosure import Disclosure, Wanted, disclose
 
 PATIENT, OTHER, FORMER = "2.999.10.100|A-1", "2.999.10.100|A-2", "2.999.10.100|A-1-old"
@@ -92,7 +92,7 @@ def changed(
         report(content)
         held["report.json"] = json.dumps(content).encode()
         if page:
-            held["report.html"] = hdn_report.page(content, content["languages"]).encode()
+            held["report.html"] = hdn_verify.page(content, content["languages"]).encode()
     if files is not None:
         files(held)
     target = io.BytesIO()

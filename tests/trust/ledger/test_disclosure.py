@@ -16,7 +16,7 @@ import pytest
 from tests.trust.ledger.ledgers import KEYS, NODE, TIME, Place, local, query_event
 from tests.trust.ledger.reports import FORMER, PATIENT, changed, fill, made, packed, unpacked
 from trust.audit.event import Coded, Kind, NewRecord, Participant
-from trust.ledger import erasure, hdn_report, hdn_verify
+from trust.ledger import erasure, hdn_verify
 from trust.ledger.checkpoint import Checkpoint, CosignatureSigner, NoteSigner, parse_note
 from trust.ledger.merkle import leaf_hash, root_of
 from trust.ledger.policy import policy_of
@@ -144,14 +144,6 @@ def test_an_erasure_that_nothing_states(erased: Place, tmp_path: Path, capsys) -
     path.write_bytes(changed(packed(made(erased)), report=forged))
     assert hdn_verify.main(["report", str(path)]) == 1
     assert "does not commit to this record" in capsys.readouterr().err
-
-
-def test_the_verifier_without_the_page_beside_it(place: Place, tmp_path: Path) -> None:
-    folder = unpacked(packed(made(place)), tmp_path / "bundle")
-    (folder / "hdn_report.py").unlink()
-    done = alone(folder, "report", ".")
-    assert done.returncode == 2
-    assert "put hdn_report.py beside" in done.stderr
 
 
 def test_a_page_of_another_version_is_not_compared(place: Place, tmp_path: Path, capsys) -> None:
@@ -284,7 +276,7 @@ async def test_names_from_outside_are_text(tmp_path: Path) -> None:
 
 
 def test_the_page_of_version_1_stays_as_it_is() -> None:
-    """Bundles that were handed out are compared with it for ever: another page needs another `hdn_report.PAGE`."""
+    """Bundles that were handed out are compared with it for ever: another page needs another `PAGE`."""
     from hashlib import sha256
 
     record = {"kind": 5, "time": TIME, "peer": "", "cid": "", "subject": PATIENT, "event": {"type": ["ITI-43", "", ""]}}
@@ -299,19 +291,19 @@ def test_the_page_of_version_1_stays_as_it_is() -> None:
         "names": {},
         "shards": [{"origin": "n/audit/2026", "size": 9, "events": [event]}],
     }
-    assert hdn_report.PAGE == "hdn-report/v1"
-    assert sha256(hdn_report.page(report).encode()).hexdigest() == FIXED
+    assert hdn_verify.PAGE == "hdn-report/v1"
+    assert sha256(hdn_verify.page(report).encode()).hexdigest() == FIXED
 
 
 FIXED = "ec5ddb4d17c573beb5ea324722b6b61c41656564578e64846c183e1c876f8588"
 
 
-@pytest.mark.parametrize("language", hdn_report.LANGUAGES)
+@pytest.mark.parametrize("language", hdn_verify.LANGUAGES)
 def test_every_kind_of_record_has_words(language: str) -> None:
     for kind in Kind:
         event = {} if kind < 3 or kind > 7 else {"id": ["110100", "DCM", "X"], "type": ["X", "DCM", "X"], "outcome": 12}
         record = {"kind": int(kind), "time": TIME, "peer": "urn:oid:1.2", "cid": "", "subject": "", "event": event}
-        told = hdn_report.describe(record, language, {"urn:oid:1.2": "There"}, "Here")
+        told = hdn_verify.describe(record, language, {"urn:oid:1.2": "There"}, "Here")
         assert told.what
         assert told.who
         assert "{" not in told.what
@@ -331,10 +323,10 @@ def test_a_user_has_a_name_for_people_and_the_address_of_what_they_sit_at() -> N
     ]
     event = {"participants": people, "purpose": [["TREAT", "2.16", "x"], ["7", "2.16", "other reason"]], "outcome": 0}
     record = {"kind": 5, "time": TIME, "peer": "", "cid": "", "subject": PATIENT, "event": event}
-    told = hdn_report.describe(record, "en", {}, "Here")
+    told = hdn_verify.describe(record, "en", {}, "Here")
     assert (told.who, told.role, told.address) == ("Dr Berta B <b@idp>", "GP", "10.1.4.20")
     assert told.purpose == "treatment, other reason"
-    assert hdn_report.describe(record, "zh", {}, "Here").purpose == "治疗, other reason"
+    assert hdn_verify.describe(record, "zh", {}, "Here").purpose == "治疗, other reason"
 
 
 @pytest.mark.parametrize(
@@ -377,5 +369,5 @@ async def test_who_acted(tmp_path: Path, participants: list, who: str, role: str
         await ledger.record(
             [NewRecord(kind=Kind.LOCAL, time=TIME, event=query_event("A-1", participants=people), subject=PATIENT)]
         )
-    told = hdn_report.describe(json.loads(made(place).report["shards"][0]["events"][0]["record"]), "en", {}, "Here")
+    told = hdn_verify.describe(json.loads(made(place).report["shards"][0]["events"][0]["record"]), "en", {}, "Here")
     assert (told.who, told.role) == (who, role)

@@ -62,9 +62,8 @@ def place(filled: Path, tmp_path: Path) -> Place:
     return Place(tmp_path / "node")
 
 
-@pytest.mark.parametrize("file", [FILE, FILE.with_name("hdn_report.py")], ids=lambda file: file.name)
-def test_only_the_standard_library(file: Path) -> None:
-    tree = ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 10))
+def test_only_the_standard_library() -> None:
+    tree = ast.parse(FILE.read_text(encoding="utf-8"), feature_version=(3, 10))
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names)
