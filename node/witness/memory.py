@@ -128,7 +128,7 @@ async def recollect(
 
     for witness, found in zip(witnesses, await asyncio.gather(*map(one, witnesses)), strict=True):
         if isinstance(found, PeerFault):
-            log.warning("a witness could not be asked", extra={"community": witness.name, "reason": found.what})
+            log.info("a witness could not be asked", extra={"community": witness.name, "reason": found.what})
             silent.append(witness)
         elif found is not None:
             told.append((witness.name, found))
