@@ -89,6 +89,7 @@ class Users:
         self._communities = communities
         self._test_home = test_home
         self._found: tuple[Issuer, ...] = ()
+        self._unreadable: set[str] = set()  # files that were complained about
         self._verified = Verified(Issuers(), parse)
         own = config.node.home_community_id
         self.roles, self.purposes = value_sets(config)
@@ -170,10 +171,14 @@ class Users:
         """The certificates of a file; none when it is not there or cannot be read, and then nobody is believed."""
         path = self._config.root / folder / name
         try:
-            return from_pem(path.read_bytes())
+            found = from_pem(path.read_bytes())
         except (OSError, BadCertificate) as problem:
-            log.warning("no assertion of this issuer is accepted", extra={"file": str(path), "reason": str(problem)})
+            if str(path) not in self._unreadable:
+                self._unreadable.add(str(path))
+                log.warning("nothing signed with it is accepted", extra={"file": str(path), "reason": str(problem)})
             return ()
+        self._unreadable.discard(str(path))
+        return found
 
 
 @lru_cache(maxsize=64)

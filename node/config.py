@@ -224,6 +224,7 @@ def _contradictions(config: Config) -> list[Fault]:
         for one in config.audit.repositories
         if bool(one.certificate) is not bool(one.private_key)
     ]
+    found += _issuers_named_twice(config, place)
     if node.public_url and urlsplit(node.public_url).path not in ("", "/"):
         found.append(
             Fault(
@@ -234,6 +235,21 @@ def _contradictions(config: Config) -> list[Fault]:
             )
         )
     return found
+
+
+def _issuers_named_twice(config: Config, place: str) -> list[Fault]:
+    own = config.node.home_community_id
+    named = [own, *(one.issuer for one in config.xua.issuers)]
+    return [
+        Fault(
+            "config.value",
+            f"{place}, [[xua.issuers]] {one.name}",
+            "this is the name of the node's own issuer" if one.issuer == own else "another issuer has this name",
+            "an issuer is written once, with all its certificates; the node's own is not written at all",
+        )
+        for one in config.xua.issuers
+        if named.count(one.issuer) > 1
+    ]
 
 
 def _unknown(path: Path, place: str, what: str, known: Mapping[str, object]) -> Fault:

@@ -158,6 +158,12 @@ def oid_urn(value: object) -> str:
     return found
 
 
+def communities(value: object) -> tuple[str, ...]:
+    """A list of homeCommunityIds, or of "*" alone."""
+    found = texts(value)
+    return found if found == ("*",) else tuple(oid_urn(item) for item in found)
+
+
 def host(value: object) -> str:
     """A host name or an IP address, or nothing."""
     found = text(value)

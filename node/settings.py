@@ -118,7 +118,7 @@ class AssertionIssuer:
         readers.texts, "files with its signing certificates (PEM); each counts while valid"
     )
     communities: tuple[str, ...] = key(
-        readers.texts, 'homeCommunityIds whose users it vouches for; empty means ours, "*" means every one', ()
+        readers.communities, 'homeCommunityIds whose users it vouches for; empty means ours, ["*"] means every one', ()
     )
     maximum_age_seconds: int = key(partial(readers.number, least=1, most=86_400), "oldest assertion that counts", 1200)
     one_time: bool = _flag("each assertion counts once", False)  # noqa: FBT003

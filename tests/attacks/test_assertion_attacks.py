@@ -289,6 +289,32 @@ def test_signature_without_substance(damage) -> None:
     refused(damage(made()))
 
 
+def _relocated(raw: bytes) -> bytes:
+    found = _signature(raw).encode()
+    return raw.replace(found, b"").replace(b"</saml2:Subject>", found + b"</saml2:Subject>")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        pytest.param(lambda raw: raw.replace(b"Jane Doe", b"Jane Roe"), "is not what was signed", id="S10-changed"),
+        pytest.param(
+            lambda raw: raw.replace(b'URI="#_7f0c"', b'URI="#_7f0d"'), "refers to something other", id="S10-other"
+        ),
+        pytest.param(_relocated, "another signature than its own", id="S10-inside-the-subject"),
+        pytest.param(
+            lambda raw: _twice(raw, "<ds:Signature ", "</ds:Signature>"),
+            "another signature than its own",
+            id="S10-twice",
+        ),
+        pytest.param(lambda raw: raw.replace(b"jdoe", b"j" * 70_000), "at most", id="S22-long-name"),
+    ],
+)
+def test_our_own_verifier_sees_it_before_the_library(damage, said: str) -> None:
+    """Each of the two verifiers refuses by itself; this is the first."""
+    assert said in refused(damage(made()))
+
+
 def _cut(raw: bytes, start: str, end: str) -> bytes:
     text = raw.decode()
     return (text[: text.index(start)] + text[text.index(end) + len(end) :]).encode()
@@ -516,6 +542,30 @@ def test_holder_of_key(raw: bytes, key: bytes) -> None:
 def test_confirmation(raw: bytes, methods: set[str]) -> None:
     both = (idp_certificate(), *RSA.certificates)
     refused(raw, issuer(certificates=both, confirmations=frozenset(methods)), code=names.INVALID_TOKEN)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param('NotOnOrAfter="2026-03-01T10:15:00Z"', id="S17-confirmation-ended"),
+        pytest.param('NotBefore="2026-03-01T10:16:01Z"', id="S17-confirmation-begins-later"),
+        pytest.param('Recipient="https://node.alpha.example:80010/"', id="S17-recipient-that-begins-like-us"),
+        pytest.param('Recipient="https://rg.beta.example/xca"', id="S17-other-recipient"),
+    ],
+)
+def test_confirmation_data(data: str) -> None:
+    def raw(said: str) -> bytes:
+        empty = "></saml2:SubjectConfirmation>"
+        return resigned(empty, f"><saml2:SubjectConfirmationData {said}/></saml2:SubjectConfirmation>")
+
+    refused(raw(data), RSA, code=names.INVALID_TOKEN)
+    good = 'NotBefore="2026-03-01T10:15:00Z" NotOnOrAfter="2026-03-01T10:15:01Z" Recipient="https://node.alpha.example:8001/iti-18"'
+    assert user_of(raw(good), RSA)
+
+
+def test_how_the_user_signed_in_is_said() -> None:
+    refused(made(contexts=(names.AUTHN_CLASS + "unspecified",)), code=names.INVALID_TOKEN)
+    assert user_of(made(contexts=(names.AUTHN_CLASS + "X509",)))
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,9 @@ def faults(text: str) -> list[tuple[str, str]]:
     ]
 
 
+ISSUER = '[[xua.issuers]]\nname = "a"\nissuer = "https://i"\ncertificates = ["i.pem"]\n'
+
+
 def test_defaults_of_a_minimal_file() -> None:
     config = parse(NODE, ROOT)
     assert config.base_url == "https://localhost:8001"
@@ -98,6 +101,13 @@ checkpoints = false
         pytest.param(NODE + "[[audit.repositories]]\nname = 'a'\nhost = 'h'\nprot = 1", [("config.value", "[audit] repositories")], id="repository with a misspelled key"),
         pytest.param(NODE + "[[audit.repositories]]\nname = 'a'\nhost = 'h'\n" * 2, [("config.value", "[audit] repositories")], id="two repositories of one name"),
         pytest.param(NODE + "[[audit.repositories]]\nname = 'a'\nhost = 'h'\ncertificate = 'c.pem'", [("config.value", "[[audit.repositories]] a")], id="repository with half a certificate"),
+        pytest.param(NODE + ISSUER * 2, [("config.value", "[xua] issuers")], id="two identity providers of one name"),
+        pytest.param(NODE + ISSUER + ISSUER.replace('"a"', '"b"'), [("config.value", "[[xua.issuers]] a"), ("config.value", "[[xua.issuers]] b")], id="one issuer twice"),
+        pytest.param(NODE + ISSUER.replace("https://i", "urn:oid:2.999.1"), [("config.value", "[[xua.issuers]] a")], id="issuer with our name"),
+        pytest.param(NODE + ISSUER + 'communities = ["2.999.1"]', [("config.value", "[xua] issuers")], id="issuer for no homeCommunityId"),
+        pytest.param(NODE + ISSUER + 'confirmations = ["nod"]', [("config.value", "[xua] issuers")], id="unknown confirmation"),
+        pytest.param(NODE + '[xua]\npeers = "on"', [("config.value", "[xua] peers")], id="unknown mode"),
+        pytest.param(NODE + "[xua]\nskew_seconds = 61", [("config.value", "[xua] skew_seconds")], id="too much skew"),
         pytest.param("", [("config.missing", f"[node] {key}") for key in ("name", "home_community_id", "repository_unique_id", "assigning_authority")], id="empty file"),
         pytest.param(NODE.replace("Klinik Nord", "x" * 101), [("config.value", "[node] name")], id="name too long"),
         pytest.param(NODE.replace("Klinik Nord", ""), [("config.value", "[node] name")], id="no name"),

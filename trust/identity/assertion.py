@@ -221,7 +221,7 @@ def _context(authn: etree._Element) -> str:
 
 
 def _attributes(statements: Sequence[etree._Element]) -> dict[str, list[etree._Element]]:
-    """The values of every attribute that is used here; each may stand once."""
+    """The values of every attribute that is used here."""
     found: dict[str, list[etree._Element]] = {}
     count = 0
     for statement in statements:
@@ -235,8 +235,6 @@ def _attributes(statements: Sequence[etree._Element]) -> dict[str, list[etree._E
             values = list(attribute)
             if any(value.tag != f"{{{SAML}}}AttributeValue" for value in values):
                 raise _wrong("an attribute holds something besides values")
-            if name in found and name not in _SEVERAL:
-                raise _wrong(f"the attribute {name} stands twice")
             found.setdefault(name, []).extend(values)
     return found
 
