@@ -1525,10 +1525,10 @@ def _actor(
     codes = {id(one): one.get("role", ("", "", ""))[0] for one in people}
     humans = [one for one in people if one["requestor"] and codes[id(one)] not in ("110152", "110153")]
     found = humans or [one for one in people if codes[id(one)] != "110150"] or people
-    if not humans and (record["kind"] in _OUTGOING or not found):
-        return own, _ROLES["node"][_at(language)], ""
     if not humans and record["kind"] == ARRIVED:
         return peer, _ROLES["peer"][_at(language)], ""
+    if not humans and (record["kind"] in _OUTGOING or not found):
+        return own, _ROLES["node"][_at(language)], ""
     one = found[0]
     name = one.get("name") or one["user"]
     calling = next((each for each in people if _CALLER.fullmatch(each["user"])), one)  # what a human sits at

@@ -309,6 +309,13 @@ def test_every_kind_of_record_has_words(language: str) -> None:
         assert "{" not in told.what
 
 
+def test_a_request_that_arrived_is_the_other_institutions_act() -> None:
+    """Its record is written before anybody is known by name: it names no participant."""
+    record = {"kind": 2, "time": TIME, "peer": "urn:oid:1.2", "cid": "x", "subject": PATIENT, "event": {"note": {}}}
+    told = hdn_verify.describe(record, "en", {"urn:oid:1.2": "There"}, "Here")
+    assert (told.who, told.role) == ("There", "connected institution")
+
+
 def test_a_user_has_a_name_for_people_and_the_address_of_what_they_sit_at() -> None:
     people = [
         {"user": "https://x.example/iti-43", "requestor": False, "role": ["110153", "DCM", ""]},
