@@ -209,7 +209,10 @@ def _read(url: str, response: http.client.HTTPResponse, folder: Path | None) -> 
     fault = received.message.fault
     if fault:
         code = f"soap.{'.'.join((fault.code, *fault.subcodes))}"
-        raise refused(code, url, fault.reason, "an incident id in the cause is found in the node's log and audit log")
+        step = "an incident id in the cause is found in the node's log and audit log"
+        if fault.subcodes == ("InvalidSecurity",):  # nothing was said about a user
+            step = "this node wants to know for whom: --user NAME, with --role and --purpose"
+        raise refused(code, url, fault.reason, step)
     return received
 
 

@@ -18,6 +18,7 @@ def add_user(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--purpose", default="", metavar="CODE", help="with --user: purpose of use, e.g. TREAT or treatment"
     )
+    parser.add_argument("--npi", default="", metavar="NUMBER", help="with --user: national provider identifier")
     parser.add_argument(
         "--reason", default="", metavar="TEXT", help="with --purpose emergency: why the glass is broken, in your words"
     )
@@ -32,10 +33,12 @@ def assertion(config: Config, args: argparse.Namespace, patient: str = "") -> by
         Faults: a role or purpose without a person, or one that is in no value set.
     """
     if not args.user:
-        if args.role or args.purpose or args.reason:
-            raise misused("usage", "--role, --purpose, --reason", "nobody is named whose they are", 'add --user "NAME"')
+        if args.role or args.purpose or args.reason or args.npi:
+            raise misused(
+                "usage", "--role, --purpose, --reason, --npi", "nobody is named whose they are", 'add --user "NAME"'
+            )
         return b""
     arguments = {"user": args.user, "role": args.role, "purpose": args.purpose, "reason": args.reason}
-    arguments["patient"] = patient
+    arguments |= {"patient": patient, "npi": args.npi}
     found: str = execute(config, "assertion issue", arguments)["assertion"]
     return found.encode()

@@ -15,8 +15,9 @@ from lxml import etree
 from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base
 from tests.end_to_end.wire import NS, SUCCESS, Answer, Document, find_documents, oid, provide, retrieve
 from tests.shared import SHARED, needs_shared
+from tests.trust.identity import wrapping
 from tests.trust.identity.assertions import DOCTOR, TREAT, certificate, draft, new_key
-from trust.identity.making import signed
+from trust.identity.making import signed, unsigned
 from trust.pki.certificates import to_pem
 
 IDP, ONCE, EVERYWHERE = "https://idp.one.example", "https://once.one.example", "urn:xdsnode:tests:everywhere"
@@ -199,6 +200,16 @@ def test_a_refusal_is_a_fault_and_on_record(institutions: list[Node], security: 
     assert last["event"]["outcome"] == 8
 
 
+@pytest.mark.parametrize("variant", wrapping.VARIANTS)
+def test_signature_wrapping(institutions: list[Node], variant: str) -> None:
+    """Against the real listener: a fault, and nobody of the forged name on record."""
+    here = institutions[0]
+    forged = unsigned(draft(id="_evil", issuer=IDP, subject="mallory", name="Mallory"))
+    wrapped = wrapping.VARIANTS[variant](assertion(here).encode(), forged).decode()
+    assert fault(here.client().send("iti-18", find_documents(PATIENT), security=wrapped))
+    assert "mallory" not in json.dumps([body["event"] for body in records(here)]).lower()
+
+
 def test_an_assertion_for_one_patient_is_good_for_no_other(institutions: list[Node]) -> None:
     here = institutions[0]
     document = Document(b"of the first patient")
@@ -252,6 +263,12 @@ def test_the_assertion_issued_is_on_record(institutions: list[Node]) -> None:
     here.run("find", "--patient", PATIENT, *PERSON)
     issued = [body for body in records(here) if body["event"].get("id", [""])[0] == "110114"]
     assert any(body["event"]["outcome_text"] == "assertion issued" for body in issued)
+
+
+def test_without_a_person_the_command_says_what_is_missing(institutions: list[Node]) -> None:
+    ended = institutions[0].run("find", "--patient", PATIENT, check=False)
+    assert ended.returncode == 1
+    assert "--user" in ended.stderr
 
 
 def test_mistakes_of_the_command_line_are_explained(institutions: list[Node]) -> None:

@@ -177,6 +177,22 @@ def test_s23_a_key_changes_in_its_file(tmp_path: Path) -> None:
         judge.of_request(message(new), APPLICATION, b"", NOW)
 
 
+def test_a_peer_that_is_removed_vouches_for_nobody_from_then_on(tmp_path: Path) -> None:
+    theirs = AssertionIdentity(
+        issuer="https://idp.other.example", certificates=to_pem([certificate(new_key("theirs"))])
+    )
+    connected = [other(theirs)]
+    judge = users(tmp_path, LOCAL)
+    judge._communities = lambda: connected
+    judge.reload()
+    raw = signed(draft(issuer=theirs.issuer, home=OTHER), new_key("theirs"), certificate(new_key("theirs")))
+    assert judge.of_request(message(raw), PEER, b"", NOW)
+    connected.clear()
+    judge.reload()
+    with pytest.raises(AssertionRefused):
+        judge.of_request(message(raw), PEER, b"", NOW)
+
+
 def test_settings_of_an_issuer(tmp_path: Path) -> None:
     judge = users(tmp_path, LOCAL + "maximum_age_seconds = 60\none_time = true\n")
     found = judge.of_request(message(made()), APPLICATION, b"", NOW)

@@ -170,3 +170,22 @@ def test_status_without_a_node_is_unreachable(made: Path) -> None:
 def test_find_without_a_node_is_unreachable(made: Path) -> None:
     done = process("find", "--patient", "1", "--dir", str(made))
     assert (done.returncode, "error node.unreachable" in done.stderr) == (3, True)
+
+
+def test_a_node_of_an_older_version_gets_what_it_lacks(made: Path, tmp_path: Path) -> None:
+    """The key for assertions about its users is made at the first opportunity, and never another one."""
+    import shutil
+
+    older = tmp_path / "older"
+    shutil.copytree(made, older)
+    key, shown = older / "keys/assertion.key", older / "keys/assertion.pem"
+    key.unlink()
+    shown.unlink()
+    assert "assertions" not in json.loads(command("endpoints", "--export", "--dir", str(older)).stdout)
+    assert command("patient", "add", "1", "--dir", str(older)).returncode == 0
+    assert stat.S_IMODE(key.stat().st_mode) == 0o400
+    first = shown.read_text()
+    assert command("patient", "add", "2", "--dir", str(older)).returncode == 0
+    assert shown.read_text() == first
+    (said,) = json.loads(command("endpoints", "--export", "--dir", str(older)).stdout)["assertions"]
+    assert said["certificates"] == first
