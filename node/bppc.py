@@ -20,6 +20,7 @@ FORMATS: Final = frozenset({"urn:ihe:iti:bppc:2007", "urn:ihe:iti:bppc-sd:2007"}
 _TEMPLATES: Final = frozenset({"1.3.6.1.4.1.19376.1.5.3.1.1.7", "1.3.6.1.4.1.19376.1.5.3.1.1.7.1"})
 _EVENT: Final = "1.3.6.1.4.1.19376.1.5.3.1.2.6"
 _CODE: Final = ("57016-8", "2.16.840.1.113883.6.1")  # LOINC: Privacy policy acknowledgement Document
+_MOST_EVENTS: Final = 50
 _UNITS: Final = {4: "year", 6: "month", 8: "day", 10: "hour", 12: "minute", 14: "second"}
 
 
@@ -53,6 +54,8 @@ def read(
     events = [event for event in root.iterfind("v3:documentationOf/v3:serviceEvent", NS) if _is_consent(event)]
     if not events:
         raise NotFollowedError("it acknowledges no policy (no serviceEvent of a consent)")
+    if len(events) > _MOST_EVENTS:
+        raise NotFollowedError(f"it acknowledges more than {_MOST_EVENTS} policies")
     return [_acknowledgement(event, acknowledged, meaning) for event in events]
 
 

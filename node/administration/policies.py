@@ -17,6 +17,7 @@ from registry.store.patients import PatientDirectory
 from trust.audit.event import Action, AuditedObject, Coded, NewRecord
 from trust.consent import reviews
 from trust.consent.decision import Decision
+from trust.consent.matching import oid
 from trust.consent.reviews import Case
 from trust.consent.words import ACT_REASON, PURPOSES, ROLES
 from trust.identity.caller import Caller, Role
@@ -89,7 +90,8 @@ def _refuse_unknown(order: Order, patient: str) -> None:
 
 def _caller(order: Order) -> Caller:
     """The caller that the order describes: of a connected community, or of this institution."""
-    community = order.text("community", "")
+    organisation = order.text("organisation", "")
+    community = order.text("community", "") or (_community_of(order, organisation) if organisation else "")
     role, purpose = order.text("role", ""), order.text("purpose", "")
     home, name, clearance = "", order.services.config.node.name, "N"
     if community:
@@ -109,9 +111,19 @@ def _caller(order: Order) -> Caller:
         user=order.text("user", ""),
         user_role=_role(role) if role else None,
         purpose=_purpose(purpose) if purpose else None,
-        organisation=order.text("organisation", ""),
+        organisation=organisation,
         reason=order.text("reason", ""),
     )
+
+
+def _community_of(order: Order, organisation: str) -> str:
+    """The community that an organisation belongs to by its OID, "" for one of this institution."""
+    homes = [order.services.config.node.home_community_id, *(one.home for one in order.services.communities.all())]
+    found = [home for home in homes if f"{oid(organisation)}.".startswith(f"{oid(home)}.")]
+    if not found:
+        step = "name the institution that asks for it: --community NAME"
+        raise refused("policy.organisation", organisation[:100], "its OID is below that of no community", step)
+    return "" if found[0] == homes[0] else found[0]
 
 
 def _role(word: str) -> Coded:

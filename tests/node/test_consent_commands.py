@@ -131,4 +131,9 @@ def test_explain_names_rule_and_person(bench: Bench) -> None:
     assert raised.value.faults[0].code == "peer.unknown"
     with pytest.raises(Faults):
         bench.order("policy explain", patient="ANNA", role="chief")
+    with pytest.raises(Faults) as raised:
+        bench.order("policy explain", patient="ANNA", organisation="urn:oid:2.999.50.7")
+    assert raised.value.faults[0].code == "policy.organisation"
+    own_home = bench.services.config.node.home_community_id
+    assert bench.order("policy explain", patient="ANNA", organisation=f"{own_home}.1")["bound"] is False
     assert records(bench, "policy explain")[-1]["patient"] == ANNA

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from node import bppc as bppc_reader
+from node import jurisdiction, xml_documents
 from node.access import Policy
+from node.config import parse
 from registry.metadata.objects import RPLC
 from tests.node import policy_bench
 from tests.node.policy_bench import ANNA, BEN, BETA, GAMMA, NOW, Bench
 from tests.registry.registry_bench import code, entry, relation, uuid
-from trust.consent import store
+from trust.consent import store, xacml
 from trust.consent.policy import Effect, Provision, Status
+from trust.consent.reading import NotFollowedError
+from trust.consent.words import ROLES
 from trust.identity.caller import Caller, Role
 
 DENY_BETA, PERMIT_ALL = "2.999.7.1", "2.999.7.2"
@@ -236,7 +245,9 @@ def test_a_consent_shares_the_fate_of_its_document(bench: Bench) -> None:
     assert sees(bench)
 
 
+MANY = "".join(f"<Subject>{ORGANISATION.format(value=f'2.999.{number}')[19:-21]}</Subject>" for number in range(1100))
 OUTSIDE = {
+    "too many alternatives": appc(subjects=f"<Subjects>{MANY}</Subjects>"),
     "condition": appc(inside=CONDITION),
     "first-applicable": appc(algorithm="first-applicable"),
     "unknown attribute": appc(subjects=ORGANISATION.format(value=BETA).replace("homeCommunityId", "shoe-size")),
@@ -288,3 +299,49 @@ def test_an_action_that_is_no_reading_is_passed_over(bench: Bench) -> None:
     bench.consents([])
     bench.submit(document("appc"), appc(subjects=action.format(name="CrossGatewayQuery")))
     assert kept(bench)[0].provisions == (Provision(effect=Effect.DENY),)
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_whatever_a_document_holds_is_read_or_named(data: st.DataObject) -> None:
+    """Parts taken out, doubled, renamed, emptied: a reader that fails otherwise would keep a document from registering."""
+    content = data.draw(st.sampled_from([appc(environments=date("less", "2026-05-01")), bppc(high="20270101")]))
+    root = xml_documents.read(content)
+    assert root is not None
+    for _ in range(data.draw(st.integers(1, 3))):
+        elements = list(root.iter())
+        one = elements[data.draw(st.integers(0, len(elements) - 1))]
+        match data.draw(st.sampled_from(["remove", "double", "rename", "empty", "text"])):
+            case "remove" if one is not root:
+                one.getparent().remove(one)
+            case "double" if one is not root:
+                one.addnext(deepcopy(one))
+            case "rename":
+                one.tag = elements[data.draw(st.integers(0, len(elements) - 1))].tag
+            case "empty":
+                one.attrib.clear()
+            case _:
+                one.text = data.draw(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=9))
+    with contextlib.suppress(NotFollowedError):
+        xacml.read(root, patients=["2.999.1|ANNA"], meaning=MEANINGS.get)
+    with contextlib.suppress(NotFollowedError):
+        bppc_reader.read(root, patients=[ANNA], acknowledged=(), meaning=MEANINGS.get)
+
+
+def test_the_configuration_says_what_a_policy_means(made: Bench) -> None:
+    text = (
+        '[[consent.policies]]\nname = "no-beta"\npolicy = "2.999.7.9"\neffect = "deny"\ncommunities = ["urn:oid:2.999.50"]\n'
+        'roles = ["nurse"]\npurposes = ["emergency"]\ncategories = ["hiv"]\nbreakable = false\n'
+    )
+    root = made.services.config.root
+    config = parse((root / "node.toml").read_text() + text, root)
+    assert jurisdiction.policy(config).meanings == {
+        "2.999.7.9": Provision(
+            effect=Effect.DENY,
+            communities=frozenset({BETA}),
+            roles=ROLES["nurse"],
+            purposes=frozenset({"ETREAT"}),
+            categories=frozenset({"hiv"}),
+            breakable=False,
+        )
+    }

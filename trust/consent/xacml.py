@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from math import prod
 from typing import Any, Final
 
 from lxml import etree
@@ -130,7 +131,12 @@ def _policy(element: etree._Element, above: list[Parts], reading: _Reading, *, t
             _reference(child, here, reading)
         elif name not in {"Description", "Target", "PolicySetDefaults", "PolicyDefaults"}:
             raise _OutsideError(f"element {name[:60]}")
-    if len(reading.found) > _MOST:
+    _refuse_many(len(reading.found))
+
+
+def _refuse_many(alternatives: int) -> None:
+    """A short document can multiply into a long list; nobody's decision is one."""
+    if alternatives > _MOST:
         raise _OutsideError(f"more than {_MOST} alternatives")
 
 
@@ -173,6 +179,7 @@ def _target(element: etree._Element, reading: _Reading, *, top: bool = False) ->
             if (parts := _alternative(one, kind, reading, top=top)) is not None
         ]
         sections.append(alternatives)
+    _refuse_many(prod(len(alternatives) for alternatives in sections))
     found: list[Parts] = []
     for chosen in product(*sections):
         joined: Parts | None = {}
@@ -258,6 +265,7 @@ def _environment(function: str, text: str, reading: _Reading, *, top: bool) -> P
 
 
 def _joined(above: list[Parts], below: list[Parts]) -> list[Parts]:
+    _refuse_many(len(above) * len(below))
     return [joined for one in above for other in below if (joined := _and(one, other)) is not None]
 
 
