@@ -132,6 +132,20 @@ def test_c2_a_retrieve_is_decided_on_the_documents_own_patient(row: None, bench:
     assert noted == {ANNA: {}, "": {"policy": "3 denied by the patient [c1/1#1] (1)"}}
 
 
+@row("C2 records")
+def test_c2_no_record_says_what_another_patient_decided(row: None, bench: Bench) -> None:
+    one, other = deny(documents=frozenset({"2.999.4.1.11"})), deny(documents=frozenset({"2.999.4.3.11"}))
+    bench.consents([consent(one), consent(other, patient=BEN, id_="c2")])
+    assert bench.retrieved(peer(), [PLAIN, "2.999.4.1.11", PLAIN_BEN, "2.999.4.3.11"], NOW) == {PLAIN, PLAIN_BEN}
+    rows = bench.services.reader.execute("SELECT body FROM audit_record WHERE kind = 3 ORDER BY seq DESC LIMIT 3")
+    noted = {event.get("patient", ""): event.get("note", {}) for event in (json.loads(one)["event"] for (one,) in rows)}
+    assert noted == {
+        ANNA: {"policy": "3 denied by the patient [c1/1#1] (1)"},
+        BEN: {"policy": "3 denied by the patient [c2/1#1] (1)"},
+        "": {},
+    }
+
+
 @row("C3")
 def test_c3_a_withdrawal_between_query_and_retrieve(row: None, bench: Bench) -> None:
     """It acts on the next request. A document that is already on its way arrives whole, and is on record."""
@@ -203,6 +217,15 @@ def test_c6_breaking_the_glass_is_noticed_and_reviewed(row: None, bench: Bench) 
     assert len(bench.order("policy review list", all=True)["cases"]) == 1
     with pytest.raises(Faults):
         bench.order("policy review close", case=case["id"], outcome="justified")
+
+
+@row("C6 author")
+def test_c6_an_author_breaks_nothing(row: None, bench: Bench) -> None:
+    """What the asking institution wrote it sees anyway: that is no emergency, whatever the purpose says."""
+    bench.consents([consent(deny())])
+    caller = clinician("physician", "ETREAT", reason="unconscious")
+    assert bench.retrieved(caller, ["2.999.4.1.2"], NOW) == {"2.999.4.1.2"}
+    assert bench.order("policy review list")["cases"] == []
 
 
 @row("C6 repeated")
