@@ -168,12 +168,14 @@ def model(caller: Caller, document: Made, kept: list[Consent], policy: Policy, *
     said = [
         (part, speaks)
         for consent in kept
-        if _person(consent.patient) == document.person and _counts(consent)
+        if person(consent.patient) == person(document.patient) and _counts(consent)
         for part in consent.provisions
         if (speaks := _speaks(part, caller, document, peer)) is not False
     ]
     silent = any(
-        not consent.provisions for consent in kept if _person(consent.patient) == document.person and _counts(consent)
+        not consent.provisions
+        for consent in kept
+        if person(consent.patient) == person(document.patient) and _counts(consent)
     )
     strict = rules.unknown_denies
     denials = [part for part, speaks in said if part.effect is Effect.DENY and (speaks or strict)]
@@ -212,8 +214,11 @@ def _permitted(caller: Caller, document: Made, permits: list[Provision], rules: 
     return caller.purpose.code in {"TREAT", "ETREAT", "BTG"} or caller.purpose.code in rules.purposes
 
 
-def _person(patient: str) -> str:
-    return ANNA if patient == ANNA_BEFORE else patient
+MERGED = {"yes": True}  # whether ANNA0 counts as ANNA
+
+
+def person(patient: str) -> str:
+    return ANNA if patient == ANNA_BEFORE and MERGED["yes"] else patient
 
 
 def _counts(consent: Consent) -> bool:
