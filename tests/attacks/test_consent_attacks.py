@@ -134,9 +134,9 @@ def test_c2_a_retrieve_is_decided_on_the_documents_own_patient(row: None, bench:
 
 @row("C2 records")
 def test_c2_no_record_says_what_another_patient_decided(row: None, bench: Bench) -> None:
-    one, other = deny(documents=frozenset({"2.999.4.1.11"})), deny(documents=frozenset({"2.999.4.3.11"}))
+    one, other = deny(documents=frozenset({"2.999.4.1.12"})), deny(documents=frozenset({"2.999.4.3.12"}))
     bench.consents([consent(one), consent(other, patient=BEN, id_="c2")])
-    assert bench.retrieved(peer(), [PLAIN, "2.999.4.1.11", PLAIN_BEN, "2.999.4.3.11"], NOW) == {PLAIN, PLAIN_BEN}
+    assert bench.retrieved(peer(), [PLAIN, "2.999.4.1.12", PLAIN_BEN, "2.999.4.3.12"], NOW) == {PLAIN, PLAIN_BEN}
     rows = bench.services.reader.execute("SELECT body FROM audit_record WHERE kind = 3 ORDER BY seq DESC LIMIT 3")
     noted = {event.get("patient", ""): event.get("note", {}) for event in (json.loads(one)["event"] for (one,) in rows)}
     assert noted == {

@@ -35,7 +35,14 @@ def test_a_denial_acts_at_once_and_a_dry_run_says_so(nodes: list[Node], patient:
     assert found(there, patient) == set()
     assert found(nodes[2], patient) == found(here, patient) == {document}
     assert explained(here, patient, "--community", there.name) == {document: False}
+    told = here.run("policy", "explain", "--patient", patient, "--community", there.name).stdout
+    assert f"{document}  not seen\n    3 denied by the patient  [" in told
+    assert "can change it: the patient, at this institution" in told
+    assert "#1 deny; communities: " in here.run("consent", "list", "--patient", patient).stdout
     here.run("consent", "withdraw", "--patient", patient)
+    history = here.run("consent", "show", "--patient", patient).stdout
+    assert "version 1  active" in history
+    assert "version 2  withdrawn" in history
     assert found(there, patient) == {document}
 
 
@@ -62,7 +69,11 @@ def test_c6_an_emergency_in_another_institution(row: None, nodes: list[Node], pa
     (case,) = [one for one in cases if one["patient"] == patient]
     assert (case["reason"], case["role"], case["home"]) == ("unconscious", "physician", there.home)
     assert "Dr. Lee" in case["user"]
-    here.run("policy", "review", "close", str(case["id"]), "--outcome", "justified")
+    assert "reason: unconscious" in here.run("policy", "review", "list").stdout
+    closed = here.run(
+        "policy", "review", "close", str(case["id"]), "--outcome", "justified", "--remark", "confirmed"
+    ).stdout
+    assert "justified: confirmed" in closed
     folder = there.folder / f"fetched-{case['id']}"
     fetched = there.run(
         "fetch", "--patient", patient, "--output", str(folder), *DOCTOR, "--purpose", "treatment", check=False

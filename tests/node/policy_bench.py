@@ -77,7 +77,7 @@ _SPECIMENS = (
     ("N", "NOTE", ""), ("N", "LAB", _xon("Beta", BETA)), ("N PSY", "NOTE", _xon("Beta ward", f"{BETA}.7")),
     ("N HIV", "LAB", _xon("Gamma", GAMMA)), ("N PSY HIV", "NOTE", "Alpha"), ("R", "NOTE", _xon("Beta", BETA)),
     ("V", "LAB", ""), ("U", "NOTE", _xon("Elsewhere", "2.999.77")), ("N ODD", "NOTE", ""), ("R GDIS", "LAB", ""),
-    ("N", "NOTE", ""), ("N", "NOTE", _xon("Beta", BETA)),  # labelled as the first one is
+    ("N", "NOTE", _xon("Beta", BETA)), ("N", "NOTE", ""),  # labelled as the first one is
 )  # fmt: skip
 DOCUMENTS = tuple(
     Made(f"2.999.4.{place}.{number}", patient, _marks(marks), kind, xon)
