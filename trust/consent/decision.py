@@ -1,6 +1,6 @@
 """May this caller see this document? One pure function, and the reasons of its answer.
 
-The order, which `policy explain` shows and `trust/README.md` describes:
+The order, which `policy explain` shows and `trust/consent/README.md` describes:
 
 1. clearance: what lies above the clearance of a peer is denied, whatever anybody decided.
 2. author: the institution that wrote a document sees it.
