@@ -22,6 +22,8 @@ from tests.faults.clients import GONE, Kept, Worker, fate_of
 from tests.faults.feeds import Busy, Clerk, Feed
 from tests.faults.history import Fate, History, Put, Submission
 from tests.faults.records import Records
+from trust.ledger.head import HeadFile, RememberedHead
+from trust.ledger.merkle import EMPTY_ROOT
 
 MIB = 1 << 20
 RESERVE = 12 * MIB  # [repository] min_free_bytes of the node under test
@@ -204,3 +206,20 @@ def test_completely_full_loses_nothing(node: Node, small_disk: Path, chance: ran
     ballast.unlink()
     accepts_again(node, source)
     holds(node, source)
+
+
+def test_the_remembered_head_moves_on_a_disk_without_a_byte(small_disk: Path) -> None:
+    """Its batch is durable when it moves, so a failure here would end the node."""
+    head = HeadFile(small_disk / "head.db")
+    head.begin("n/audit/2026")
+    at = (0, EMPTY_ROOT)
+    filling = os.open(small_disk / "filling", os.O_WRONLY | os.O_CREAT)
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(filling, bytes(4096))
+    for size in range(1, 1000):
+        after = RememberedHead("n/audit/2026", size, os.urandom(32), os.urandom(32 * size.bit_count()))
+        head.swap(at, after)
+        at = (after.size, after.root)
+    os.close(filling)
+    head.close()

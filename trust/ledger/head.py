@@ -19,6 +19,9 @@ _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS head (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL,"
     " frontier BLOB NOT NULL) WITHOUT ROWID"
 )
+_ROOM: Final = "CREATE TABLE IF NOT EXISTS room (bytes BLOB)"
+_PAGES: Final = 64  # after so many the write-ahead log is folded in
+_PAGE_BYTES: Final = 4096
 _SWAP: Final = "UPDATE head SET size = ?, root = ?, frontier = ? WHERE origin = ? AND size = ? AND root = ?"
 
 
@@ -41,9 +44,20 @@ class HeadFile:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        # The log file stays small and is reused, so that a full disk does not stop a swap.
-        self._connection.execute("PRAGMA wal_autocheckpoint = 64")
+        # The write-ahead log stays small and is reused, and the room it will need is taken now: a full disk must not
+        # stop a swap, because its batch is durable already and cannot be refused any more.
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES}")
         self._connection.execute(_SCHEMA)
+        self._take_room()
+
+    def _take_room(self) -> None:
+        try:
+            self._connection.execute(_ROOM)
+            self._connection.execute("INSERT INTO room VALUES (randomblob(?))", (2 * _PAGES * _PAGE_BYTES,))
+            self._connection.execute("DELETE FROM room")
+        except sqlite3.OperationalError:  # the disk is full now: goes on as far as it gets
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def all(self) -> dict[str, RememberedHead]:
         """Every log that this file remembers, by origin."""
