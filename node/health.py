@@ -272,7 +272,7 @@ def files(_config: Config, _now: datetime) -> Iterator[Finding]:
 
 def clock(config: Config, now: datetime) -> Iterator[Finding]:
     """Whether this machine's clock can be believed: records and certificates depend on it."""
-    if not _synchronised():
+    if not synchronised():
         yield Finding(
             Level.WARN, "clock", "this machine's clock is not synchronised", "switch on systemd-timesyncd or chrony"
         )
@@ -285,7 +285,7 @@ def clock(config: Config, now: datetime) -> Iterator[Finding]:
             f"it is {behind:.0f} minutes behind what this node wrote last",
             "correct the clock before the node goes on: times in records would be wrong",
         )
-    elif _synchronised():
+    elif synchronised():
         yield Finding(Level.OK, "clock", f"{now:%Y-%m-%d %H:%M:%S} UTC")
 
 
@@ -375,7 +375,7 @@ def _traces(config: Config) -> Iterator[Path]:
             yield path
 
 
-def _synchronised() -> bool:
+def synchronised() -> bool:
     """Whether the kernel believes its clock (adjtimex); a system that cannot say counts as synchronised."""
     if os.uname().sysname != "Linux":
         return True

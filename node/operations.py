@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from node.administration import assertions, audit_log, clients, consents, documents, patients, peers, policies, state
+from node.administration import (
+    assertions,
+    audit_log,
+    clients,
+    consents,
+    documents,
+    patients,
+    peers,
+    policies,
+    state,
+    trials,
+)
 from node.administration.orders import Order, Result
 from node.faults import Faults, misused, refused
 from registry.document_registry import UnknownDocument
@@ -34,7 +45,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "peer add": peers.add,
     "peer list": peers.find_all,
     "peer show": peers.show,
-    "peer test": peers.test,
+    "peer test": trials.test,
     "peer remove": peers.remove,
     "peer decide": peers.decide,
     "consent add": consents.add,

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,7 @@ from node.receipts import Receipts
 from node.records import instant
 from node.rotation import key_in_force
 from node.soap.limits import MimeLimits
+from node.tls_files import tls_files
 from node.vocabulary import affinity_domain
 from node.witness.witnessing import Witnessing, assemble, forks_of
 from registry.document_registry import DocumentRegistry, RegistrySettings
@@ -42,7 +43,7 @@ from trust.errors import BadCertificate
 from trust.ledger.keys import LedgerKeys, create_key, load_keys
 from trust.ledger.sequencer import Ledger, Sequencer
 from trust.pki.bindings import Bindings
-from trust.pki.contexts import NodeTls, TlsFiles
+from trust.pki.contexts import NodeTls
 from trust.pki.revocation import RevocationLists
 from trust.pki.tls import ClientContext
 
@@ -256,18 +257,9 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
 
 
 def _tls(config: Config, communities: Communities, refusals: list[str]) -> NodeTls | None:
-    folder = config.folder
-    if not folder.tls_chain.exists():
+    if not config.folder.tls_chain.exists():
         return None
-    files = TlsFiles(
-        chain=folder.tls_chain,
-        key=folder.tls_key,
-        anchors=tuple(path for path in (folder.trust,) if path.exists()),
-        own=tuple(path for path in (folder.keys / "applications" / "ca.pem",) if path.exists()),
-        lists=config.crl_files,
-        grace=timedelta(hours=config.tls.crl_grace_hours),
-    )
-    return NodeTls(files, clock=clock, pinned=communities.pins(), refused=refusals.append)
+    return NodeTls(tls_files(config), clock=clock, pinned=communities.pins(), refused=refusals.append)
 
 
 def _calling(tls: NodeTls | None, pins: str) -> ClientContext:

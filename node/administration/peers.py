@@ -1,39 +1,25 @@
-"""Connected institutions: `peer add|list|show|test|decide|remove`. A certificate counts once it was compared."""
+"""Connected institutions: `peer add|list|show|decide|remove`. A certificate counts once it was compared."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
-from node.administration.assertions import for_operator
 from node.administration.orders import Order, Result, node_object
-from node.exchange import Exchange
+from node.client.institutions import meant
 from node.faults import refused
-from node.federation.gateway import Answered
 from node.witness.forks import CONTINUE, STOP
-from registry.ebrim.messages import OBJECT_REF, AdhocQuery
-from registry.errors import ErrorCode
-from registry.metadata.objects import APPROVED, Slot
-from registry.queries.catalogue import FIND_DOCUMENTS
 from trust.audit.event import NewRecord
 from trust.communities import AUDIT_PROOFS, Community, read_export
 from trust.community_store import Communities
 from trust.errors import BadCertificate
-from trust.identity.caller import Caller, Role
 from trust.ledger import witness_store
 from trust.pki.bindings import CLEARANCES
 from trust.pki.certificates import days_left, from_pem, read_fingerprint
 
 log = logging.getLogger("node.administration")
-
-_QUERY_STEP = "ask its administrator what the log there says about this time"
-_QUERY_STEPS = {
-    "refused": "it does not know this node: its administrator adds what `xdsnode endpoints --export` writes here",
-    "gave no answer within the deadline": "is it overloaded? does something between hold answers back?",
-}
 
 
 async def add(order: Order) -> Result:
@@ -93,60 +79,14 @@ async def find_all(order: Order) -> Result:
 
 async def show(order: Order) -> Result:
     """One connected institution, with its addresses."""
-    community = _named(order)
+    community = meant(order.services.communities.all(), order.text("peer"))
     audit_log = community.audit.log if community.audit else ""
     return {**_shown(order, community), "endpoints": dict(community.endpoints), "audit_log": audit_log}
 
 
-async def test(order: Order) -> Result:
-    """Ask an institution for the documents of a patient that cannot exist: one real ITI-38, on record as any other."""
-    community = _named(order)
-    services = order.services
-    exchange = Exchange(
-        actors=services.actors,
-        caller=Caller(role=Role.OPERATOR, name=order.operator, fingerprint="", address=""),
-        message_id=services.new_uuid(),
-        endpoint=services.config.base_url,
-        now=services.clock(),
-        deadline=asyncio.get_running_loop().time() + services.config.federation.deadline,
-        incident=services.new_uuid(),
-        assertion=b"" if services.config.xua.peers == "off" else for_operator(order),
-    )
-    nobody = f"{services.new_uuid().rpartition(':')[2]}^^^&{services.config.node.assigning_authority}&ISO"
-    query = AdhocQuery(
-        FIND_DOCUMENTS.id,
-        OBJECT_REF,
-        None,
-        (
-            Slot(name="$XDSDocumentEntryPatientId", values=(f"'{nobody}'",)),
-            Slot(name="$XDSDocumentEntryStatus", values=(f"('{APPROVED}')",)),
-        ),
-    )
-    (outcome,) = await services.actors.gateway.query(query, [community], exchange)
-    tested = order.security_record("peer tested", node_object(community.name, community.fingerprint))
-    await order.record([*exchange.records, tested])
-    what, step = _judged(outcome)
-    return {"good": not step, "what": f"query ITI-38: {what}", "next_step": step}
-
-
-def _judged(outcome: Answered) -> tuple[str, str]:
-    """What came of the query, and the next step; none when it is well."""
-    wrong = [error for error in outcome.query.head.errors if error.code != ErrorCode.UNKNOWN_PATIENT_ID]
-    if outcome.error is not None:
-        return outcome.error.context, _QUERY_STEPS.get(outcome.reason, _QUERY_STEP)
-    if wrong:
-        return f"{wrong[0].code} {wrong[0].context}", "its administrator finds the incident id in the log there"
-    if outcome.query.objects:
-        return (
-            f"{len(outcome.query.objects)} documents of a patient that cannot exist",
-            "do not work with this institution before its administrator has explained that",
-        )
-    return "answered, as for a patient nobody knows", ""
-
-
 async def decide(order: Order) -> Result:
     """Write down what a person decided about an institution whose audit log has forked: go on with it, or stop."""
-    community = _named(order)
+    community = meant(order.services.communities.all(), order.text("peer"))
     services = order.services
     fork = services.witnessing.forks.by_home.get(community.home)
     verdict, reason = order.text("decision"), order.text("reason").strip()
@@ -168,7 +108,7 @@ async def decide(order: Order) -> Result:
 
 async def remove(order: Order) -> Result:
     """Disconnect an institution: it is neither asked nor answered any more, at once."""
-    community = _named(order)
+    community = meant(order.services.communities.all(), order.text("peer"))
 
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
         Communities.remove(connection, community.home)
@@ -178,21 +118,6 @@ async def remove(order: Order) -> Result:
     await order.change(work)
     _reload(order)
     return _shown(order, community)
-
-
-def _named(order: Order) -> Community:
-    """The community with this homeCommunityId or this name.
-
-    Raises:
-        Faults: there is none, or there are several of this name.
-    """
-    wanted = order.text("peer")
-    homes = {wanted, f"urn:oid:{wanted}"}
-    found = [one for one in order.services.communities.all() if one.home in homes or one.name == wanted]
-    if len(found) != 1:
-        cause = "several connected institutions have this name" if found else "no connected institution has this name"
-        raise refused("peer.unknown", wanted, cause, "give its homeCommunityId: xdsnode peer list")
-    return found[0]
 
 
 def _reload(order: Order) -> None:

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from node import control_call
 from node.commands import console
 from node.commands.environment import now
 from node.commands.execution import execute
@@ -21,7 +20,6 @@ from node.config import Config, load
 from node.faults import Exit, misused, refused
 
 if TYPE_CHECKING:
-    from node.client.reachability import Step
     from trust.communities import Community
 
 EXAMPLES = """\
@@ -31,7 +29,7 @@ examples:
   xdsnode peer add clinic-new.json --replace       its certificate or its addresses changed
   xdsnode peer add clinic.json --audit-proof required     it must prove that every exchange is in its audit log
   xdsnode peer list
-  xdsnode peer test "Clinic South"                 name, address, TLS, certificate and a query, step by step
+  xdsnode peer test "Clinic South"                 name, address, TLS, certificate and a query; more: xdsnode doctor
   xdsnode peer remove urn:oid:2.999.7
   xdsnode peer decide "Clinic South" continue --reason "restored by mistake, seen on site"   after its audit log forked
 """
@@ -146,34 +144,23 @@ def _asked(community: Community) -> str:
 
 
 def _test(config: Config, args: argparse.Namespace) -> int:
-    import asyncio  # noqa: PLC0415  for this verb only
+    """The short form of `xdsnode doctor PEER`: up to the query, and no further than the first step that fails."""
+    from node.client.institutions import meant  # noqa: PLC0415  for this verb only
+    from node.doctor.steps import Level, failed  # noqa: PLC0415
+    from node.doctor.visit import connected, visit  # noqa: PLC0415
 
-    from node.client.reachability import probe  # noqa: PLC0415
-
-    shown = execute(config, "peer show", _argument(args))
-    steps = asyncio.run(probe(config, shown["home_community_id"]))
-    if all(step.good for step in steps):
-        steps.append(_queried(config, shown["home_community_id"]))
+    community = meant(connected(config), args.peer)
+    rows = [row for row in visit(config, community, now, whole=False) if row.level is not Level.NOT_TRIED]
+    rows = rows[: 1 + next((at for at, row in enumerate(rows) if row.level is Level.FAIL), len(rows))]
     if args.json:
-        console.emit({"name": shown["name"], "steps": [step.as_json() for step in steps]})
+        steps = [{**row.as_json(), "good": row.level is not Level.FAIL} for row in rows]
+        console.emit({"name": community.name, "steps": steps})
     else:
-        for step in steps:
-            console.out(f"{'OK  ' if step.good else 'FAIL'}  {step.what}")
-            if not step.good:
-                console.out(f"      next: {step.next_step}")
-    return Exit.DONE if all(step.good for step in steps) else Exit.UNREACHABLE
-
-
-def _queried(config: Config, home: str) -> Step:
-    """The step that the running node takes: a query for a patient that cannot exist."""
-    from node.client.reachability import Step  # noqa: PLC0415
-
-    seconds = config.federation.deadline + 15
-    try:
-        return Step(**control_call.call(config.folder.socket, "peer test", {"peer": home}, seconds=seconds))
-    except (ConnectionError, FileNotFoundError):
-        step = f"xdsnode serve --dir {config.root}, then test again"
-        return Step(good=False, what="query ITI-38: this node does not run, so it cannot ask", next_step=step)
+        for row in rows:
+            console.out(f"{row.level:4}  {row.what}")
+            if row.level in (Level.WARN, Level.FAIL):
+                console.out(f"      next: {row.next_step}")
+    return Exit.UNREACHABLE if failed(rows) else Exit.DONE
 
 
 def _print_list(result: dict[str, Any]) -> None:

@@ -37,11 +37,12 @@ class PeerFault(Exception):  # noqa: N818  an outcome, not a failure of this nod
     """Why a community's answer cannot be used; the text completes "NAME …".
 
     `what` is said in this node's own words. The text also quotes what came from outside, which may name a patient: it
-    is for whoever asked and for the audit record, and never for the log.
+    is for whoever asked and for the audit record, and never for the log. `codes` are those of a SOAP fault.
     """
 
-    def __init__(self, what: str, quoted: str = "") -> None:
+    def __init__(self, what: str, quoted: str = "", codes: tuple[str, ...] = ()) -> None:
         self.what = what
+        self.codes = codes
         super().__init__(f"{what} ({quoted})"[:300] if quoted else what)
 
 
@@ -248,7 +249,8 @@ class PeerClient:
         message = answer.message
         wrong = None
         if message.fault:
-            wrong = PeerFault("refused", f"{message.fault.code} {message.fault.reason}")
+            fault = message.fault
+            wrong = PeerFault("refused", f"{fault.code} {fault.reason}", (fault.code, *fault.subcodes))
         elif message.relates_to and message.relates_to != call.message_id:
             wrong = PeerFault("answered another request")
         elif message.body.tag != call.response_root:

@@ -41,6 +41,7 @@ class Answered:
     call: Call
     error: RegistryError | None = None
     reason: str = ""  # why there is no answer, in words that may be logged
+    subcodes: tuple[str, ...] = ()  # of the SOAP fault that came instead, its code first
     answer: PeerAnswer | None = None
     received: bool = False
     receipt: PeerReceipt = NO_RECEIPT
@@ -151,7 +152,7 @@ class Gateway:
 
 def _fail(outcome: Answered, fault: PeerFault) -> None:
     community = outcome.community
-    outcome.reason = fault.what
+    outcome.reason, outcome.subcodes = fault.what, fault.codes
     outcome.error = RegistryError(ErrorCode.UNAVAILABLE_COMMUNITY, f"{community.name} {fault}", community.home)
 
 

@@ -1,0 +1,1 @@
+"""The connection doctor: the twelve steps between two institutions, and what to do where one of them fails."""
