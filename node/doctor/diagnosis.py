@@ -139,13 +139,18 @@ def _encrypted(seen: Seen, shaken: Shaken, place: str) -> Iterator[Row]:
         return
     if shaken.version in _OLD:
         yield finding("tls.old", place, quoted=shaken.version)
-    elif shaken.version and shaken.trouble not in ("timeout", "closed"):
+    elif shaken.version and shaken.trouble != "timeout" and not _safe(shaken.cipher):
         yield finding("tls.ciphers", place, quoted=f"{shaken.version} {shaken.cipher}")
     else:
         code = _HANDSHAKES.get(shaken.trouble, "tls.failed")
         known = {"tls.old": "TLS below 1.2", "tls.ciphers": "none of ours"}
         quoted = known.get(code, shaken.words or shaken.trouble)
         yield finding(code, place, host=seen.host, place=place, quoted=quoted)
+
+
+def _safe(cipher: str) -> bool:
+    """Whether it is one of those that this node takes: those of TLS 1.3, ECDHE with AEAD in 1.2."""
+    return cipher.startswith("TLS_") or (cipher.startswith("ECDHE-") and ("GCM" in cipher or "CHACHA20" in cipher))
 
 
 def _heard(heard: Heard, place: str) -> Iterator[Row]:
