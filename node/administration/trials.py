@@ -24,7 +24,7 @@ from registry.metadata.objects import APPROVED, Slot
 from registry.queries.catalogue import FIND_DOCUMENTS
 from repository.messages import DocumentRequest
 from trust.communities import Community
-from trust.errors import TrustError
+from trust.errors import BadCertificate
 from trust.identity.caller import Caller, Role
 
 
@@ -64,10 +64,12 @@ class _Trial:
         if services.config.xua.peers != "off":
             try:
                 self.exchange.assertion = for_operator(self.order)
-            except (OSError, ValueError, TrustError) as problem:
+            except BadCertificate as problem:
                 return [finding("statement.key", quoted=problem)]
         first = await self._query()
         rows = answers.of_query(first)
+        if first.unproved:
+            return [*rows, answers.of_receipts([first])]
         if failed(rows) or not whole:
             return rows
         asked = [first]

@@ -87,16 +87,20 @@ def _sentence(rows: list[Row]) -> str:
 
 
 def _print(community: Community, rows: list[Row]) -> None:
-    from node.doctor.steps import TITLES  # noqa: PLC0415
+    from node.doctor.steps import TITLES, Level  # noqa: PLC0415
 
     console.out()
     console.out(f"{community.name}  {community.home}")
-    for row in rows:
+    tried = [row for row in rows if row.level is not Level.NOT_TRIED]
+    for row in tried:
         code = f"  [{row.code}]" if row.code and row.next_step else ""
         console.out(f"{row.level:4}  {row.step:2} {TITLES[row.step]}: {row.what}{code}")
         if row.level in ("WARN", "FAIL"):
             console.out(f"         where: this node -> {row.where or community.name}, step {row.step:d} of 12")
             console.out(f"         next ({row.who}): {row.next_step}")
+    left = [row for row in rows if row.level is Level.NOT_TRIED]
+    if left:
+        console.out(f"-        {left[0].what}: {', '.join(f'{row.step:d} {TITLES[row.step]}' for row in left)}")
 
 
 def _as_json(community: Community, rows: list[Row]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ QUESTIONS: Final = 10
 _SLOW_SECONDS: Final = 2.0
 NO_RECEIPT: Final = "gave no good Audit-Proof"
 # How `federation.client` and `.gateway` say why there is no answer, and the code; the first that fits.
-_REASONS: Final = (
+REASONS: Final = (
     ("gave no answer within", "answer.late"),
     ("is not asked or answered", "query.forked"),
     ("is not who it should be", "answer.identity"),
@@ -85,6 +85,11 @@ class Asked:
     cause: str = ""
     seconds: float = 0.0
 
+    @property
+    def unproved(self) -> bool:
+        """Whether an answer came that is not used, because nothing counts without a receipt."""
+        return self.reason.startswith(NO_RECEIPT)
+
 
 def of_query(asked: Asked) -> list[Row]:
     """Steps 7 to 9: the answer to a query for a patient that cannot exist."""
@@ -97,6 +102,8 @@ def of_retrieve(asked: Asked) -> Row:
     """Step 10: the answer to a retrieve of a document that cannot exist."""
     if row := _failure(asked, Step.RETRIEVE):
         return row
+    if asked.unproved:
+        return ok(Step.RETRIEVE, "ITI-39: answered, without the receipt that must come with it", asked.place)
     errors = [one for one in asked.errors if one[0] != ErrorCode.DOCUMENT_UNIQUE_ID]
     if asked.things:
         return finding("retrieve.lies", asked.place)
@@ -114,7 +121,7 @@ def of_receipts(several: Sequence[Asked]) -> Row:
     bad = next((one for one in several if one.flaw), None)
     if bad is not None:
         row = finding(f"receipt.{bad.flaw}", bad.place, quoted=bad.cause)
-        return replace(row, level=Level.FAIL) if bad.reason else row
+        return replace(row, level=Level.FAIL) if bad.unproved else row
     if not several[0].receipts:
         return finding("receipt.none", several[0].place)
     return ok(Step.RECEIPT, f"{len(several)} answers, each with a good receipt of its audit log", several[0].place)
@@ -138,7 +145,7 @@ def of_speed(several: Sequence[Asked], network: float) -> Iterator[Row]:
 
 def _failure(asked: Asked, step: Step) -> Row | None:
     """The row for a question that got no usable answer; None when there is one."""
-    if not asked.reason or asked.reason.startswith(NO_RECEIPT):
+    if not asked.reason or asked.unproved:
         return None
     code = _code(asked)
     own_step = step if code.startswith(("answer.", "query.")) else None
@@ -154,7 +161,7 @@ def _code(asked: Asked) -> str:
     if status != asked.reason:
         usual = "answer.no-soap" if asked.reason.startswith("answered no SOAP") else "answer.status"
         return _STATUSES.get(status, usual)
-    return next((code for words, code in _REASONS if asked.reason.startswith(words)), "answer.fault")
+    return next((code for words, code in REASONS if asked.reason.startswith(words)), "answer.fault")
 
 
 def _refusal(asked: Asked) -> str:

@@ -116,7 +116,7 @@ def _connected(seen: Seen, place: str) -> Iterator[Row]:
             (one for one in bad if one.trouble == "forbidden"), bad[0] if bad else Connected(address=seen.host)
         )
         code = _CONNECTS.get(worst.trouble, "reach.failed")
-        quoted = worst.words if worst.trouble == "forbidden" else _attempts(bad, seen.port)
+        quoted = worst.words if worst.trouble == "forbidden" else _attempts(bad, seen.port, alike=len(bad) == 1)
         yield finding(code, place, quoted=quoted, port=seen.port, seconds=f"{CONNECT_SECONDS:.0f}")
         return
     yield ok(Step.REACH, f"{', '.join(one.address for one in good)} port {seen.port} connects", place)
@@ -124,8 +124,9 @@ def _connected(seen: Seen, place: str) -> Iterator[Row]:
         yield finding("reach.partly", place, quoted=_attempts(bad, seen.port))
 
 
-def _attempts(attempts: list[Connected], port: int) -> str:
-    return "; ".join(f"{one.address} port {port}{f' ({one.words})' if one.words else ''}" for one in attempts)
+def _attempts(attempts: list[Connected], port: int, *, alike: bool = False) -> str:
+    """Every address, and what came of it unless the sentence says so."""
+    return "; ".join(f"{one.address} port {port}" + ("" if alike else f" ({one.words})") for one in attempts)
 
 
 def _alert(trouble: str) -> str:

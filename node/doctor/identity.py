@@ -60,9 +60,9 @@ def judged(shaken: Shaken, expected: Expected, host: str, place: str) -> Iterato
     except BadCertificate as problem:
         yield finding("identity.refused", place, quoted=problem)
         return
-    if not found and refused:
+    if refused and all(row.code == "identity.unbound" for row in found):
         lists = next((code for words, code in _LISTS if words in refused), "identity.refused")
-        found.append(finding(lists, place, quoted=refused))
+        found.insert(0, finding(lists, place, quoted=refused))
     yield from found[:1]
     if not found:
         chain = from_pem(expected.chain)
@@ -97,11 +97,15 @@ def _wrong(
         wildcard = f"*.{host.partition('.')[2]}" in listed
         code = "nameless" if not listed else "wildcard" if wildcard else "name"
         yield finding(f"identity.{code}", place, host=host, quoted=", ".join(listed)[:200])
+    if fingerprint_of(shown) not in expected.bound:
+        yield finding("identity.unbound", place)
 
 
 def _another(shown: x509.Certificate, added: x509.Certificate, expected: Expected, host: str, place: str) -> Row:
     if fingerprint_of(shown) == expected.own:
         return finding("identity.ourselves", place, place=place)
+    if when := expected.withdrawn.get(fingerprint_of(shown)):
+        return finding("identity.withdrawn", place, quoted=when)
     if (shown.subject, shown.issuer) == (added.subject, added.issuer):
         return finding("identity.renewed", place, quoted=fingerprint_of(shown))
     if names_host(shown, host) and shown.issuer != added.issuer:

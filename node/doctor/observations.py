@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -78,7 +78,8 @@ class Seen:
 class Expected:
     """What is recorded about the other institution (PEM), and what this node is.
 
-    `own` is the fingerprint of this node's certificate; `lists` says whether it keeps revocation lists.
+    `own` is the fingerprint of this node's certificate; `lists` says whether it keeps revocation lists. `bound` are the
+    fingerprints on record here as this institution's, `withdrawn` those of everybody that were revoked, and when.
     """
 
     chain: str
@@ -86,3 +87,5 @@ class Expected:
     now: datetime
     own: str = ""
     lists: bool = False
+    bound: frozenset[str]
+    withdrawn: Mapping[str, str]

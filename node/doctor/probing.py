@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
@@ -110,7 +111,7 @@ class Prober:
             return Connected(address=address, trouble="timeout", words="no answer")
         except OSError as problem:
             name = errno.errorcode.get(problem.errno or 0, "other")
-            return Connected(address=address, trouble=name, words=problem.strerror or str(problem))
+            return Connected(address=address, trouble=name, words=os.strerror(problem.errno or 0).lower())
         found.close()
         return Connected(address=address, seconds=loop.time() - before)
 
@@ -143,7 +144,7 @@ class Prober:
     async def _second_look(self, shaken: Shaken, host: str, address: str, port: int) -> Shaken:
         """What a tolerant client is shown where the node itself was not content: for the diagnosis alone.
 
-        Nothing is sent on this connection.
+        Nothing follows the handshake on this connection.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from node import health
+from node import database, health
 from node.config import Config
 from node.doctor.diagnosis import diagnose
 from node.doctor.identity import own_fault
@@ -18,6 +18,7 @@ from node.tls_files import tls_files
 from trust.addresses import Address, resolved_fault
 from trust.communities import Community
 from trust.errors import BadCertificate
+from trust.pki.bindings import Binding, Bindings
 from trust.pki.contexts import NodeTls
 
 PLACES = ("iti-38", "iti-39")  # where an institution is queried and retrieved from
@@ -31,6 +32,7 @@ class Ways:
     clock: Callable[[], datetime]
     tls: NodeTls | None
     problem: tuple[str, str]
+    records: Sequence[Binding]  # whom certificates stand for
     synchronised: bool
     resolve: Resolve = resolve
     connect: Connect = connect
@@ -77,6 +79,8 @@ class Ways:
             now=self.clock(),
             own=self.tls.fingerprint if self.tls else "",
             lists=bool(self.config.crl_files),
+            bound=frozenset(one.fingerprint for one in self.records if one.home == community.home and not one.revoked),
+            withdrawn={one.fingerprint: one.revoked for one in self.records if one.revoked},
         )
 
     def _forbidden(self, host: str, address: Address) -> str:
@@ -93,5 +97,10 @@ def ways(config: Config, clock: Callable[[], datetime], *, synchronised: bool | 
             problem = own_fault(tls.chain[0], clock())
         except BadCertificate as fault:
             problem = ("ours.files", str(fault))
+    connection = database.open_reader(config.folder.database)
+    try:
+        records = Bindings(connection).all()
+    finally:
+        connection.close()
     known = health.synchronised() if synchronised is None else synchronised
-    return Ways(config=config, clock=clock, tls=tls, problem=problem, synchronised=known)
+    return Ways(config=config, clock=clock, tls=tls, problem=problem, records=records, synchronised=known)

@@ -16,7 +16,7 @@ from tests.architecture.sources import ROOT
 SCHEMA = {"sqlalchemy", "alembic"}
 SERVER = SCHEMA | {"aiohttp", "prometheus_client"}
 EVERYTHING = SERVER | {"lxml", "cryptography", "asyncio"}
-ASKING = ("status", "endpoints", "patient", "document", "client", "peer", "audit", "find", "submit", "fetch")
+ASKING = ("status", "endpoints", "patient", "document", "client", "peer", "doctor", "audit", "find", "submit", "fetch")
 
 CASES = {
     "a command that asks the running node": ([f"node.commands.{name}" for name in ASKING], EVERYTHING),

@@ -264,7 +264,7 @@ def _looked_at(node: Node, found: Outputs) -> None:
     for words in (
         ["status"], ["status", "--json"], ["check"], ["check", "--json"], ["endpoints"], ["endpoints", "--json"],
         ["endpoints", "--export"], ["client", "list"], ["peer", "list"], ["peer", "test", "Institution 1"],
-        ["audit", "verify"],
+        ["doctor"], ["audit", "verify"],
     ):  # fmt: skip
         done = node.run(*words, check=False)
         found.public[" ".join(words)] = (done.stdout + done.stderr).encode()

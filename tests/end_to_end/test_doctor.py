@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from node.doctor.answers import Asked, of_receipts, of_speed
+from node.doctor.answers import REASONS, Asked, of_query, of_receipts, of_speed
+from node.doctor.steps import NETWORK
 from node.doctor.table import CAUSES
+from node.federation import client, gateway
+from node.witness import forks
 from tests.commands import command
 from tests.end_to_end.nodes import Node, connect, free_base
-from tests.end_to_end.wire import FAILURE, NS, SUCCESS, urn
+from tests.end_to_end.wire import FAILURE, NS, SUCCESS, Document, urn
 from tests.simulator.community import (
     Community,
+    Held,
     Keys,
     garbage,
     hangs_up,
     query_answer,
     refusing,
+    retrieve_answer,
     running,
     silent,
     truthful,
@@ -95,6 +101,19 @@ async def only_failure(_community, _request, asked):
     return query_answer(asked, FAILURE, "")
 
 
+async def only_success(_community, _request, asked):
+    return retrieve_answer(asked, SUCCESS)
+
+
+async def has_everything(community, request, asked):
+    if asked.transaction == "iti-39":
+        wanted = asked.body.findtext(".//xds:DocumentUniqueId", "", NS)
+        document = Document(b"there")
+        document.unique_id = wanted
+        community.held = [Held("P1", document)]
+    return await truthful(community, request, asked)
+
+
 async def answers_another(community, request, asked):
     asked.message_id = urn()
     return await truthful(community, request, asked)
@@ -144,6 +163,8 @@ BEHAVIOURS = {
     "query.lies": gives_anything,
     "retrieve.repository": at("iti-39", refusing("XDSUnknownRepositoryId")),
     "retrieve.error": at("iti-39", refusing("XDSRepositoryError")),
+    "retrieve.silent": at("iti-39", only_success),
+    "retrieve.lies": has_everything,
     "receipt.missing": truthful,
     "receipt.malformed": changed(bad_receipt),
 }
@@ -208,7 +229,114 @@ def test_a_community_that_is_away(pair, tmp_path) -> None:
         node.run("peer", "add", str(original), "--fingerprint", fingerprint, "--replace")
     assert done.returncode == 3
     assert "[reach.refused]" in done.stdout
-    assert "not tried: reach (reach.refused) comes first" in done.stdout
+    assert "not tried: reach (reach.refused) comes first: 3 encryption, 4 their identity" in done.stdout
+
+
+@pytest.fixture
+def described(pair, tmp_path):
+    """Gives the node another description of the community for the time of one test."""
+    node, _ = pair
+    original = node.folder.parent / "node1" / "export.json"
+    export = json.loads(original.read_text())
+
+    def describe(*words: str, without: tuple[str, ...] = ()) -> None:
+        content = {name: value for name, value in export.items() if name not in without}
+        (tmp_path / "described.json").write_text(json.dumps(content))
+        added = ("--fingerprint", export["fingerprint"], "--replace", *words)
+        node.run("peer", "add", str(tmp_path / "described.json"), *added)
+
+    yield describe
+    node.run("peer", "add", str(original), "--fingerprint", export["fingerprint"], "--replace")
+
+
+def test_a_community_that_speaks_plain_ihe_is_well(pair, described) -> None:
+    node, there = pair
+    there.behaves(truthful)
+    described(without=("audit", "repository_unique_ids"))
+    status, steps = examined(node, there.home)
+    assert status == 0
+    codes = [step["code"] for step in steps if step["level"] == "INFO"]
+    assert codes == ["discovery.none", "retrieve.none", "receipt.none"]
+
+
+def test_without_a_receipt_that_must_come_nothing_is_well(pair, described) -> None:
+    node, there = pair
+    there.behaves(truthful)
+    described("--audit-proof", "required")
+    status, steps = examined(node, there.home)
+    assert status == 1
+    assert [(step["code"]) for step in steps if step["level"] == "FAIL"] == ["receipt.missing"]
+    assert node.run("peer", "test", there.home, check=False).returncode == 3
+
+
+def test_without_statements_about_users(pair) -> None:
+    node, there = pair
+    config = node.folder / "node.toml"
+    before = config.read_text()
+    node.stop()
+    assert 'peers = "accepted"' in before
+    config.write_text(before.replace('peers = "accepted"', 'peers = "off"'))
+    node.start()
+    try:
+        there.behaves(truthful)
+        _, steps = examined(node, there.home)
+        assert "statement.off" in [step["code"] for step in steps if step["level"] == "INFO"]
+        there.behaves(fault("Sender", "InvalidSecurity", "the assertion is not accepted"))
+        status, steps = examined(node, there.home)
+        assert status == 1
+        assert [step["code"] for step in steps if step["level"] == "FAIL"] == ["statement.required"]
+    finally:
+        node.stop()
+        config.write_text(before)
+        node.start()
+
+
+def test_a_node_that_has_lost_its_key_for_statements(pair) -> None:
+    node, there = pair
+    there.behaves(truthful)
+    (key,) = (node.folder / "keys").glob("assertion*.key")
+    kept = key.rename(key.with_suffix(".kept"))
+    try:
+        status, steps = examined(node, there.home)
+    finally:
+        kept.rename(key)
+    assert status == 1
+    assert [step["code"] for step in steps if step["level"] == "FAIL"] == ["statement.key"]
+
+
+@pytest.mark.parametrize("code", ["ours.none", "ours.files"])
+def test_a_node_without_a_usable_certificate(pair, code: str) -> None:
+    node, there = pair
+    there.behaves(truthful)
+    chain = node.folder / "keys" / "tls.pem"
+    kept = chain.rename(chain.with_suffix(".kept"))
+    if code == "ours.files":
+        chain.write_text("no certificate")
+    try:
+        status, steps = examined(node, there.home)
+    finally:
+        kept.rename(chain)
+    assert status == 1
+    assert [step["code"] for step in steps if step["level"] == "FAIL"] == [code]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("is not asked or answered: FORKED", "query.forked"),
+        ("is not who it should be, or does not accept our certificate", "answer.identity"),
+        ("cannot be reached", "answer.unreachable"),
+        ("answered two parts with one Content-ID", "answer.parts"),
+        ("sent more than 67108864 bytes", "answer.too-large"),
+    ],
+)
+def test_reasons_that_take_more_than_one_peer_to_induce(reason: str, code: str) -> None:
+    assert [row.code for row in of_query(Asked(place="there:443", said=True, reason=reason))][-1] == code
+
+
+def test_the_words_of_every_reason_are_those_of_the_gateway() -> None:
+    sources = "".join(Path(module.__file__).read_text() for module in (client, gateway, forks))
+    assert [words for words, _ in REASONS if words not in sources] == []
 
 
 def test_a_name_that_nobody_has(pair) -> None:
@@ -259,3 +387,10 @@ def test_real_nodes_are_healthy(nodes: list[Node]) -> None:
     status, steps = examined(node, nodes[1].home)
     assert status == 0
     assert [(step["step"], step["level"]) for step in steps if step["level"] != "OK"] == [(8, "INFO")]
+
+
+def test_every_row_of_the_table_that_an_answer_shows_is_tested() -> None:
+    here = {*BEHAVIOURS, *(f"receipt.{flaw}" for flaw in Flaw), *(code for _, code in REASONS)}
+    here |= {"speed.server", "speed.network", "speed.lost", "discovery.none", "retrieve.none", "receipt.none"}
+    here |= {"statement.off", "statement.required", "statement.key", "node.away", "retrieve.silent", "retrieve.lies"}
+    assert {code for code, cause in CAUSES.items() if cause.step not in NETWORK} - here == {"node.refused"}

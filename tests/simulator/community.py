@@ -303,6 +303,11 @@ def query_answer(asked: Asked, status: str, objects: str) -> web.Response:
     return _soap(asked, _query_frame(status, [], objects))
 
 
+def retrieve_answer(asked: Asked, status: str) -> web.Response:
+    """An answer to ITI-39 with this status, and neither document nor error."""
+    return _mtom(asked, _retrieve_frame(status, [], ""), [])
+
+
 def _soap(asked: Asked, body: str) -> web.Response:
     return web.Response(body=_envelope(asked, body), headers={"Content-Type": SOAP_TYPE})
 

@@ -158,7 +158,15 @@ class Stage:
         return replace(usual, **changed)
 
     async def rows(
-        self, port: int, added: Issued, *, host: str = "localhost", chain: str = "", **changed: object
+        self,
+        port: int,
+        added: Issued,
+        *,
+        host: str = "localhost",
+        chain: str = "",
+        bound: bool = True,
+        withdrawn: dict[str, str] | None = None,
+        **changed: object,
     ) -> list[Row]:
         """What the doctor says of a server for which `added` was recorded."""
         seen = await self.prober(added.pem, **changed).look(urlsplit(f"https://{host}:{port}/iti-38"))
@@ -168,5 +176,7 @@ class Stage:
             now=self.house.clock(),
             own=self.house.tls.fingerprint,
             lists=self.house.tls.lists.configured,
+            bound=frozenset({added.fingerprint} if bound else ()),
+            withdrawn=withdrawn or {},
         )
         return diagnose(seen, expected)

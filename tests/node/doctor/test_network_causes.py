@@ -38,7 +38,7 @@ from tests.trust.pki.old_tls import sha1_signed
 from trust.addresses import resolved_fault
 from trust.pki.certificates import to_pem
 
-GOOD = theirs()
+GOOD, OLD = theirs(), theirs()
 OTHER_CA = authority("Other CA")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SHORT = 0.4
@@ -104,6 +104,10 @@ SERVERS: dict[str, Callable[[Stage], object]] = {
     ),
     "identity.renewed": lambda stage: visited(stage, theirs(), added=GOOD),
     "identity.inspected": lambda stage: visited(stage, theirs(issuer=OTHER_CA), added=GOOD),
+    "identity.withdrawn": lambda stage: visited(
+        stage, OLD, added=GOOD, withdrawn={OLD.fingerprint: "2026-11-01T00:00:00Z"}
+    ),
+    "identity.unbound": lambda stage: visited(stage, bound=False),
     "identity.other": lambda stage: visited(stage, theirs(name="somebody"), added=GOOD),
     "identity.ended": lambda stage: visited(stage, theirs(end=NOW - HOUR, start=NOW - DAY)),
     "identity.future": lambda stage: visited(stage, theirs(start=NOW + DAY, end=NOW + 2 * DAY)),
