@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 
@@ -11,7 +13,7 @@ from node.config import Config
 from node.doctor.steps import Row, Step, completed, failed, from_json
 from node.doctor.table import finding
 from node.doctor.way import Ways, ways
-from node.faults import Faults
+from node.faults import Faults, refused
 from trust.communities import Community
 from trust.community_store import Communities
 
@@ -19,12 +21,17 @@ _MORE_SECONDS = 15.0
 
 
 def connected(config: Config) -> tuple[Community, ...]:
-    """Every connected institution."""
-    connection = database.open_reader(config.folder.database)
+    """Every connected institution.
+
+    Raises:
+        Faults: the database cannot be read.
+    """
     try:
-        return tuple(Communities(connection).all())
-    finally:
-        connection.close()
+        with contextlib.closing(database.open_reader(config.folder.database)) as connection:
+            return tuple(Communities(connection).all())
+    except sqlite3.Error as problem:
+        step = "xdsnode check; then restore the node from a backup: xdsnode restore --help"
+        raise refused("doctor.database", str(config.folder.database), str(problem), step) from None
 
 
 def visit(config: Config, community: Community, clock: Callable[[], datetime], *, whole: bool = True) -> list[Row]:

@@ -369,6 +369,15 @@ def test_speed(network: float, times: list[float], lost: int, codes: list[str]) 
     assert [row.code for row in of_speed(asked, network)] == codes
 
 
+def test_without_a_database_nobody_can_be_looked_at(tmp_path) -> None:
+    node = Node(tmp_path / "node", free_base(), "Alone").init(tmp_path / "ca")
+    (node.folder / "data" / "node.db").unlink()
+    done = node.run("doctor", check=False)
+    assert done.returncode == 1
+    assert "error doctor.database" in done.stderr
+    assert "next:  xdsnode check" in done.stderr
+
+
 def test_the_table_is_printed() -> None:
     done = command("doctor", "--table")
     assert all(code in done.stdout for code in CAUSES)
