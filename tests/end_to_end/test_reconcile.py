@@ -14,9 +14,10 @@ from tests.end_to_end.liar import started_as_liar
 TIMES = 6
 
 
-@pytest.fixture(scope="module")
-def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
-    with behind_lines(Path(tmp_path_factory.mktemp("reconcile"))) as made:
+@pytest.fixture
+def federation(tmp_path: Path) -> Iterator[Federation]:
+    """One for each test: a log that was lied in is of no use to another one."""
+    with behind_lines(tmp_path / "federation") as made:
         yield made
 
 
@@ -27,6 +28,7 @@ def test_no_fault_leaves_a_row_unexplained(federation: Federation) -> None:
 
 
 def test_a11_what_one_side_hides_or_makes_up_is_named_exactly(federation: Federation, tmp_path: Path) -> None:
+    federation.stop()
     one, liar, three = federation.nodes
     for node in (one, three):
         node.start()

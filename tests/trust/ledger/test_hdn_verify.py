@@ -6,6 +6,7 @@ import ast
 import asyncio
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -428,3 +429,33 @@ def test_a_log_that_is_being_written_drops_partial_tiles_while_they_are_read(
 
     monkeypatch.setattr(Path, "exists", meanwhile)
     assert shard._tile("entries", 0, 10) == data + b"more"
+
+
+async def test_checking_a_database_takes_time_in_proportion_to_its_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in steps of SQLite's machine, not in seconds."""
+    steps = 0
+
+    def tick() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def counting(path: Path) -> sqlite3.Connection:
+        connection = opened(path)
+        connection.set_progress_handler(tick, 100)
+        return connection
+
+    opened = hdn_verify._open_database
+    monkeypatch.setattr(hdn_verify, "_open_database", counting)
+    taken = []
+    for number in (300, 1200):
+        place = Place(tmp_path / str(number))
+        place.root.mkdir()
+        async with place.running() as sequencer:
+            await sequencer.record([local(f"P-{at % 50}") for at in range(number)])
+        steps = 0
+        assert hdn_verify.main(["verify", str(place.shard()), "--db", str(place.database)]) == 0
+        taken.append(steps)
+    assert taken[1] < 6 * taken[0]
