@@ -8,6 +8,7 @@ process that dies while migrating leaves the old schema or the new one.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
 from collections.abc import Callable
 from importlib import resources
@@ -21,6 +22,7 @@ from node.migrations import REVISIONS
 SAFE_SQLITE: Final = (3, 51, 3)
 
 _WAL_LIMIT: Final = 64 << 20
+_LEAST_FREE: Final = 1 << 20
 _WAL_PAGES: Final = 4000  # 16 MB between checkpoints of the write-ahead log: fewer, larger ones keep p99 low
 
 
@@ -126,6 +128,13 @@ def _newer(path: Path, found: str) -> Fault:
 
 
 def _damaged(path: Path, problem: Exception) -> Fault:
+    if shutil.disk_usage(path.parent).free < _LEAST_FREE:  # SQLite cannot even make its shared index then
+        return Fault(
+            "disk.full",
+            str(path.parent),
+            f"the disk is full, so that the database cannot be opened ({problem})",
+            "free some space and start again; nothing that was acknowledged is lost",
+        )
     return Fault(
         "database.damaged",
         str(path),

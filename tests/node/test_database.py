@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -150,3 +151,14 @@ def test_a_path_with_signs_that_urls_and_templates_know(tmp_path: Path) -> None:
     reader = database.open_reader(folder / "node.db")
     assert reader.execute("SELECT count(*) FROM patient").fetchone() == (0,)
     reader.close()
+
+
+def test_a_full_disk_is_not_called_a_damaged_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restoring a backup, the advice for damage, would be the worst thing to do."""
+    path = tmp_path / "node.db"
+    path.write_bytes(b"SQLite cannot read this" * 100)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4096))
+    with pytest.raises(Faults) as raised:
+        database.migrate(path)
+    assert raised.value.faults[0].code == "disk.full"

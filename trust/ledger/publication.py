@@ -51,7 +51,7 @@ class Publication:
         return publisher.size if publisher else 0
 
     async def now(self) -> None:
-        """Write what waits.
+        """Write what waits; on a full disk it goes on waiting.
 
         Raises:
             LedgerBroken: see `Publisher.publish`.
@@ -61,7 +61,11 @@ class Publication:
         if self._timer is not None:
             self._timer.cancel()
         if self._waiting:
-            await self._start()
+            try:
+                await self._start()
+            except OSError as problem:
+                if problem.errno not in _NO_SPACE:
+                    raise
 
     async def stop(self) -> None:
         """Write what waits, as far as the disk allows."""
