@@ -24,6 +24,11 @@ INTERVAL: Final = 0.5  # seconds; a checkpoint is on disk one second after it wa
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
+def lacks_space(problem: OSError) -> bool:
+    """Whether this only means that the disk is full: tiles may lag."""
+    return problem.errno in _NO_SPACE
+
+
 class Publication:
     """Newest heads in, files out. Used on the event loop; the work is done in one thread."""
 
@@ -51,21 +56,18 @@ class Publication:
         return publisher.size if publisher else 0
 
     async def now(self) -> None:
-        """Write what waits; on a full disk it goes on waiting.
+        """Write what waits.
 
         Raises:
             LedgerBroken: see `Publisher.publish`.
+            OSError: the disk; what lacks space goes on waiting (`lacks_space`).
         """
         if self._running is not None:
             await asyncio.wait([self._running])
         if self._timer is not None:
             self._timer.cancel()
         if self._waiting:
-            try:
-                await self._start()
-            except OSError as problem:
-                if problem.errno not in _NO_SPACE:
-                    raise
+            await self._start()
 
     async def stop(self) -> None:
         """Write what waits, as far as the disk allows."""

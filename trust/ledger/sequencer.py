@@ -20,7 +20,7 @@ from trust.ledger.committer import Committed, Committer, is_full
 from trust.ledger.flush import BatchWriter, Flight, Job, Ledger, Queue, Work
 from trust.ledger.head import HeadFile
 from trust.ledger.merkle import Growth
-from trust.ledger.publication import Publication
+from trust.ledger.publication import Publication, lacks_space
 from trust.ledger.receipt import render
 from trust.ledger.recovery import recover
 from trust.ledger.shard import named_key, open_shard
@@ -139,14 +139,22 @@ class Sequencer:
             for head in heads:
                 self._take_up(head, closed=closed, last=head is heads[-1])
             # Tiles that contradict the database are found before the first signature over something new.
-            await self._publication.now()
+            await self._publish()
             self._opened = opened.pop_all()
         self._committer = Committer(self._connection, self._reader, self._head_file, self._from_thread)
         self._committer.start()
         self._stopping = False
         if not heads:
             await self._outcome(self._enqueue(None, ()))
+            await self._publish()
+
+    async def _publish(self) -> None:
+        """Write tiles before the start is over; on a full disk they follow when there is space."""
+        try:
             await self._publication.now()
+        except OSError as problem:
+            if not lacks_space(problem):
+                raise
 
     def _take_up(self, head: Head, *, closed: bytes, last: bool) -> None:
         """Go on with a shard. One that was closed under a former key stays as it was published.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -430,3 +431,20 @@ def test_nobody_else_makes_a_proof() -> None:
         AuditProof(None, 0, [], b"", None)
     with pytest.raises(TypeError):
         AuditProof()  # type: ignore[call-arg]
+
+
+async def test_a_start_does_not_need_space_for_tiles(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with place.running() as ledger:
+        await ledger.record([local()])
+    shutil.rmtree(place.audit)
+    with monkeypatch.context() as patch:
+        patch.setattr(publisher.os, "fsync", full)
+        async with place.running() as ledger:
+            assert (await ledger.record([local()])).index == 2
+            patch.undo()
+            await ledger._publication.now()
+            assert ledger.published == 3
+    assert verified(place) == hdn_verify.GOOD
