@@ -84,7 +84,8 @@ class Recorder:
                 kept[number] += data
                 sink.sendall(data)
         with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_RDWR)
+            # Of the socket below: SSLSocket.shutdown would turn a recv that waits in the other thread into a plain one.
+            socket.socket.shutdown(sink, socket.SHUT_RDWR)
 
 
 def _messages(stream: bytes, *, requests: bool) -> Iterator[Answer]:
