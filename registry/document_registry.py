@@ -19,7 +19,7 @@ from registry.errors import RegistryError, Severity, UnknownPatientId, XdsErrors
 from registry.lifecycle import Referred
 from registry.metadata.affinity_domain import AffinityDomain
 from registry.metadata.identifiers import assign_ids
-from registry.metadata.objects import DocumentEntry
+from registry.metadata.objects import DocumentEntry, SubmissionSet
 from registry.metadata.rules import violations
 from registry.metadata.submission import Submission
 from registry.patients.identity import identifier_refusal
@@ -75,6 +75,7 @@ class Registered:
     submission_set_unique_id: str
     entry_uuids: dict[str, str]
     documents: tuple[DocumentEntry, ...]  # as registered, with their entryUUIDs
+    submission_set: SubmissionSet  # likewise
 
 
 class DocumentRegistry:
@@ -146,6 +147,7 @@ class DocumentRegistry:
             submission_set_unique_id=assigned.submission_set.unique_id or "",
             entry_uuids=entry_uuids,
             documents=assigned.documents,
+            submission_set=assigned.submission_set,
         )
 
     def _acquainted(self, submission: Submission, referred: Referred) -> Referred:

@@ -5,7 +5,7 @@ Everything wrong with a request is found before it is refused. Parameters that a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -76,7 +76,16 @@ def criteria(query: AdhocQuery) -> Criteria:
     if row is None:
         unknown = UnknownStoredQuery(f"no stored query {query.query_id[:80]}").errors
         raise XdsErrors((*unknown, *_return_type_faults(query)))
-    reading = _Reading(row, _return_type_faults(query))
+    return criteria_of(row, query, _return_type_faults(query))
+
+
+def criteria_of(row: StoredQuery, query: AdhocQuery, faults: Sequence[RegistryError] = ()) -> Criteria:
+    """The criteria of a query whose row is known; `faults` were found before.
+
+    Raises:
+        XdsErrors: as `criteria`.
+    """
+    reading = _Reading(row, [*faults])
     given: dict[str, list[tuple[str, ...]]] = {}
     for slot in query.slots:
         if slot.values:

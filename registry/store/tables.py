@@ -121,3 +121,33 @@ fragment_dictionary = Table(
     ),  # some templates cannot be read without it: never changed, never removed
     Column("learned", String(14), nullable=False),
 )
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("no", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),  # urn:uuid:…, part of the address that ends it
+    Column("topic", String, nullable=False),
+    Column("filter", String, nullable=False),  # JSON: the query id and its slots
+    Column("consumer", String, nullable=False),  # where notifications go
+    Column("subscriber", String, nullable=False),  # JSON: who asked for it, as a caller
+    Column("created", String(14), nullable=False),
+    Column("ends", String(14), nullable=False),
+)
+
+subscription_key = Table(
+    "subscription_key",
+    metadata,
+    Column("key", String, primary_key=True),  # what a submission must have to match: `queries.subscriptions.keys_of`
+    Column("subscription", Integer, ForeignKey("subscription.no"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+notification = Table(
+    "notification",
+    metadata,
+    Column("no", Integer, primary_key=True),  # one subscriber gets them in this order
+    Column("subscription", Integer, ForeignKey("subscription.no"), nullable=False, index=True),
+    Column("objects", String, nullable=False),  # JSON: entryUUIDs of what matched
+    Column("queued", String(14), nullable=False),
+)

@@ -1,0 +1,190 @@
+"""Filters of subscriptions as data, and whether a registered object fulfils one (ITI TF-2: 3.52.5.2).
+
+A filter is coded as a stored query. What it selects is judged on the objects of a submission themselves, so that
+matching reads nothing: a subscription must cost a submission next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Final
+
+from registry.ebrim.messages import LEAF_CLASS, AdhocQuery
+from registry.errors import ErrorCode, RegistryError, XdsErrors
+from registry.metadata.objects import Author, Code, DocumentEntry, SubmissionSet
+from registry.queries.catalogue import DOCUMENT, FIND_DOCUMENTS, SUBMISSION_SET, Kind, Parameter, StoredQuery
+from registry.queries.criteria import Condition, Criteria, criteria_of
+from registry.queries.like import like
+
+
+class Topic(StrEnum):
+    """What a notification carries of a matching submission (ITI TF-2: 3.52.5.1)."""
+
+    FULL_DOCUMENT_ENTRY = "ihe:FullDocumentEntry"
+    MINIMAL_DOCUMENT_ENTRY = "ihe:MinimalDocumentEntry"
+    SUBMISSION_SET_METADATA = "ihe:SubmissionSetMetadata"
+
+
+# ITI TF-2: Table 3.52.5.2-1: what FindDocuments knows, less the times and what a new object has anyway.
+_ABOUT_DOCUMENTS: Final = frozenset(
+    {
+        "class_codes",
+        "type_codes",
+        "practice_setting_codes",
+        "healthcare_facility_type_codes",
+        "event_codes",
+        "confidentiality_codes",
+        "author_persons",
+        "format_codes",
+    }
+)
+_DOCUMENTS: Final = (
+    *(parameter for parameter in FIND_DOCUMENTS.parameters if parameter.attribute in _ABOUT_DOCUMENTS),
+    Parameter(
+        name="$XDSDocumentEntryReferenceIdList",
+        kind=Kind.LIKE,
+        of=DOCUMENT,
+        attribute="reference_id_list",
+        many=True,
+        repeatable=True,
+    ),
+)
+_SETS: Final = (
+    Parameter(name="$XDSSubmissionSetSourceId", kind=Kind.TEXT, of=SUBMISSION_SET, attribute="source_id", many=True),
+    Parameter(
+        name="$XDSSubmissionSetAuthorPerson",
+        kind=Kind.LIKE,
+        of=SUBMISSION_SET,
+        attribute="author_persons",
+        many=True,
+    ),
+    Parameter(
+        name="$XDSSubmissionSetIntendedRecipient",
+        kind=Kind.LIKE,
+        of=SUBMISSION_SET,
+        attribute="intended_recipient",
+        many=True,
+    ),
+)
+
+
+def _patient(name: str) -> Parameter:
+    return Parameter(name=name, kind=Kind.PATIENT, required=True)
+
+
+DOCUMENTS_OF_PATIENT: Final = StoredQuery(
+    id="urn:uuid:aa2332d0-f8fe-11e0-be50-0800200c9a66",
+    name="DocumentEntry subscription",
+    section="ITI TF-2: 3.52.5.2",
+    parameters=(_patient("$XDSDocumentEntryPatientId"), *_DOCUMENTS),
+)
+SETS_OF_PATIENT: Final = StoredQuery(
+    id="urn:uuid:fbede94e-dbdc-4f6b-bc1f-d730e677cece",
+    name="SubmissionSet subscription",
+    section="ITI TF-2: 3.52.5.2",
+    parameters=(_patient("$XDSSubmissionSetPatientId"), *_SETS),
+)
+DOCUMENTS_OF_ANYBODY: Final = StoredQuery(
+    id="urn:uuid:742790e0-aba6-43d6-9f1f-e43ed9790b79",
+    name="patient-independent DocumentEntry subscription",
+    section="ITI TF-2: 3.52.5.2 (Extensions)",
+    parameters=_DOCUMENTS,
+)
+SETS_OF_ANYBODY: Final = StoredQuery(
+    id="urn:uuid:868cad3d-ec09-4565-b66c-1be10d034399",
+    name="patient-independent SubmissionSet subscription",
+    section="ITI TF-2: 3.52.5.2 (Extensions)",
+    parameters=_SETS,
+)
+FILTERS: Final = {row.id: row for row in (DOCUMENTS_OF_PATIENT, SETS_OF_PATIENT, DOCUMENTS_OF_ANYBODY, SETS_OF_ANYBODY)}
+_ANYBODY: Final = (DOCUMENTS_OF_ANYBODY, SETS_OF_ANYBODY)
+# Attributes with one value each, by what they leave over of all submissions: the first that a filter names is its key.
+_ANCHORS: Final = (
+    "type_codes",
+    "format_codes",
+    "healthcare_facility_type_codes",
+    "practice_setting_codes",
+    "class_codes",
+)
+_EVERYTHING: Final = "*"
+
+
+def read_filter(query: AdhocQuery) -> Criteria:
+    """The criteria of a filter.
+
+    Raises:
+        XdsErrors: XDSUnknownStoredQuery for another query than the four of the table, and what `criteria` raises;
+            XDSStoredQueryMissingParam for one that would select every object of everybody.
+    """
+    row = FILTERS.get(query.query_id.strip().lower())
+    if row is None:
+        raise XdsErrors([RegistryError(ErrorCode.UNKNOWN_STORED_QUERY, f"no filter {query.query_id[:80]}")])
+    found = criteria_of(row, AdhocQuery(query.query_id, LEAF_CLASS, None, query.slots))
+    if row in _ANYBODY and not (found.documents or found.submission_sets):
+        names = ", ".join(parameter.name for parameter in row.parameters)
+        raise XdsErrors([RegistryError(ErrorCode.STORED_QUERY_MISSING_PARAM, f"one of {names} is needed")])
+    return found
+
+
+def keys_of(found: Criteria) -> tuple[str, ...]:
+    """Under which keys a subscription is kept: a submission with none of them cannot match it."""
+    if found.patient:
+        return (_of_patient(found.patient),)
+    for attribute in _ANCHORS:
+        for condition in found.documents:
+            if condition.attribute == attribute:
+                return tuple(_of_code(attribute, pair) for pair in condition.values)
+    return (_EVERYTHING,)
+
+
+def keys_of_submission(patients: Iterable[str], documents: Sequence[DocumentEntry]) -> list[str]:
+    """Every key that a submission has. `patients` are all identities of its patient."""
+    keys = dict.fromkeys(_of_patient(patient) for patient in patients)
+    for item in documents:
+        for attribute in _ANCHORS:
+            keys |= dict.fromkeys(_of_code(attribute, pair) for pair in _pairs(getattr(item, attribute)))
+    return [*keys, _EVERYTHING]
+
+
+def matching(
+    found: Criteria, documents: Sequence[DocumentEntry], submission_set: SubmissionSet
+) -> tuple[DocumentEntry | SubmissionSet, ...]:
+    """The objects of a submission that a filter selects. That the patient is meant is known already (`keys_of`)."""
+    if found.query in (SETS_OF_PATIENT, SETS_OF_ANYBODY):
+        return (submission_set,) if fulfils(submission_set, found.submission_sets) else ()
+    return tuple(item for item in documents if fulfils(item, found.documents))
+
+
+def fulfils(item: DocumentEntry | SubmissionSet, conditions: Sequence[Condition]) -> bool:
+    """Whether all conditions hold for an object; as the registry's search would say (codes, texts and patterns)."""
+    return all(_holds(item, condition) for condition in conditions)
+
+
+def _holds(item: DocumentEntry | SubmissionSet, condition: Condition) -> bool:
+    if condition.kind is Kind.CODE:
+        return not {*condition.values}.isdisjoint(_pairs(getattr(item, condition.attribute)))
+    texts = _texts(item, condition.attribute)
+    if condition.kind is Kind.LIKE:
+        return any(like(pattern).fullmatch(text) for pattern in condition.values for text in texts)
+    return not {*condition.values}.isdisjoint(texts)
+
+
+def _texts(item: DocumentEntry | SubmissionSet, attribute: str) -> Sequence[str]:
+    if attribute == "author_persons":
+        authors: Sequence[Author] = item.authors
+        return [person for author in authors for person in author.persons]
+    value = getattr(item, attribute)
+    return (value,) if isinstance(value, str) else value or ()
+
+
+def _pairs(codes: Sequence[Code]) -> list[tuple[str, str]]:
+    return [(code.code, code.scheme or "") for code in codes]
+
+
+def _of_patient(patient: str) -> str:
+    return f"patient {patient}"
+
+
+def _of_code(attribute: str, pair: tuple[str, str]) -> str:
+    return f"{attribute} {pair[0]}^^{pair[1]}"

@@ -1,0 +1,173 @@
+"""Subscriptions, and notifications that wait for their subscribers, durable with what caused them (ITI-52, ITI-53)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from registry.ebrim.messages import LEAF_CLASS, AdhocQuery
+from registry.metadata.objects import DocumentEntry, Slot, SubmissionSet
+from registry.queries.criteria import Criteria
+from registry.queries.subscriptions import Topic, keys_of, keys_of_submission, matching, read_filter
+
+_COLUMNS: Final = "no, id, topic, filter, consumer, subscriber, created, ends"
+_CANDIDATES: Final = """
+SELECT DISTINCT s.no, s.filter FROM subscription_key AS k JOIN subscription AS s ON s.no = k.subscription
+WHERE k.key IN (SELECT value FROM json_each(?)) AND s.ends > ?
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """One subscription. `subscriber` is the text its owner gave; times are 14 digits, UTC."""
+
+    no: int = 0
+    id: str
+    topic: Topic
+    filter: AdhocQuery
+    consumer: str
+    subscriber: str
+    created: str
+    ends: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One notification that waits: which objects matched, and since when."""
+
+    no: int
+    subscription: Subscription
+    objects: tuple[str, ...]
+    queued: str
+
+
+class Subscriptions:
+    """Over one connection; what changes something needs a transaction that the caller opens and commits."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def add(self, subscription: Subscription) -> Criteria:
+        """Keep a subscription and give its criteria.
+
+        Raises:
+            XdsErrors: its filter is not valid; nothing was written.
+        """
+        found = read_filter(subscription.filter)
+        text = json.dumps(
+            [subscription.filter.query_id, [[one.name, *one.values] for one in subscription.filter.slots]]
+        )
+        row = (
+            *(subscription.id, str(subscription.topic), text, subscription.consumer, subscription.subscriber),
+            *(subscription.created, subscription.ends),
+        )
+        added = self._connection.execute(
+            "INSERT INTO subscription (id, topic, filter, consumer, subscriber, created, ends)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
+        self._connection.executemany(
+            "INSERT INTO subscription_key (key, subscription) VALUES (?, ?)",
+            [(key, added.lastrowid) for key in dict.fromkeys(keys_of(found))],
+        )
+        return found
+
+    def end(self, id_: str) -> bool:
+        """Forget a subscription and what waits for it; whether there was one."""
+        row = self._connection.execute("SELECT no FROM subscription WHERE id = ?", (id_,)).fetchone()
+        if row is None:
+            return False
+        self._connection.execute("DELETE FROM notification WHERE subscription = ?", row)
+        self._connection.execute("DELETE FROM subscription_key WHERE subscription = ?", row)
+        self._connection.execute("DELETE FROM subscription WHERE no = ?", row)
+        return True
+
+    def get(self, id_: str) -> Subscription | None:
+        """One subscription by its id."""
+        row = self._connection.execute(f"SELECT {_COLUMNS} FROM subscription WHERE id = ?", (id_,)).fetchone()  # noqa: S608
+        return _subscription(row) if row else None
+
+    def all(self) -> list[Subscription]:
+        """Every subscription, oldest first."""
+        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM subscription ORDER BY no")  # noqa: S608  own names
+        return [_subscription(row) for row in rows]
+
+    def note(
+        self, patients: Sequence[str], documents: Sequence[DocumentEntry], submission_set: SubmissionSet, now: str
+    ) -> int:
+        """Queue a notification for every subscription that a submission matches; how many.
+
+        In the transaction that registers it: there is no registered document whose notification is lost.
+
+        Args:
+            patients: all identities of the submission's patient.
+            documents: its entries as registered.
+            submission_set: the set as registered.
+            now: 14 digits, UTC.
+        """
+        if self._connection.execute("SELECT 1 FROM subscription_key LIMIT 1").fetchone() is None:
+            return 0
+        keys = json.dumps(keys_of_submission(patients, documents))
+        queued = []
+        for no, text in self._connection.execute(_CANDIDATES, (keys, now)).fetchall():
+            objects = matching(read_filter(_filter(text)), documents, submission_set)
+            if objects:
+                queued.append((no, json.dumps([item.entry_uuid for item in objects]), now))
+        self._connection.executemany(
+            "INSERT INTO notification (subscription, objects, queued) VALUES (?, ?, ?)", queued
+        )
+        return len(queued)
+
+    def consumers(self) -> list[str]:
+        """Addresses for which something waits."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT s.consumer FROM notification AS n JOIN subscription AS s ON s.no = n.subscription"
+        )
+        return [row[0] for row in rows]
+
+    def next(self, consumer: str) -> Notification | None:
+        """What an address gets next: the oldest that waits for it, whichever subscription it is of."""
+        row = self._connection.execute(
+            f"SELECT n.no, n.objects, n.queued, {', '.join(f's.{name}' for name in _COLUMNS.split(', '))}"  # noqa: S608
+            " FROM notification AS n JOIN subscription AS s ON s.no = n.subscription"
+            " WHERE s.consumer = ? ORDER BY n.no LIMIT 1",
+            (consumer,),
+        ).fetchone()
+        if row is None:
+            return None
+        return Notification(
+            no=row[0], objects=tuple(json.loads(row[1])), queued=row[2], subscription=_subscription(row[3:])
+        )
+
+    def done(self, number: int) -> None:
+        """A notification has arrived, or will never be wanted."""
+        self._connection.execute("DELETE FROM notification WHERE no = ?", (number,))
+
+    def waiting(self) -> tuple[int, str]:
+        """How many wait, and since when the oldest does; "" when none does."""
+        count, oldest = self._connection.execute("SELECT count(*), min(queued) FROM notification").fetchone()
+        return count, oldest or ""
+
+
+def _subscription(row: Sequence[object]) -> Subscription:
+    no, id_, topic, text, consumer, subscriber, created, ends = row
+    return Subscription(
+        no=int(str(no)),
+        id=str(id_),
+        topic=Topic(str(topic)),
+        filter=_filter(str(text)),
+        consumer=str(consumer),
+        subscriber=str(subscriber),
+        created=str(created),
+        ends=str(ends),
+    )
+
+
+def _filter(text: str) -> AdhocQuery:
+    query_id, slots = json.loads(text)
+    return AdhocQuery(
+        query_id, LEAF_CLASS, None, tuple(Slot(name=name, values=tuple(values)) for name, *values in slots)
+    )
