@@ -7,7 +7,7 @@ uses these names as text.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, text
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, text
 
 metadata = MetaData()
 
@@ -22,6 +22,57 @@ patient = Table(
     Column("subsumed_by", Integer, ForeignKey("patient.no"), index=True),
     Column("subsumed", String(14)),
     Column("objects", Integer, nullable=False, server_default=text("0")),  # how many were ever registered for it
+)
+
+patient_identity = Table(
+    "patient_identity",  # the master index: one record for each identifier, as its source describes the patient
+    metadata,
+    Column("no", Integer, primary_key=True),
+    Column("authority", String, nullable=False),  # OID
+    Column("id", String, nullable=False),
+    Column("person", String, nullable=False, server_default=""),  # `patients.stored`; empty: nothing is known
+    Column("subsumed_by", Integer, ForeignKey("patient_identity.no"), index=True),
+    Column("changed", String(14), nullable=False),
+    Index("patient_identity_pair", "authority", "id", unique=True),
+)
+
+patient_identifier = Table(
+    "patient_identifier",  # what a record says beside its own identifier
+    metadata,
+    Column("authority", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("identity", Integer, ForeignKey("patient_identity.no"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+patient_key = Table(
+    "patient_key",  # `patients.profile.keys`: records that are worth comparing
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("identity", Integer, ForeignKey("patient_identity.no"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+patient_word = Table(
+    "patient_word",  # the words of names, to search by their beginning
+    metadata,
+    Column("word", String, primary_key=True),
+    Column("identity", Integer, ForeignKey("patient_identity.no"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+patient_pair = Table(
+    "patient_pair",  # what was decided of two records
+    metadata,
+    Column("low", Integer, ForeignKey("patient_identity.no"), primary_key=True, autoincrement=False),
+    Column("high", Integer, ForeignKey("patient_identity.no"), primary_key=True, autoincrement=False),
+    Column("state", String(8), nullable=False),  # linked, distinct, review
+    Column("origin", String(9), nullable=False),  # automatic: a change of either decides anew; decided: it stays
+    Column("weight", Float, nullable=False),
+    Column("since", String(14), nullable=False),
+    Index("patient_pair_high", "high"),
+    Index("patient_pair_state", "state", sqlite_where=text("state = 'review'")),
+    sqlite_with_rowid=False,
 )
 
 code = Table(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,6 +16,7 @@ depends_on = None
 def upgrade() -> None:
     """Make what is new."""
     _subscriptions()
+    _patient_index()
 
 
 def _subscriptions() -> None:
@@ -49,3 +52,58 @@ def _subscriptions() -> None:
         sa.PrimaryKeyConstraint("no"),
     )
     op.create_index(op.f("ix_notification_subscription"), "notification", ["subscription"], unique=False)
+
+
+def _patient_index() -> None:
+    op.create_table(
+        "patient_identity",
+        sa.Column("no", sa.Integer(), nullable=False),
+        sa.Column("authority", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("person", sa.String(), server_default="", nullable=False),
+        sa.Column("subsumed_by", sa.Integer(), nullable=True),
+        sa.Column("changed", sa.String(length=14), nullable=False),
+        sa.ForeignKeyConstraint(["subsumed_by"], ["patient_identity.no"]),
+        sa.PrimaryKeyConstraint("no"),
+    )
+    op.create_index("ix_patient_identity_subsumed_by", "patient_identity", ["subsumed_by"], unique=False)
+    op.create_index("patient_identity_pair", "patient_identity", ["authority", "id"], unique=True)
+    _filed("patient_identifier", sa.Column("authority", sa.String(), nullable=False), "id")
+    _filed("patient_key", sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False))
+    _filed("patient_word", sa.Column("word", sa.String(), nullable=False))
+    op.create_table(
+        "patient_pair",
+        sa.Column("low", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("high", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("origin", sa.String(length=9), nullable=False),
+        sa.Column("weight", sa.Float(), nullable=False),
+        sa.Column("since", sa.String(length=14), nullable=False),
+        sa.PrimaryKeyConstraint("low", "high"),
+        sa.ForeignKeyConstraint(["low"], ["patient_identity.no"]),
+        sa.ForeignKeyConstraint(["high"], ["patient_identity.no"]),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("patient_pair_high", "patient_pair", ["high"], unique=False)
+    op.create_index(
+        "patient_pair_state", "patient_pair", ["state"], unique=False, sqlite_where=sa.text("state = 'review'")
+    )
+    # Patients that are known already are in the index with nothing but their identifier and their merges.
+    op.execute(
+        "INSERT INTO patient_identity (no, authority, id, subsumed_by, changed) "
+        "SELECT no, replace(substr(cx, instr(cx, '^^^&') + 4), '&ISO', ''), substr(cx, 1, instr(cx, '^^^&') - 1), "
+        "subsumed_by, coalesce(subsumed, added) FROM patient"
+    )
+
+
+def _filed(name: str, first: sa.Column[Any], *more: str) -> None:
+    further = [sa.Column(column, sa.String(), nullable=False) for column in more]
+    op.create_table(
+        name,
+        first,
+        *further,
+        sa.Column("identity", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["identity"], ["patient_identity.no"]),
+        sa.PrimaryKeyConstraint(first.name, *more, "identity"),
+        sqlite_with_rowid=False,
+    )

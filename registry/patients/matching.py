@@ -1,0 +1,106 @@
+"""Whether two records are one person: linked by itself, doubtful (a person decides), or not. Pure.
+
+Weight alone never links: twins at one address agree in nearly everything, and a name with a birth date is shared by
+strangers. So a link needs every rule of `_reasons_against` besides; what is missing is said in words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from registry.patients.comparison import Evidence, compare, total
+from registry.patients.profile import Profile
+
+
+class Verdict(StrEnum):
+    """What follows from a comparison."""
+
+    LINK = "link"
+    REVIEW = "review"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """Weights in bits from which two records are linked, or shown to a person."""
+
+    automatic: float = 30.0
+    review: float = 18.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A comparison: its weight in bits, what follows, each field's part, and why it is not linked if it is not."""
+
+    weight: float
+    verdict: Verdict
+    evidence: tuple[Evidence, ...]
+    against: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> int:
+        """0 to 100: the probability in percent that both are one person, for one in `2**20` at first, never 100.
+
+        Source: queryMatchObservation, ITI TF-2: 3.47.4.2.2.2.
+        """
+        odds = 2.0 ** max(-60.0, min(60.0, self.weight - _PRIOR))
+        return min(99, int(100 * odds / (1 + odds)))
+
+
+_PRIOR: Final = 20.0
+_CONFLICTS: Final = {
+    ("sex", "different"): "the sex differs",
+    ("identifier", "different"): "one authority gave them different identifiers",
+    ("identifier", "near"): "identifiers of one authority differ in one character",
+    ("birth order", "different"): "they are twins",
+    ("generation", "different"): "one is junior, the other senior",
+    ("given name", "further"): "further given names differ",
+    ("mother's maiden name", "different"): "the mother's maiden names differ",
+}
+_FAMILY: Final = frozenset({"same", "part", "near"})
+_GIVEN: Final = frozenset({"same", "form"})
+_DATES: Final = frozenset({"same", "exchanged"})
+# With an identifier in common; or, since father and son have different mothers, with hers and a household.
+_WEAK_DATES: Final = frozenset({"near", "first of the year", "month", "year", "estimated", "year alone", "missing"})
+
+
+def match(one: Profile, other: Profile, bars: Bars) -> Match:
+    """Compare two records."""
+    evidence = compare(one, other)
+    weight = total(evidence)
+    pairs = {(item.field, item.level) for item in evidence}
+    against = _reasons_against(dict(pairs), pairs)
+    if weight < bars.automatic:
+        against = (*against, f"the weight is below {bars.automatic:g} bits")
+    verdict = Verdict.REVIEW if against else Verdict.LINK
+    if weight < bars.review or _somebody_else(pairs):
+        verdict = Verdict.NONE
+    return Match(weight=weight, verdict=verdict, evidence=evidence, against=against)
+
+
+def _somebody_else(pairs: set[tuple[str, str]]) -> bool:
+    """Whether no person needs to look: brothers and sisters, parents and children, whatever household they share."""
+    return ("identifier", "same") not in pairs and not pairs.isdisjoint(
+        {("given name", "different"), ("birth date", "generations"), ("birth order", "different")}
+    )
+
+
+def _reasons_against(levels: dict[str, str], pairs: set[tuple[str, str]]) -> tuple[str, ...]:
+    """Why two records are not linked without a person, whatever they weigh."""
+    found = [words for pair, words in _CONFLICTS.items() if pair in pairs]
+    personal = ("identifier", "same") in pairs
+    names = "names" in levels or (levels.get("family name") in _FAMILY and levels.get("given name") in _GIVEN)
+    if not names and not (personal and levels.get("given name") in {"near", "initial"}):
+        found.append("the names do not agree well enough")
+    exact = levels.get("family name") == "same" and levels.get("given name") == "same"
+    household = {("address", "same"), ("telephone or e-mail", "same")}
+    mother = ("mother's maiden name", "same") in pairs
+    date = levels.get("birth date", "missing")
+    fits = date in _DATES or (date == "near" and exact)
+    if not fits and not (date in _WEAK_DATES and (personal or (exact and mother and household & pairs))):
+        found.append("the birth dates do not agree well enough")
+    if not personal and not mother and not household & pairs:
+        found.append("nothing but name, birth date and sex speaks for it")
+    return tuple(found)

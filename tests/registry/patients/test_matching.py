@@ -1,0 +1,182 @@
+"""What agrees in two records, what that weighs, and which pairs are linked, shown to a person, or neither."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.patients.comparison import WEIGHTS, compare
+from registry.patients.demographics import Address, BirthDate, Demographics, Identifier, Name, Telecom
+from registry.patients.matching import Bars, Verdict, match
+from registry.patients.profile import keys, profile
+from registry.patients.stored import from_text, to_text
+from tests.registry.patients.people import population
+
+HOME = {
+    "addresses": (Address(lines=("7 Quay Road",), city="Norwick", postal_code="90210"),),
+    "telecoms": (Telecom(value="tel:+1-555-0100777"),),
+}
+
+
+def person(family: str, given_names: str, date: str = "19720415", sex: str = "F", **more: Any) -> Demographics:
+    return Demographics(
+        names=(Name(family=family, given=tuple(given_names.split())),),
+        sex=sex,
+        birth_date=BirthDate(value=date) if date else None,
+        **more,
+    )
+
+
+def verdict(one: Demographics, other: Demographics) -> Verdict:
+    return match(profile(one), profile(other), Bars()).verdict
+
+
+def level(field: str, one: Demographics, other: Demographics) -> str:
+    return next((item.level for item in compare(profile(one), profile(other)) if item.field == field), "")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "family", "given_level"),
+    [
+        (("Müller", "Jürgen"), ("Mueller", "Juergen"), "same", "same"),
+        (("O'Connor", "Sean"), ("OConnor", "Seán"), "same", "same"),
+        (("van der Berg", "Anna"), ("Berg", "Anna"), "same", "same"),
+        (("García Márquez", "Ana"), ("Garcia", "Ana"), "part", "same"),
+        (("Halvorsen", "Nora"), ("Halvorson", "Nora"), "near", "same"),
+        (("Schmidt", "Ole"), ("Smith", "Ole"), "near", "same"),
+        (("Smith", "William"), ("Smith", "Bill"), "same", "form"),
+        (("Smith", "Maria"), ("Smith", "Marie"), "same", "near"),
+        (("Smith", "Anna"), ("Smith", "Hanna"), "same", "near"),
+        (("Smith", "J"), ("Smith", "John"), "same", "initial"),
+        (("Smith", "John Paul"), ("Smith", "John"), "same", "same"),
+        (("Smith", "John Paul"), ("Smith", "John Erik"), "same", "further"),
+        (("Smith", "Anna-Maria"), ("Smith", "Annamaria"), "same", "same"),
+        (("Smith", "John"), ("Brown", "Peter"), "different", "different"),
+        (("张", "小明"), ("Zhang", "Xiao Ming"), "same", "same"),
+        (("Щербаков", "Юрий"), ("Shcherbakov", "Yuri"), "same", "form"),
+        (("حسن", "محمد"), ("Hassan", "Mohammed"), "same", "same"),
+        (("Αθανασίου", "Ελένη"), ("Athanasiou", "Eleni"), "near", "same"),
+    ],
+)
+def test_names(one: tuple[str, str], other: tuple[str, str], family: str, given_level: str) -> None:
+    first, second = person(*one), person(*other)
+    assert (level("family name", first, second), level("given name", first, second)) == (family, given_level)
+
+
+def test_exchanged_names_are_one_piece_of_evidence() -> None:
+    found = compare(profile(person("Halvorsen", "Nora")), profile(person("Nora", "Halvorsen")))
+    assert [item.level for item in found if "name" in item.field] == ["swapped"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("19720415", "19720415", "same"),
+        ("19720104", "19720401", "exchanged"),
+        ("19720415", "19720416", "near"),
+        ("19720415", "19730415", "year alone"),
+        ("19720415", "19730620", "different"),
+        ("19720415", "19900415", "generations"),
+        ("197204", "19720415", "month"),
+        ("1972", "19720415", "year"),
+        ("1972", "19730415", "different"),
+        ("19720101", "19720101", "first of the year"),
+        ("19720101", "19720415", "year"),
+        ("~1972", "19730620", "estimated"),
+        ("~1972", "19760620", "year alone"),
+        ("~1972", "19800620", "different"),
+        ("", "19720415", ""),
+    ],
+)
+def test_birth_dates(one: str, other: str, expected: str) -> None:
+    def dated(text: str) -> Demographics:
+        date = BirthDate(value=text.lstrip("~"), estimated=text.startswith("~")) if text else None
+        return replace(person("Halvorsen", "Nora"), birth_date=date)
+
+    assert level("birth date", dated(one), dated(other)) == expected
+    assert level("birth date", dated(other), dated(one)) == expected
+
+
+NORA = person("Halvorsen", "Nora", **HOME)
+NATIONAL = (Identifier("N720415", "2.999.77"),)
+ELSEWHERE = {"addresses": (Address(lines=("1 Mill Lane",), city="Altdorf"),), "telecoms": ()}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        pytest.param(NORA, NORA, Verdict.LINK, id="the same"),
+        pytest.param(NORA, replace(NORA, names=(Name(family="Halvorson", given=("Nora",)),)), Verdict.LINK, id="a typing error in the family name"),
+        pytest.param(NORA, replace(NORA, **ELSEWHERE), Verdict.REVIEW, id="a namesake born on the same day"),
+        pytest.param(NORA, person("Halvorsen", "Norah", **HOME), Verdict.REVIEW, id="twins with nearly one name"),
+        pytest.param(NORA, person("Halvorsen", "Erik", sex="M", **HOME), Verdict.NONE, id="twins"),
+        pytest.param(person("Berg", "Ole", "19500304", "M", **HOME), person("Berg", "Ole", "19800917", "M", **HOME), Verdict.NONE, id="father and son of one name"),
+        pytest.param(person("Berg", "Ole", "", "M", **HOME), person("Berg", "Ole", "19800917", "M", **HOME), Verdict.REVIEW, id="father or son, the birth date is missing"),
+        pytest.param(person("Berg Jr", "Ole", "19800917", "M", **HOME), person("Berg Sr", "Ole", "19800917", "M", **HOME), Verdict.REVIEW, id="junior and senior"),
+        pytest.param(replace(NORA, birth_order=1), replace(NORA, birth_order=2), Verdict.NONE, id="first and second of twins"),
+        pytest.param(NORA, replace(NORA, sex="M"), Verdict.REVIEW, id="the sex differs"),
+        pytest.param(person("Berg", "Anna Maria", **HOME), person("Berg", "Anna Luise", **HOME), Verdict.REVIEW, id="twins who share their first name"),
+        pytest.param(replace(NORA, mothers_maiden_name="Lund"), replace(NORA, mothers_maiden_name="Dahl"), Verdict.REVIEW, id="cousins of one name"),
+        pytest.param(replace(NORA, identifiers=NATIONAL), replace(NORA, identifiers=(Identifier("N999999", "2.999.77"),)), Verdict.REVIEW, id="different national identifiers"),
+        pytest.param(replace(NORA, identifiers=NATIONAL), replace(NORA, identifiers=NATIONAL, **ELSEWHERE), Verdict.LINK, id="moved, with one national identifier"),
+        pytest.param(replace(NORA, identifiers=NATIONAL), replace(person("Berg", "Ole", "19500304", "M"), identifiers=NATIONAL), Verdict.NONE, id="somebody else's card"),
+        pytest.param(NORA, replace(NORA, birth_date=BirthDate(value="1972", estimated=True)), Verdict.REVIEW, id="an estimated year"),
+        pytest.param(Demographics(), Demographics(), Verdict.NONE, id="nothing is known"),
+    ],
+)  # fmt: skip
+def test_verdicts(one: Demographics, other: Demographics, expected: Verdict) -> None:
+    assert verdict(one, other) is expected
+    assert verdict(other, one) is expected
+
+
+def test_a_match_explains_itself() -> None:
+    found = match(profile(NORA), profile(replace(NORA, **ELSEWHERE)), Bars())
+    assert found.weight == sum(item.weight for item in found.evidence)
+    assert "nothing but name, birth date and sex speaks for it" in found.against
+    assert [(item.field, item.words) for item in found.evidence][2:4] == [
+        ("birth date", "the same (19720415 / 19720415)"),
+        ("sex", "the same"),
+    ]
+    assert 0 <= found.score < 100
+
+
+PEOPLE = [entry.person for entry in population(60, seed=3)]
+
+
+@given(st.sampled_from(PEOPLE), st.sampled_from(PEOPLE))
+def test_comparing_has_no_direction_and_every_level_a_weight(one: Demographics, other: Demographics) -> None:
+    ways = [match(profile(a), profile(b), Bars()) for a, b in ((one, other), (other, one))]
+    assert ways[0].weight == ways[1].weight
+    assert ways[0].verdict is ways[1].verdict
+    assert all((item.field, item.level) in WEIGHTS for item in ways[0].evidence)
+
+
+@given(st.sampled_from(PEOPLE))
+def test_what_is_stored_is_read_again(one: Demographics) -> None:
+    assert from_text(to_text(one)) == one
+
+
+TEXT = st.text(max_size=8)
+ANYBODY = st.builds(
+    Demographics,
+    identifiers=st.lists(st.builds(Identifier, TEXT, TEXT), max_size=2).map(tuple),
+    names=st.lists(st.builds(Name, family=TEXT, given=st.lists(TEXT, max_size=2).map(tuple), suffix=TEXT), max_size=3).map(tuple),
+    sex=TEXT,
+    birth_date=st.none() | st.builds(BirthDate, value=st.from_regex(r"[12]\d{3}(\d\d(\d\d)?)?", fullmatch=True), estimated=st.booleans()),
+    addresses=st.lists(st.builds(Address, lines=st.tuples(TEXT), city=TEXT, postal_code=TEXT), max_size=2).map(tuple),
+    telecoms=st.lists(st.builds(Telecom, value=TEXT), max_size=2).map(tuple),
+    mothers_maiden_name=TEXT,
+    birth_address=st.none() | st.builds(Address, city=TEXT),
+    multiple_birth=st.none() | st.booleans(),
+)  # fmt: skip
+
+
+@given(ANYBODY, ANYBODY)
+def test_nothing_that_can_be_written_stops_the_matching(one: Demographics, other: Demographics) -> None:
+    assert from_text(to_text(one)) == one
+    assert len(keys(profile(one))) <= 40
+    assert match(profile(one), profile(other), Bars()).weight == match(profile(other), profile(one), Bars()).weight
