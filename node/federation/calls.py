@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -26,7 +26,10 @@ _ROOT: Final = "root@xdsnode"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request to one community. `root_content_id` names the envelope in the digest: "body" for simple SOAP."""
+    """One request to one community. `root_content_id` names the envelope in the digest: "body" for simple SOAP.
+
+    `again` makes the same request under another message id; None for one that is never asked twice at once.
+    """
 
     community: Community
     transaction: str
@@ -40,6 +43,7 @@ class Call:
     root_content_id: str = "body"
     query: AdhocQuery | None = None
     requests: tuple[DocumentRequest, ...] = ()
+    again: Callable[[str], Call] | None = None
 
     @property
     def host(self) -> str:
@@ -76,6 +80,7 @@ def query_call(query: AdhocQuery, community: Community, message_id: str, asserti
         digest=payload_digest([("body", len(envelope), sha256(envelope).digest())]),
         response_root=QUERY_RESPONSE,
         query=query,
+        again=lambda other_id: query_call(query, community, other_id, assertion),
     )
 
 

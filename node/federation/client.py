@@ -17,6 +17,7 @@ from lxml import etree
 
 from node.federation.calls import Call
 from node.federation.resolver import ForbiddenAddress, GuardedResolver
+from node.federation.words import Word
 from node.soap.faults import SoapFault
 from node.soap.limits import ANSWER, MimeLimits
 from node.soap.message import Message, read_answer
@@ -31,6 +32,17 @@ from trust.ledger.record import payload_digest
 
 _CHUNK: Final = 256 * 1024
 _ROOT: Final = "root@xdsnode"
+_SECURITY: Final = frozenset(  # subcodes of WS-Security 1.1
+    {
+        "UnsupportedSecurityToken",
+        "UnsupportedAlgorithm",
+        "InvalidSecurity",
+        "InvalidSecurityToken",
+        "FailedAuthentication",
+        "FailedCheck",
+        "SecurityTokenUnavailable",
+    }
+)
 
 
 class PeerFault(Exception):  # noqa: N818  an outcome, not a failure of this node
@@ -40,9 +52,10 @@ class PeerFault(Exception):  # noqa: N818  an outcome, not a failure of this nod
     is for whoever asked and for the audit record, and never for the log. `codes` are those of a SOAP fault.
     """
 
-    def __init__(self, what: str, quoted: str = "", codes: tuple[str, ...] = ()) -> None:
+    def __init__(self, what: str, quoted: str = "", codes: tuple[str, ...] = (), *, word: Word = Word.PROTOCOL) -> None:
         self.what = what
         self.codes = codes
+        self.word = word
         super().__init__(f"{what} ({quoted})"[:300] if quoted else what)
 
 
@@ -142,7 +155,7 @@ class PeerClient:
         assert self._session is not None  # noqa: S101  start() comes first
         assert self._resolver is not None  # noqa: S101
         if why := self._barred(call.community.home):
-            raise PeerFault(why)
+            raise PeerFault(why, word=Word.NOT_ASKED)
         payload, content_type = _packaged(call)
         headers = {"Content-Type": content_type}
         if receipt:
@@ -158,12 +171,15 @@ class PeerClient:
             ) as response:
                 return await self._read(call, response, progress)
         except aiohttp.ClientSSLError as error:
-            raise PeerFault("is not who it should be, or does not accept our certificate", _kind(error)) from None
+            what = "is not who it should be, or does not accept our certificate"
+            raise PeerFault(what, _kind(error), word=Word.CERTIFICATE) from None
         except aiohttp.ClientConnectorError as error:
-            raise PeerFault("cannot be reached", _kind(error.os_error)) from None
+            raise PeerFault("cannot be reached", _kind(error.os_error), word=Word.UNREACHABLE) from None
         except ForbiddenAddress as error:
-            raise PeerFault("cannot be reached", _kind(error)) from None
-        except (aiohttp.ClientError, OSError, EOFError) as error:
+            raise PeerFault("cannot be reached", _kind(error), word=Word.UNREACHABLE) from None
+        except (aiohttp.ClientConnectionError, OSError, EOFError) as error:
+            raise PeerFault("broke off", _kind(error), word=Word.UNREACHABLE) from None
+        except aiohttp.ClientError as error:  # HTTP that is none
             raise PeerFault("broke off", _kind(error)) from None
         except (SoapFault, ValueError) as error:
             raise PeerFault("answered what cannot be read", str(error)[:120]) from None
@@ -204,7 +220,7 @@ class PeerClient:
 
     async def _read(self, call: Call, response: aiohttp.ClientResponse, progress: Callable[[int], None]) -> PeerAnswer:
         if response.status not in (200, 400, 403, 500, 503):
-            raise PeerFault(f"answered HTTP status {response.status}")
+            raise PeerFault(f"answered HTTP status {response.status}", word=_word_of(response.status))
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise PeerFault("compressed its answer although that was not asked for")
         media_type = read_media_type(response.headers.get("Content-Type", ""))
@@ -218,7 +234,8 @@ class PeerClient:
             message = read_answer(bytes(root), charset=media_type.parameter("charset"))
             answer = self._answer(message, "body", {})
         else:
-            raise PeerFault(f"answered no SOAP under HTTP status {response.status}", media_type.name)
+            what = f"answered no SOAP under HTTP status {response.status}"
+            raise PeerFault(what, media_type.name, word=_word_of(response.status))
         answer.audit_proof = response.headers.get(HEADER, "")
         return self._checked(call, answer)
 
@@ -250,7 +267,8 @@ class PeerClient:
         wrong = None
         if message.fault:
             fault = message.fault
-            wrong = PeerFault("refused", f"{fault.code} {fault.reason}", (fault.code, *fault.subcodes))
+            codes = (fault.code, *fault.subcodes)
+            wrong = PeerFault("refused", f"{fault.code} {fault.reason}", codes, word=_word_of_fault(codes))
         elif message.relates_to and message.relates_to != call.message_id:
             wrong = PeerFault("answered another request")
         elif message.body.tag != call.response_root:
@@ -335,6 +353,19 @@ def _packaged(call: Call) -> tuple[bytes, str]:
         f'start="<{call.root_content_id}>"; start-info="application/soap+xml"'
     )
     return head + call.envelope + f"\r\n--{boundary}--\r\n".encode(), content_type
+
+
+def _word_of(status: int) -> Word:
+    if status in (502, 503, 504):
+        return Word.UNREACHABLE
+    return Word.REFUSED if status in (401, 403) else Word.PROTOCOL
+
+
+def _word_of_fault(codes: tuple[str, ...]) -> Word:
+    """A fault of WS-Security or XUA is a refusal; any other means that the two do not understand each other."""
+    if "EndpointUnavailable" in codes:
+        return Word.UNREACHABLE
+    return Word.PROTOCOL if _SECURITY.isdisjoint(codes) else Word.REFUSED
 
 
 def _bounded(size: int, most: int) -> None:

@@ -11,8 +11,8 @@ from registry.errors import ErrorCode, RegistryError
 from repository.messages import DocumentRequest
 
 if TYPE_CHECKING:
+    from node.federation.answered import Answered
     from node.federation.client import Fetched
-    from node.federation.gateway import Answered
 
 
 def documents_of(answer: Answered, exchange: Exchange) -> RetrieveResult:

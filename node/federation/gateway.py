@@ -1,58 +1,31 @@
 """The Initiating Gateway: one request to many communities within one deadline (ITI TF-1: 18; ITI-38, ITI-39).
 
 Outcomes are values: a community that cannot be reached, is late, or answers what cannot be read costs its own
-result and becomes one named error. Before bytes leave, every call has a durable record (kind 1).
+result and becomes one named error. They can be had one by one as they arrive. Before bytes leave, every call has a
+durable record (kind 1).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Final
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 
-from node.exchange import NO_RECEIPT, Exchange, PeerReceipt
+from node.exchange import Exchange
+from node.federation.answered import Answered
 from node.federation.calls import Call, query_call, retrieve_call
-from node.federation.client import PeerAnswer, PeerClient, PeerFault
+from node.federation.client import PeerClient, PeerFault
+from node.federation.engine import Engine, Read
+from node.federation.judging import ANOTHER_PERSON, judge
 from node.federation.outcomes import Known, KnownDocument, outcome_record, sent_record
+from node.federation.watching import Watching
 from registry.ebrim.messages import AdhocQuery
-from registry.ebrim.reader import QueryAnswer, ResponseHead, read_query_answer
-from registry.errors import ErrorCode, RegistryError
-from repository.messages import DocumentRequest, RetrieveAnswer, read_retrieve_response
+from registry.ebrim.reader import read_query_answer
+from repository.messages import DocumentRequest, read_retrieve_response
 from trust.communities import Community
 
 log = logging.getLogger("node.federation")
-
-SLOWEST: Final = 256 * 1024  # octets of documents a second that a community must send beyond the deadline
-_NO_OBJECTS: Final = QueryAnswer(ResponseHead(""))
-_NO_DOCUMENTS: Final = RetrieveAnswer(ResponseHead(""))
-
-
-@dataclass(slots=True, kw_only=True)
-class Answered:
-    """One community's outcome: either an answer that could be read, or one error.
-
-    `received` says that an answer came and could be read, also when it is not used for want of a receipt.
-    """
-
-    community: Community
-    call: Call
-    error: RegistryError | None = None
-    reason: str = ""  # why there is no answer, in words that may be logged
-    subcodes: tuple[str, ...] = ()  # of the SOAP fault that came instead, its code first
-    answer: PeerAnswer | None = None
-    received: bool = False
-    receipt: PeerReceipt = NO_RECEIPT
-    query: QueryAnswer = _NO_OBJECTS
-    retrieve: RetrieveAnswer = _NO_DOCUMENTS
-
-    def faults(self) -> tuple[RegistryError, ...]:
-        """Every error of this outcome: the community's own, or the one that says why there is no answer."""
-        if self.error is not None:
-            return (self.error,)
-        return (*self.query.head.errors, *self.retrieve.head.errors)
 
 
 class Gateway:
@@ -65,11 +38,12 @@ class Gateway:
         new_uuid: Callable[[], str],
         known: Known,
     ) -> None:
-        self._client = client
+        self._engine = Engine(client, new_uuid)
         self._directory = directory
         self._new_uuid = new_uuid
         self._known = known
         self.under_way: set[str] = set()
+        self.watching = Watching()
 
     def communities(self) -> Sequence[Community]:
         """Every community connected to this node."""
@@ -84,109 +58,163 @@ class Gateway:
         return self._known.of(home, repository_unique_id, unique_id)
 
     async def query(
-        self, query: AdhocQuery, communities: Sequence[Community], exchange: Exchange
+        self, query: AdhocQuery, communities: Sequence[Community], exchange: Exchange, *, forced: bool = False
     ) -> tuple[Answered, ...]:
-        """ITI-38 to each of `communities`; one outcome each, in their order."""
-        calls = [query_call(query, community, self._new_uuid(), exchange.assertion) for community in communities]
-        outcomes = await self._ask(calls, exchange, _read_query)
-        for outcome in outcomes:
-            self._known.remember(outcome.query.objects)
-        return outcomes
+        """ITI-38 to each of `communities`; one outcome each, in their order.
+
+        Whoever watches this request (`watching`) hears of each outcome when it arrives. `forced` asks also a community
+        that is paused.
+        """
+        watcher = self.watching.of(exchange.caller.fingerprint, exchange.message_id)
+        arrivals = self._arrivals(
+            self._query_calls(query, communities, exchange),
+            exchange,
+            _read_query,
+            forced=forced,
+            durable=watcher is not None,
+        )
+        found: list[Answered] = []
+        async with aclosing(arrivals):
+            async for answered in arrivals:
+                found.append(answered)
+                if watcher is not None and answered.outcome is not None:
+                    watcher.tell(answered.outcome)
+        return tuple(sorted(found, key=_order(communities)))
+
+    async def stream(
+        self, query: AdhocQuery, communities: Sequence[Community], exchange: Exchange, *, forced: bool = False
+    ) -> AsyncGenerator[Answered, None]:
+        """ITI-38 to each of `communities`: each outcome once, as it arrives, on record already when it comes out.
+
+        `outcome` says how it ended, `accepted` holds the objects that may be shown. Whoever stops listening closes the
+        iterator (`contextlib.aclosing`): requests under way are given up, and that is recorded for them.
+        """
+        calls = self._query_calls(query, communities, exchange)
+        arrivals = self._arrivals(calls, exchange, _read_query, forced=forced, durable=True)
+        async with aclosing(arrivals):
+            async for answered in arrivals:
+                yield answered
 
     async def retrieve(
-        self, groups: Sequence[tuple[Community, Sequence[DocumentRequest]]], exchange: Exchange
+        self, groups: Sequence[tuple[Community, Sequence[DocumentRequest]]], exchange: Exchange, *, forced: bool = False
     ) -> tuple[Answered, ...]:
-        """ITI-39 to each community for its documents; one outcome each, in their order."""
+        """ITI-39 to each community for its documents; one outcome for each request, in the order of the groups."""
         calls = [
             retrieve_call(requests, community, self._new_uuid(), exchange.assertion) for community, requests in groups
         ]
-        return await self._ask(calls, exchange, _read_retrieve)
+        async with aclosing(self._arrivals(calls, exchange, _read_retrieve, forced=forced)) as arrivals:
+            found = [answered async for answered in arrivals]
+        return tuple(sorted(found, key=_order([community for community, _ in groups])))
 
-    async def _ask(
-        self, calls: Sequence[Call], exchange: Exchange, read: Callable[[Answered], None]
-    ) -> tuple[Answered, ...]:
-        if not calls:
-            return ()
+    def _query_calls(self, query: AdhocQuery, communities: Sequence[Community], exchange: Exchange) -> list[Call]:
+        return [query_call(query, community, self._new_uuid(), exchange.assertion) for community in communities]
+
+    async def _arrivals(
+        self, calls: Sequence[Call], exchange: Exchange, read: Read, *, forced: bool = False, durable: bool = False
+    ) -> AsyncGenerator[Answered, None]:
+        """Outcomes as they arrive. With `durable` each is on record before it comes out, else with the answer."""
+        refused = [] if forced else [outcome for call in calls if (outcome := self._engine.admit(call))]
+        paused = {answered.call.message_id for answered in refused}
+        for answered in refused:
+            judge(answered)
+            _count(answered, exchange)
+            yield answered
+        admitted = [call for call in calls if call.message_id not in paused]
+        if admitted:
+            async with aclosing(self._sent(admitted, exchange, read)) as outcomes:
+                async for several in outcomes:
+                    records = [record for answered in several for record in outcome_record(answered, exchange)]
+                    if durable:
+                        await exchange.actors.sequencer.record(records)
+                    else:
+                        exchange.records += records
+                    yield several[0]
+
+    async def _sent(
+        self, calls: Sequence[Call], exchange: Exchange, read: Read
+    ) -> AsyncGenerator[tuple[Answered, ...], None]:
+        """Every call on record, then all of them sent; while they are waited for nobody waits for this request."""
         cids = {call.message_id for call in calls}
         self.under_way |= cids
+        sequencer = exchange.actors.sequencer
         try:
-            outcomes = await self._outcomes(calls, exchange, read)
-        finally:
+            # No answer may exist whose question is not on record: the kind-1 records are durable before bytes leave.
+            proof = await sequencer.record([sent_record(call, exchange) for call in calls])
+        except BaseException:
             self.under_way -= cids
-        for outcome in outcomes:
-            _count(outcome, exchange)
-        exchange.records += [record for outcome in outcomes for record in outcome_record(outcome, exchange)]
-        return outcomes
+            for call in calls:
+                self._engine.give_up(call)
+            raise
+        arrived: asyncio.Queue[tuple[Answered, ...]] = asyncio.Queue()
 
-    async def _outcomes(
-        self, calls: Sequence[Call], exchange: Exchange, read: Callable[[Answered], None]
-    ) -> tuple[Answered, ...]:
-        # No answer may exist whose question is not on record: the kind-1 records are durable before bytes leave.
-        proof = await exchange.actors.sequencer.record([sent_record(call, exchange) for call in calls])
-        receipts = [proof.receipt(place) if call.community.audit else b"" for place, call in enumerate(calls)]
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._one(call, receipt, exchange, read))
-                for call, receipt in zip(calls, receipts, strict=True)
-            ]
-        return tuple(task.result() for task in tasks)
+        async def ask(place: int, call: Call) -> None:
+            receipt = proof.receipt(place) if call.community.audit else b""
+            several = await self._engine.ask(call, receipt, exchange, read, lambda again: self._again(again, exchange))
+            for answered in several:
+                self._finish(answered, exchange)
+            arrived.put_nowait(several)
 
-    async def _one(self, call: Call, receipt: bytes, exchange: Exchange, read: Callable[[Answered], None]) -> Answered:
-        outcome = Answered(community=call.community, call=call)
+        sequencer.end_request()  # a commit of somebody else need not wait for this request, which waits for others
+        tasks = [asyncio.create_task(ask(place, call)) for place, call in enumerate(calls)]
         try:
-            async with asyncio.timeout_at(exchange.deadline) as limit:
-                outcome.answer = await self._client.send(call, receipt, partial(_prolong, limit, exchange.deadline))
-            read(outcome)
-            outcome.received = True
-        except TimeoutError:
-            _fail(outcome, PeerFault("gave no answer within the deadline"))
-        except PeerFault as fault:
-            _fail(outcome, fault)
-        except Exception:  # whatever one community does costs its own result, and its outcome is on record
-            log.exception("an answer could not be read", extra={"community": call.community.name})
-            _fail(outcome, PeerFault("answered what cannot be read"))
-        else:
-            _judge_receipt(outcome, exchange)
-        return outcome
+            for _ in calls:
+                several = await arrived.get()
+                cids |= {answered.call.message_id for answered in several}
+                yield several
+        finally:
+            sequencer.begin_request()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.under_way -= cids
+
+    async def _again(self, call: Call, exchange: Exchange) -> bytes:
+        """One more request to a community, on record before it leaves."""
+        self.under_way.add(call.message_id)
+        proof = await exchange.actors.sequencer.record([sent_record(call, exchange)])
+        return proof.receipt() if call.community.audit else b""
+
+    def _finish(self, answered: Answered, exchange: Exchange) -> None:
+        """Everything that is decided about an answer at the moment it comes."""
+        if answered.received:
+            _judge_receipt(answered, exchange)
+        judge(answered)
+        if answered.accepted:
+            self._known.remember(answered.query.objects)
+        if answered.outcome is not None and answered.outcome.reason == ANOTHER_PERSON:
+            exchange.actors.alarm("another-person-answered")
+        _count(answered, exchange)
 
 
-def _fail(outcome: Answered, fault: PeerFault) -> None:
-    community = outcome.community
-    outcome.reason, outcome.subcodes = fault.what, fault.codes
-    outcome.error = RegistryError(ErrorCode.UNAVAILABLE_COMMUNITY, f"{community.name} {fault}", community.home)
+def _order(communities: Sequence[Community]) -> Callable[[Answered], int]:
+    places = {community.home: place for place, community in enumerate(communities)}
+    return lambda answered: places[answered.community.home]
 
 
-def _prolong(limit: asyncio.Timeout, deadline: float, octets: int) -> None:
-    """A document that comes buys the time it takes: the deadline is for answers that do not begin, or stop."""
-    if not limit.expired():
-        limit.reschedule(deadline + octets / SLOWEST)
-
-
-def _judge_receipt(outcome: Answered, exchange: Exchange) -> None:
+def _judge_receipt(answered: Answered, exchange: Exchange) -> None:
     """Whether the community has proved that its answer is in its audit log; of one that must, nothing else is used."""
-    answer, call = outcome.answer, outcome.call
+    answer, call = answered.answer, answered.call
     assert answer is not None  # noqa: S101  it was read
-    outcome.receipt = exchange.actors.receipts.of_answer(
+    answered.receipt = exchange.actors.receipts.of_answer(
         call.community.home, answer.audit_proof, cid=call.message_id, payload=answer.digest, now=exchange.now
     )
-    if outcome.receipt.refused:
-        _fail(outcome, PeerFault("gave no good Audit-Proof", outcome.receipt.cause))
-        outcome.query, outcome.retrieve = _NO_OBJECTS, _NO_DOCUMENTS
+    if answered.receipt.refused:
+        answered.fail(PeerFault("gave no good Audit-Proof", answered.receipt.cause))
 
 
-def _count(outcome: Answered, exchange: Exchange) -> None:
-    word = "answered" if outcome.error is None else "unavailable"
-    exchange.actors.metrics.peers.labels(outcome.community.home, word).inc()
-    if outcome.error is not None:
-        extra = {"community": outcome.community.name, "reason": outcome.reason, "incident": exchange.incident}
+def _count(answered: Answered, exchange: Exchange) -> None:
+    assert answered.outcome is not None  # noqa: S101  it was judged
+    exchange.actors.metrics.peers.labels(answered.community.home, str(answered.outcome.word)).inc()
+    if answered.error is not None:
+        extra = {"community": answered.community.name, "reason": answered.reason, "incident": exchange.incident}
         log.warning("a community gave no usable answer", extra=extra)
 
 
-def _read_query(outcome: Answered) -> None:
-    assert outcome.answer is not None  # noqa: S101
-    outcome.query = read_query_answer(outcome.answer.body)
+def _read_query(answered: Answered) -> None:
+    assert answered.answer is not None  # noqa: S101
+    answered.query = read_query_answer(answered.answer.body)
 
 
-def _read_retrieve(outcome: Answered) -> None:
-    assert outcome.answer is not None  # noqa: S101
-    outcome.retrieve = read_retrieve_response(outcome.answer.body)
+def _read_retrieve(answered: Answered) -> None:
+    assert answered.answer is not None  # noqa: S101
+    answered.retrieve = read_retrieve_response(answered.answer.body)

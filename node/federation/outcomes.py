@@ -22,7 +22,8 @@ from repository.messages import DocumentRequest
 from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Kind, NewRecord
 
 if TYPE_CHECKING:
-    from node.federation.gateway import Answered
+    from node.federation.answered import Answered
+    from node.federation.client import PeerAnswer
 
 
 class KnownDocument(NamedTuple):
@@ -75,7 +76,6 @@ def outcome_record(outcome: Answered, exchange: Exchange) -> list[NewRecord]:
     Documents that came and documents that did not are two messages (federation-wire 5.5, partial retrieve).
     """
     call, answer = outcome.call, outcome.answer if outcome.received else None
-    errors = outcome.faults()
     return [
         NewRecord(
             kind=Kind.RESPONSE_RECEIVED if answer else Kind.EXCHANGE_FAILED,
@@ -87,10 +87,17 @@ def outcome_record(outcome: Answered, exchange: Exchange) -> list[NewRecord]:
             leg="s" if answer else "q",
             payload=answer.digest if answer else call.digest,
             receipt=outcome.receipt.proof,
-            note=outcome.receipt.note() if answer else {"reason": "; ".join(error.context for error in errors)},
+            note=_note(outcome, answer),
         )
         for fact in _facts(outcome, exchange, broken=answer is None)
     ]
+
+
+def _note(outcome: Answered, answer: PeerAnswer | None) -> dict[str, str]:
+    word = {"outcome": str(outcome.outcome.word)} if outcome.outcome else {}
+    if answer:
+        return {**outcome.receipt.note(), **word}
+    return {"reason": "; ".join(error.context for error in outcome.faults()), **word}
 
 
 def _facts(outcome: Answered, exchange: Exchange, *, broken: bool) -> list[AuditFact]:

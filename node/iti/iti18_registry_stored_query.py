@@ -14,7 +14,7 @@ from lxml import etree
 from node import access
 from node.bindings import AuditFact
 from node.exchange import Exchange
-from node.federation.gateway import Answered
+from node.federation.answered import Answered
 from node.federation.merge import merge_queries
 from node.queries import QueryRequest, QueryResult, query_fact
 from registry.document_registry import Found

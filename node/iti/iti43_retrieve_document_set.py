@@ -6,8 +6,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from node.exchange import Exchange
+from node.federation.answered import Answered
 from node.federation.fetched import documents_of
-from node.federation.gateway import Answered
 from node.retrievals import RetrieveResult, from_here, refuse_empty
 from registry.errors import ErrorCode, RegistryError
 from repository.messages import DocumentRequest

@@ -1,0 +1,118 @@
+"""What one community's answer is worth: what of it may be shown, what the asker is told, and the word for it. Pure.
+
+It is judged when it arrives, once: pages, commands and the SOAP answer show the same (ITI TF-1: 18; ITI TF-2: 3.38).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from node.federation.words import Outcome, Word
+from registry.errors import ErrorCode, RegistryError, Severity
+from registry.queries.catalogue import patient_of
+
+if TYPE_CHECKING:
+    from node.federation.answered import Answered
+    from registry.ebrim.messages import AdhocQuery
+    from registry.ebrim.reader import RemoteObject
+
+ANOTHER_PERSON: Final = "sent data of another person; withheld"
+_OVERLOADED: Final = frozenset(
+    {
+        ErrorCode.REGISTRY_BUSY,
+        ErrorCode.REPOSITORY_BUSY,
+        ErrorCode.REGISTRY_NOT_AVAILABLE,
+        ErrorCode.REGISTRY_OUT_OF_RESOURCES,
+        ErrorCode.REPOSITORY_OUT_OF_RESOURCES,
+    }
+)
+
+
+def judge(answered: Answered) -> None:
+    """Fill in `accepted`, `errors` and `outcome` of a call that has ended."""
+    if answered.error is not None:
+        answered.errors = (answered.error,)
+        _end(answered, answered.word or Word.PROTOCOL, reason=answered.reason, code=_fault_code(answered))
+    elif answered.call.query is not None:
+        _judge_query(answered, answered.call.query)
+    else:
+        _judge_retrieve(answered)
+
+
+def _judge_query(answered: Answered, query: AdhocQuery) -> None:
+    """Objects without a home, and of another community, are dropped one by one.
+
+    One object of another patient costs the whole answer: whoever mixes two people up may have done so in the rest too.
+    """
+    home, name = answered.community.home, answered.community.name
+    accepted, homeless, foreign = [], 0, 0
+    for item in answered.query.objects:
+        if not _of_patient(query, item):
+            answered.errors = (RegistryError(ErrorCode.UNAVAILABLE_COMMUNITY, f"{name} {ANOTHER_PERSON}", home),)
+            _end(answered, Word.PROTOCOL, reason=ANOTHER_PERSON)
+            return
+        if item.home is None and item.kind != "association":
+            homeless += 1
+        elif item.home and item.home != home:
+            foreign += 1
+        else:
+            accepted.append(item.xml)
+    errors = [
+        RegistryError(fault.code, fault.context, home, fault.severity)
+        for fault in answered.query.head.errors
+        if fault.code != ErrorCode.UNKNOWN_PATIENT_ID
+    ]
+    if homeless:
+        what = f"{name} returned {homeless} objects without homeCommunityId; they were dropped"
+        errors.append(RegistryError(ErrorCode.MISSING_HOME_COMMUNITY_ID, what, home))
+    if foreign:
+        what = f"{name} returned {foreign} objects of another community; they were dropped"
+        errors.append(RegistryError(ErrorCode.UNAVAILABLE_COMMUNITY, what, home))
+    answered.accepted, answered.errors = tuple(accepted), tuple(errors)
+    _judge_what_is_left(answered, len(accepted), dropped=homeless + foreign)
+
+
+def _judge_retrieve(answered: Answered) -> None:
+    answered.errors = answered.retrieve.head.errors
+    _judge_what_is_left(answered, len(answered.retrieve.documents), dropped=0)
+
+
+def _judge_what_is_left(answered: Answered, count: int, *, dropped: int) -> None:
+    faults = [fault for fault in answered.errors if fault.severity is Severity.ERROR]
+    if count:
+        _end(answered, Word.FOUND, count=count, incomplete=bool(faults), code=faults[0].code if faults else "")
+    elif dropped:
+        _end(answered, Word.PROTOCOL, reason="sent nothing but objects that do not belong here; withheld")
+    elif faults:
+        busy = faults[0].code in _OVERLOADED
+        reason = "says that it is overloaded" if busy else "refused"
+        _end(answered, Word.UNREACHABLE if busy else Word.REFUSED, reason=reason, code=faults[0].code)
+    elif any(fault.code == ErrorCode.UNKNOWN_PATIENT_ID for fault in answered.query.head.errors):
+        _end(answered, Word.NO_PATIENT, code=ErrorCode.UNKNOWN_PATIENT_ID)
+    else:
+        _end(answered, Word.NONE)
+
+
+def _of_patient(query: AdhocQuery, item: RemoteObject) -> bool:
+    """Whether an object is of the patient asked for."""
+    asked = patient_of(query)
+    return not asked or item.kind == "association" or not item.patient_id or item.patient_id == asked
+
+
+def _fault_code(answered: Answered) -> str:
+    return answered.subcodes[-1] if answered.subcodes else ""
+
+
+def _end(
+    answered: Answered, word: Word, *, count: int = 0, reason: str = "", code: str = "", incomplete: bool = False
+) -> None:
+    answered.outcome = Outcome(
+        home=answered.community.home,
+        name=answered.community.name,
+        word=word,
+        count=count,
+        seconds=answered.seconds,
+        reason=reason,
+        code=code,
+        incomplete=incomplete,
+    )
