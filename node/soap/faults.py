@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from node.soap.names import SOAP12, SOAP_FAULT_ACTION, WSA, WSA_FAULT_ACTION, WSSE
+from node.soap.names import SOAP12, SOAP_FAULT_ACTION, WSA, WSA_FAULT_ACTION, WSRF_FAULT_ACTION, WSSE
 from node.soap.writing import escape, headers
 
 
@@ -28,6 +28,7 @@ class SoapFault(Exception):  # noqa: N818  the standard's word
         message_id: MessageID of the message, as far as it was read, for RelatesTo.
         not_understood: (namespace, local name) of headers, for MustUnderstand.
         detail: why the user's assertion is refused: for the record, never for the answer.
+        element: a finished element for soap:Detail, where a profile names one (WS-BaseNotification).
     """
 
     def __init__(
@@ -46,11 +47,14 @@ class SoapFault(Exception):  # noqa: N818  the standard's word
         self.not_understood = tuple(not_understood)
         self.message_id = ""
         self.detail = ""
+        self.element = ""
         super().__init__(reason)
 
     @property
     def action(self) -> str:
         """wsa:Action of the fault message."""
+        if self.element:
+            return WSRF_FAULT_ACTION
         wsa = any(subcode.startswith("wsa:") for subcode in self.subcodes)
         return WSA_FAULT_ACTION if wsa else SOAP_FAULT_ACTION
 
@@ -124,11 +128,13 @@ def write_fault(fault: SoapFault, *, relates_to: str = "", message_id: str = "",
     )
     if fault.code is FaultCode.VERSION_MISMATCH:
         blocks += '<s:Upgrade><s:SupportedEnvelope qname="s:Envelope"/></s:Upgrade>'
+    detail = f"<s:Detail>{fault.element}</s:Detail>" if fault.element else ""
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{SOAP12}" xmlns:wsa="{WSA}" xmlns:wsse="{WSSE}">'
         f"<s:Header>{headers(fault.action, relates_to=relates_to, message_id=message_id)}{blocks}</s:Header>"
         f"<s:Body><s:Fault><s:Code><s:Value>s:{fault.code}</s:Value>{subcodes}{'</s:Subcode>' * len(fault.subcodes)}"
-        f'</s:Code><s:Reason><s:Text xml:lang="en">{escape(reason)}</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>'
+        f'</s:Code><s:Reason><s:Text xml:lang="en">{escape(reason)}</s:Text></s:Reason>'
+        f"{detail}</s:Fault></s:Body></s:Envelope>"
     ).encode()
 
 

@@ -16,6 +16,7 @@ XML: Final = "http://www.w3.org/XML/1998/namespace"
 
 ANONYMOUS: Final = WSA + "/anonymous"
 WSA_FAULT_ACTION: Final = WSA + "/fault"
+WSRF_FAULT_ACTION: Final = "http://docs.oasis-open.org/wsrf/fault"
 SOAP_FAULT_ACTION: Final = WSA + "/soap/fault"
 
 ENVELOPE: Final = f"{{{SOAP12}}}Envelope"

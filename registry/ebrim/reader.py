@@ -33,7 +33,7 @@ from registry.ebrim.elements import (
     slot_of,
     values_of,
 )
-from registry.ebrim.messages import AdhocQuery
+from registry.ebrim.messages import LEAF_CLASS, AdhocQuery
 from registry.ebrim.object_reader import (
     read_association,
     read_document_entry,
@@ -136,11 +136,20 @@ def read_adhoc_query(request: etree._Element) -> AdhocQuery:
         if tag == ADHOC_QUERY:
             query_id = (element.get("id") or "").strip()
             home = element.get("home")
-            slots = tuple([slot_of(item) for item in element.iterchildren(SLOT)])
+            slots = _slots(element)
         elif tag == RESPONSE_OPTION:
             # rim.xsd's default, which no stored query may use.
             return_type = element.get("returnType") or "RegistryObject"
     return AdhocQuery(query_id=query_id, return_type=return_type, home=home or None, slots=slots)
+
+
+def read_filter_query(element: etree._Element) -> AdhocQuery:
+    """Read a rim:AdhocQuery that stands alone, as the filter of a subscription does (ITI TF-2: 3.52.5.2)."""
+    return AdhocQuery((element.get("id") or "").strip(), LEAF_CLASS, None, _slots(element))
+
+
+def _slots(query: etree._Element) -> tuple[Slot, ...]:
+    return tuple([slot_of(item) for item in query.iterchildren(SLOT)])
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
