@@ -77,8 +77,23 @@ class AuditProfile(Generic[Req]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One message of a transaction: its action, that of its answer, its body element as "{namespace}local".
+
+    Without a `response_action` it is one-way: HTTP 202 and no envelope.
+    """
+
+    action: str
+    response_action: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SoapBinding(Generic[Req, Res]):
-    """Path, action URIs, body element, packaging and codec of one SOAP transaction."""
+    """Path, action URIs, body element, packaging and codec of one SOAP transaction.
+
+    `also` are the further messages of a transaction that has several; `decode` tells them apart by their element.
+    """
 
     path: str
     action: str
@@ -88,6 +103,24 @@ class SoapBinding(Generic[Req, Res]):
     decode: Callable[[etree._Element], Req]
     encode: Callable[[Res], bytes]
     encode_errors: Callable[[Sequence[RegistryError]], bytes]
+    also: tuple[Operation, ...] = ()
+
+    def operation(self, action: str) -> Operation | None:
+        """The message with this action, None where there is none."""
+        if action == self.action:
+            return Operation(action=action, response_action=self.response_action, root=self.root)
+        return next((one for one in self.also if one.action == action), None)
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Every message of the transaction, the first one first."""
+        return (Operation(action=self.action, response_action=self.response_action, root=self.root), *self.also)
+
+    def response_to(self, action: str) -> str:
+        """Action of the answer to a message; "" for one that gets none."""
+        if action == self.action or not self.also:
+            return self.response_action
+        found = self.operation(action)
+        return found.response_action if found else self.response_action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from node.soap.faults import (
 )
 from node.soap.message import Message
 from node.soap.replay import ReplayWindow
-from node.transactions import BY_ACTION, BY_PATH
+from node.transactions import BY_PATH
 from trust import one_time
 from trust.audit.event import NewRecord
 from trust.errors import AssertionRefused, LedgerBusy, NotPermitted
@@ -84,9 +84,10 @@ class Dispatcher:
         self._metrics.answered(row.id, "failed" if answer.failed else "answered", monotonic() - began)
         return Outgoing(
             proof=answer.proof,
-            action=row.binding.response_action,
+            action=row.binding.response_to(incoming.message.action),
             body=answer.envelope,
             packaging=incoming.message.packaging,
+            status=200 if answer.envelope else 202,
             documents=answer.documents,
             root_id=answer.content_id,
         )
@@ -109,12 +110,10 @@ class Dispatcher:
     def _row(self, incoming: Incoming) -> Row:
         message = incoming.message
         row = BY_PATH.get(incoming.path)
-        named = BY_ACTION.get(message.action)
-        if row is None or named is None:
+        operation = row.binding.operation(message.action) if row else None
+        if row is None or operation is None:
             raise action_not_supported(message.action)
-        if named is not row:
-            raise action_not_supported(message.action)
-        if message.body.tag != row.binding.root:
+        if message.body.tag != operation.root:
             raise action_mismatch(message.action, str(message.body.tag))
         if not acts_as(incoming.caller) & row.roles:
             raise NotPermitted(f"{incoming.caller.name!r} is no {' or '.join(sorted(row.roles))}, asked {row.id}")
@@ -196,6 +195,8 @@ class Dispatcher:
             incident=self._actors.new_uuid(),
             payload=payload,
             scope_local=scope == "local",
+            action=message.action,
+            query=incoming.query,
         )
 
 

@@ -118,6 +118,8 @@ class Exchange:
     payload: bytes = b""  # digest of the request, for exchanges with peers
     receipt: PeerReceipt = NO_RECEIPT
     scope_local: bool = False
+    action: str = ""  # of the request
+    query: str = ""  # of its URL
     access: Access | None = None  # who asks, before the documents that a handler has looked at
     assertion: bytes = b""  # of the user, as it came: it goes to the communities that are asked, unchanged
     patient: str = ""  # the one patient that the assertion is for (CX), "" for any

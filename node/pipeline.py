@@ -208,7 +208,8 @@ def _ready(
 
 
 def _envelope(row: Row, exchange: Exchange, body: bytes) -> bytes:
-    return write_envelope(row.binding.response_action, body, relates_to=exchange.message_id)
+    action = row.binding.response_to(exchange.action)
+    return write_envelope(action, body, relates_to=exchange.message_id) if action else b""
 
 
 def _root(row: Row) -> str:

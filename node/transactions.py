@@ -186,5 +186,4 @@ ITI_43: Final = Transaction(
 )
 
 TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (ITI_18, ITI_38, ITI_39, ITI_41, ITI_42, ITI_43)
-BY_ACTION: Final = {row.binding.action: row for row in TRANSACTIONS}
 BY_PATH: Final = {row.binding.path: row for row in TRANSACTIONS}

@@ -206,6 +206,8 @@ class SoapEndpoint:
         headers = outgoing.headers
         if outgoing.proof.entry[1] == Kind.RESPONSE_SENT:  # to another community: it gets its receipt
             headers = (*headers, (HEADER, to_header(outgoing.proof.receipt())))
+        if not outgoing.body:  # a one-way message was taken
+            return Reply(outgoing.status, headers=headers, close=close)
         if outgoing.packaging == "soap":
             return Reply(outgoing.status, outgoing.body, content_type=SOAP_CONTENT, headers=headers, close=close)
         writer = MtomWriter("MIMEBoundary_" + self._new_uuid().removeprefix("urn:uuid:"), outgoing.root_id)

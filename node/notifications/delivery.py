@@ -1,0 +1,241 @@
+"""Notifications on their way to subscribers: in order for each address, again until they arrive (ITI TF-2: 3.53).
+
+The queue is in the database, written with the submission that it tells of, so a crash loses nothing. What a subscriber
+gets is decided when it leaves, not when it was queued: a consent that was withdrawn meanwhile counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from node.access import Access
+from node.bindings import AuditFact
+from node.exchange import Actors, Exchange
+from node.notifications.subscriber import read_subscriber
+from node.notifications.wsn import NOTIFY_ACTION, notify
+from node.records import End, calling_end, document_object, event, instant, participants, subject
+from node.soap.writing import write_envelope
+from registry.ebrim.messages import LEAF_CLASS, AdhocQuery
+from registry.metadata.objects import Slot
+from registry.queries.catalogue import GET_DOCUMENTS, GET_SUBMISSION_SET_AND_CONTENTS, StoredQuery
+from registry.queries.subscriptions import Topic
+from registry.store.found import FoundObject
+from registry.store.subscriptions import Notification, Subscriptions
+from trust.audit.event import Action, Coded, EventId, Kind, NewRecord
+from trust.errors import LedgerBusy, StorageFailed
+from trust.identity.caller import Caller
+
+log = logging.getLogger("node.notifications")
+
+FIRST_PAUSE: Final = 1.0  # seconds before the second attempt; each one after it waits twice as long
+LONGEST_PAUSE: Final = 600.0
+ALARM_AFTER: Final = 6  # attempts in a row that failed, about a minute
+ALARM: Final = "notifications.not-delivered"
+_NOTIFY: Final = Coded("ITI-53", "IHE Transactions", "Document Metadata Notify")
+_ALL: Final = (
+    (
+        "$XDSDocumentEntryType",
+        "('urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1','urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248')",
+    ),
+)
+
+
+def pause(failures: int) -> float:
+    """Seconds to wait after so many failed attempts in a row."""
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 20))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What one subscriber gets of a notification: finished ebRIM, and the facts for the record."""
+
+    objects: tuple[bytes, ...]
+    facts: tuple[AuditFact, ...]
+
+
+class Deliverer:
+    """Tells subscribers, one task for each address with something to tell.
+
+    Args:
+        actors: the node's actors.
+        send: posts an envelope to an address; "" when it was taken, else why not, in words for the log.
+        admitted: whether a caller's certificate still has its record here.
+        base_url: of this node's endpoints.
+        nap: waits some seconds; replaced by tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        actors: Actors,
+        send: Callable[[str, bytes], Awaitable[str]],
+        admitted: Callable[[Caller], bool],
+        base_url: str,
+        nap: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._actors = actors
+        self._send = send
+        self._admitted = admitted
+        self._base_url = base_url
+        self._nap = nap
+        self._serving: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self, every: float = 0.5) -> None:
+        """Look for new notifications again and again."""
+        try:
+            while True:
+                self.look()
+                await self._nap(every)
+        finally:
+            for task in self._serving.values():
+                task.cancel()
+            await asyncio.gather(*self._serving.values(), return_exceptions=True)
+
+    def look(self) -> None:
+        """Begin to serve every address for which something waits and nobody serves yet."""
+        self._serving = {address: task for address, task in self._serving.items() if not task.done()}
+        for address in Subscriptions(self._actors.reader).consumers():
+            if address not in self._serving:
+                self._serving[address] = asyncio.create_task(self.serve(address))
+
+    async def serve(self, address: str) -> None:
+        """Deliver everything that waits for one address, in order; the oldest is tried until it arrives."""
+        failures = 0
+        recorded = -1
+        while (waiting := Subscriptions(self._actors.reader).next(address)) is not None:
+            try:
+                why = await self._attempt(waiting, again=waiting.no == recorded)
+                recorded = waiting.no
+            except (LedgerBusy, StorageFailed):
+                why = "nothing can be recorded at the moment"
+            if not why:
+                failures = 0
+                continue
+            failures += 1
+            if failures == ALARM_AFTER:
+                self._actors.alarm(ALARM)
+            log.warning("a notification did not arrive", extra={"reason": why, "failures": failures})
+            await self._nap(pause(failures))
+
+    async def _attempt(self, waiting: Notification, *, again: bool) -> str:
+        """One attempt; "" when nothing of this notification is left to do.
+
+        That it is about to leave is on record before its first byte does; that it arrived, with its end in the queue.
+        """
+        subscription = waiting.subscription
+        caller = read_subscriber(subscription.subscriber)
+        now = self._actors.clock()
+        if subscription.ends <= now.strftime("%Y%m%d%H%M%S") or not self._admitted(caller):
+            await self._over(waiting, caller, Content(objects=(), facts=(AuditFact(),)), "the subscription has ended")
+            return ""
+        content = self._content(waiting, caller)
+        if not content.objects:
+            await self._over(waiting, caller, content, "the subscriber may see none of it")
+            return ""
+        if not again:
+            await self._actors.sequencer.record(self._records(waiting, caller, content, "about to be sent"))
+        message_id = message_id_of(waiting)
+        envelope = write_envelope(
+            NOTIFY_ACTION,
+            notify(
+                f"{self._base_url}/iti-52?subscription={subscription.id}",
+                self._actors.own.home,
+                subscription.topic,
+                content.objects,
+            ),
+            message_id=message_id,
+            to=subscription.consumer,
+        )
+        why = await self._send(subscription.consumer, envelope)
+        if not why:
+            await self._over(waiting, caller, content, "it arrived")
+        return why
+
+    async def _over(self, waiting: Notification, caller: Caller, content: Content, what: str) -> None:
+        records = self._records(waiting, caller, content, what)
+
+        def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+            Subscriptions(connection).done(waiting.no)
+            return None, records
+
+        await self._actors.sequencer.transact(work)
+
+    def _content(self, waiting: Notification, caller: Caller) -> Content:
+        """What the subscriber may see, now, of what matched."""
+        topic = waiting.subscription.topic
+        if topic is Topic.SUBMISSION_SET_METADATA:
+            found = self._found(GET_SUBMISSION_SET_AND_CONTENTS, "$XDSSubmissionSetEntryUUID", waiting.objects, caller)
+            shown = [item for item in found if item.kind == "submission_set"]
+            if not any(item.kind == "document" for item in found):  # a set shows that there are documents
+                shown = []
+        else:
+            shown = found = self._found(GET_DOCUMENTS, "$XDSDocumentEntryEntryUUID", waiting.objects, caller)
+        written = [item.reference() if topic is Topic.MINIMAL_DOCUMENT_ENTRY else item.leaf() for item in shown]
+        patients = dict.fromkeys(item.patient_id for item in shown)
+        facts = tuple(
+            AuditFact(
+                patient=patient,
+                objects=tuple(
+                    document_object(item.unique_id, item.repository_unique_id, item.home)
+                    for item in found
+                    if item.kind == "document" and item.patient_id == patient
+                ),
+            )
+            for patient in patients
+        )
+        return Content(objects=tuple(written), facts=facts or (AuditFact(),))
+
+    def _found(self, query: StoredQuery, name: str, objects: Sequence[str], caller: Caller) -> list[FoundObject]:
+        actors = self._actors
+        view = Access(caller, actors.policy, actors.registry, actors.reader, actors.clock())
+        several = "(" + ",".join(f"'{one}'" for one in objects) + ")" if query is GET_DOCUMENTS else f"'{objects[0]}'"
+        also = _ALL if query is GET_SUBMISSION_SET_AND_CONTENTS else ()
+        slots = (Slot(name=name, values=(several,)), *(Slot(name=one, values=(value,)) for one, value in also))
+        return actors.registry.find(AdhocQuery(query.id, LEAF_CLASS, None, slots), view.sees, view.judge).objects
+
+    def _records(self, waiting: Notification, caller: Caller, content: Content, what: str) -> list[NewRecord]:
+        """Export, by the broker (ITI TF-2: 3.53.5.1.2)."""
+        actors = self._actors
+        now = actors.clock()
+        exchange = Exchange(
+            actors=actors,
+            caller=caller,
+            message_id=message_id_of(waiting),
+            endpoint=f"{self._base_url}/iti-53",
+            now=now,
+            deadline=0.0,
+            incident=actors.new_uuid(),
+        )
+        here = calling_end(exchange.endpoint, actors.own.name)
+        there = End(waiting.subscription.consumer, caller.address, caller.name)
+        ends = participants(source=here, destination=there)
+        return [
+            NewRecord(
+                kind=Kind.LOCAL,
+                time=instant(now),
+                event=event(exchange, event_id=EventId.EXPORT, action=Action.READ, type_=_NOTIFY, fact=fact, ends=ends),
+                subject=subject(fact.patient),
+                note={"notification": what, "subscription": waiting.subscription.id},
+            )
+            for fact in content.facts
+        ]
+
+
+def message_id_of(waiting: Notification) -> str:
+    """The same for each attempt, so that who gets it twice can tell."""
+    digest = sha256(f"{waiting.subscription.id} {waiting.no} {waiting.queued}".encode()).digest()
+    return f"urn:uuid:{UUID(bytes=digest[:16], version=4)}"
+
+
+async def serving(deliverer: Deliverer) -> None:
+    """Run until cancelled."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await deliverer.run()

@@ -1,0 +1,32 @@
+"""Who subscribed, as it is kept beside a subscription: the caller with the person behind the request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+from trust.audit.event import Coded
+from trust.identity.caller import Caller, Role
+
+_CODED = ("user_role", "purpose")
+
+
+def write_subscriber(caller: Caller) -> str:
+    """A caller as text."""
+    found = {field.name: getattr(caller, field.name) for field in fields(Caller)}
+    found |= {name: [found[name].code, found[name].system, found[name].text] for name in _CODED if found[name]}
+    return json.dumps({name: value for name, value in found.items() if value}, ensure_ascii=False)
+
+
+def read_subscriber(text: str) -> Caller:
+    """The caller that `write_subscriber` wrote."""
+    found = json.loads(text)
+    found |= {name: Coded(*found[name]) for name in _CODED if name in found}
+    found["role"] = Role(found["role"])
+    return Caller(**({"fingerprint": "", "address": ""} | found))
+
+
+def same_subscriber(text: str, caller: Caller) -> bool:
+    """Whether a caller is the system that subscribed: only that one ends its subscription."""
+    kept = read_subscriber(text)
+    return (kept.role, kept.name, kept.home) == (caller.role, caller.name, caller.home)
