@@ -24,6 +24,7 @@ from node.settings import (
     KeysSection,
     LimitsSection,
     LogSection,
+    MatchingSection,
     MllpSection,
     NodeSection,
     RegistrySection,
@@ -62,6 +63,7 @@ class Config:
     tls: TlsSection
     keys: KeysSection
     mllp: MllpSection
+    matching: MatchingSection
     log: LogSection
 
     @property
@@ -225,6 +227,7 @@ def _contradictions(config: Config) -> list[Fault]:
         if bool(one.certificate) is not bool(one.private_key)
     ]
     found += _issuers_named_twice(config, place)
+    found += _bars_exchanged(config, place)
     if node.public_url and urlsplit(node.public_url).path not in ("", "/"):
         found.append(
             Fault(
@@ -235,6 +238,13 @@ def _contradictions(config: Config) -> list[Fault]:
             )
         )
     return found
+
+
+def _bars_exchanged(config: Config, place: str) -> list[Fault]:
+    if config.matching.review <= config.matching.automatic:
+        return []
+    cause = "records would be linked before anybody is asked"
+    return [Fault("config.value", f"{place}, [matching] review", cause, "write a value that is not above automatic")]
 
 
 def _issuers_named_twice(config: Config, place: str) -> list[Fault]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from node.receipts import Receipts
     from node.witness.server import Witness
     from registry.document_registry import DocumentRegistry
+    from registry.store.master_index import MasterIndex
     from repository.document_repository import DocumentRepository
     from trust.ledger.sequencer import Sequencer
     from trust.search.index import AuditIndex
@@ -70,6 +71,7 @@ class Actors:
     reader: sqlite3.Connection
     registry: DocumentRegistry
     registry_on: Callable[[sqlite3.Connection], DocumentRegistry]
+    index: Callable[[sqlite3.Connection], MasterIndex]  # of patients
     repository: DocumentRepository
     gateway: Gateway
     receipts: Receipts

@@ -1,4 +1,4 @@
-"""ITI-8 Patient Identity Feed and the add, revise and merge of ITI-30: one HL7 v2 message -> its acknowledgement.
+"""ITI-8 Patient Identity Feed and the add, revise, merge and link of ITI-30: one HL7 v2 message -> its acknowledgement.
 
 AA is sent when the change and its audit record are durable, and only then. A message that is sent again (the sender did
 not see its acknowledgement) gets the same answer without being carried out twice.
@@ -17,17 +17,20 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from node.records import End, instant, participants, patient_object, serving_end, subject
+from registry.patients.demographics import Demographics, Identifier
 from registry.patients.hl7v2 import Header, MessageRefused, PatientIdentityChange, acknowledge, read, refuse
 from registry.patients.identity import PatientIdentityError, Refusal
-from registry.store.patients import PatientDirectory
+from registry.patients.records import PairState
 from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Kind, NewRecord, Outcome, Participant
 
 if TYPE_CHECKING:
+    from registry.store.master_index import MasterIndex
     from trust.ledger.sequencer import Sequencer
 
 log = logging.getLogger("node.patient_feed")
 
 _REMEMBERED: Final = 10_000
+LINKED: Final = Coded("patient-link", "xdsnode", "Records of one patient linked by the matching")
 _PLACES: Final = {Refusal.UNKNOWN_SUBSUMED: "MRG^1^1^1^1", Refusal.ALREADY_SUBSUMED: "MRG^1^1^1^1"}
 
 
@@ -37,6 +40,8 @@ class FeedContext:
 
     sequencer: Sequencer
     assigning_authority: str
+    others: tuple[str, ...]  # further authorities whose patients are indexed
+    index: Callable[[sqlite3.Connection], MasterIndex]
     endpoint: str  # how records name this end, e.g. mllp://localhost:8002
     clock: Callable[[], datetime]
     new_uuid: Callable[[], str]
@@ -57,7 +62,7 @@ class PatientFeed:
         now, control_id = self._context.clock(), self._context.new_uuid()[-20:]
         stamp = f"{now:%Y%m%d%H%M%S}"
         try:
-            change = read(message, authority=self._context.assigning_authority)
+            change = read(message, authority=self._context.assigning_authority, others=self._context.others)
             text = await self._carried_out(change, address, now)
         except MessageRefused as refusal:
             await self._refused(refusal, address, now)
@@ -83,15 +88,10 @@ class PatientFeed:
     async def _apply(self, change: PatientIdentityChange, address: str, now: datetime) -> str:
         """Carry the change out; returns what the acknowledgement says beside AA."""
         stamp = f"{now:%Y%m%d%H%M%S}"
-        records = self._records(change, address, now)
 
         def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
-            directory = PatientDirectory(connection, self._context.assigning_authority)
-            if change.kind == "add":
-                directory.add(change.patient, stamp)
-            elif change.kind == "merge":
-                directory.merge(change.patient, change.prior, stamp)
-            return None, records
+            linked = _changed(self._context.index(connection), change, stamp)
+            return None, [*self._records(change, address, now), *self._links(change, linked, address, now)]
 
         await self._context.sequencer.transact(work)
         if change.kind == "none":
@@ -100,14 +100,29 @@ class PatientFeed:
         return ""
 
     def _records(self, change: PatientIdentityChange, address: str, now: datetime) -> list[NewRecord]:
-        """C for an addition, U for a revision; a merge deletes the subsumed one and updates the surviving one."""
+        """C for an addition, U for a revision or a link; a merge deletes the subsumed and updates the surviving one."""
         facts = {
             "add": [(Action.CREATE, change.patient)],
             "revise": [(Action.UPDATE, change.patient)],
             "merge": [(Action.DELETE, change.prior), (Action.UPDATE, change.patient)],
+            "link": [(Action.UPDATE, change.patient), (Action.UPDATE, change.prior)],
+            "unlink": [(Action.UPDATE, change.patient), (Action.UPDATE, change.prior)],
             "none": [(Action.UPDATE, "")],
         }[change.kind]
         return [self._record(change, action, patient, address, now) for action, patient in facts]
+
+    def _links(
+        self, change: PatientIdentityChange, linked: Sequence[Identifier], address: str, now: datetime
+    ) -> list[NewRecord]:
+        """What the matching linked because of the message: one record for each patient on the other side."""
+        ends = self._ends(change.header, address)
+        events = [
+            self._event(ends, now, LINKED, Action.UPDATE, (patient_object(other.cx), patient_object(change.patient)))
+            for other in linked
+        ]
+        return [
+            NewRecord(kind=Kind.LOCAL, time=event.time, event=event, subject=subject(event.patient)) for event in events
+        ]
 
     def _record(
         self, change: PatientIdentityChange, action: Action, patient: str, address: str, now: datetime
@@ -166,6 +181,25 @@ class PatientFeed:
         self._answered[key] = answer
         if len(self._answered) > _REMEMBERED:
             self._answered.popitem(last=False)
+
+
+def _changed(index: MasterIndex, change: PatientIdentityChange, stamp: str) -> Sequence[Identifier]:
+    """Carry a message out; returns the records that the matching linked because of it."""
+    if change.kind == "none":
+        return ()
+    patient = Identifier.of(change.patient)
+    if change.kind in ("add", "revise"):
+        known = index.show(patient)
+        if (known is None and change.kind == "revise") or change.said is None:
+            return ()
+        person = change.said.about(known.person if known else Demographics())
+        return index.store(patient, person, stamp).linked
+    prior = Identifier.of(change.prior)
+    if change.kind == "merge":
+        index.merge(patient, prior, stamp)
+    else:
+        index.decide(patient, prior, PairState.LINKED if change.kind == "link" else PairState.DISTINCT, stamp)
+    return ()
 
 
 def _transaction(change: PatientIdentityChange) -> Coded:

@@ -93,6 +93,14 @@ def seconds(value: object, *, least: float, most: float) -> float:
     return float(value)
 
 
+def decimal(value: object, *, least: float, most: float) -> float:
+    """A number within bounds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Unusable(f"{_shown(value)} is not a number", "write a number, without quotes")
+    _bounded(value, least, most)
+    return float(value)
+
+
 def choice(value: object, *, allowed: tuple[str, ...]) -> str:
     """One of some words."""
     if value not in allowed:
@@ -148,6 +156,11 @@ def oid(value: object) -> str:
     if len(found) > 64 or not _OID.fullmatch(found):
         raise Unusable(f"{_shown(value)} is not an OID", 'write digits and dots, at most 64 characters: "2.999.1"')
     return found
+
+
+def oids(value: object) -> tuple[str, ...]:
+    """A list of OIDs."""
+    return tuple(oid(item) for item in texts(value))
 
 
 def oid_urn(value: object) -> str:

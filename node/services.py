@@ -25,6 +25,7 @@ from node.federation.outcomes import Known
 from node.federation.resolver import GuardedResolver
 from node.making import create_assertion_key
 from node.metrics import Metrics
+from node.patient_index import index_of
 from node.receipts import Receipts
 from node.records import instant
 from node.rotation import key_in_force
@@ -242,6 +243,7 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
         reader=reader,
         registry=registry,
         registry_on=lambda connection: writing if connection is writer else registry.on(connection),
+        index=partial(index_of, config),
         repository=repository,
         gateway=gateway,
         receipts=receipts,

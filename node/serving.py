@@ -186,6 +186,8 @@ class Running:
             FeedContext(
                 sequencer=services.sequencer,
                 assigning_authority=config.node.assigning_authority,
+                others=config.matching.authorities,
+                index=services.actors.index,
                 endpoint=f"mllp://{config.node.host}:{config.port('mllp')}",
                 clock=services.clock,
                 new_uuid=services.new_uuid,

@@ -274,6 +274,21 @@ class LogSection:
     file: str = key(readers.text, "log file; empty means the error output", "")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchingSection:
+    """[matching]: which records of patients are linked, and which are shown to a person."""
+
+    automatic: float = key(
+        partial(readers.decimal, least=20.0, most=100.0), "bits of evidence from which records may be linked", 30.0
+    )
+    review: float = key(
+        partial(readers.decimal, least=5.0, most=100.0), "bits of evidence from which a person is to decide", 18.0
+    )
+    authorities: tuple[str, ...] = key(
+        readers.oids, "OIDs of further assigning authorities whose patients are indexed, e.g. a laboratory's", ()
+    )
+
+
 SECTIONS: Final[Mapping[str, type[Any]]] = {
     "node": NodeSection,
     "registry": RegistrySection,
@@ -287,5 +302,6 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "tls": TlsSection,
     "keys": KeysSection,
     "mllp": MllpSection,
+    "matching": MatchingSection,
     "log": LogSection,
 }

@@ -1,25 +1,55 @@
-"""Patients this node knows: `patient add | list | show | merge | unmerge`. Every look and every change is on record."""
+"""Patients this node knows: `patient add | list | show | merge | unmerge`. Every look and every change is on record.
+
+Searching, linking and reviewing are in `matching`.
+"""
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 from node.administration.orders import Order, Result
-from registry.patients.identity import PatientIdentity
+from node.faults import misused
+from node.records import patient_object
+from registry.patients.demographics import Address, BirthDate, Demographics, Identifier, Name, Telecom
+from registry.patients.identity import PatientIdentity, PatientIdentityError, Refusal
+from registry.patients.records import Stored
+from registry.patients.stored import to_plain
 from registry.store.patients import PatientDirectory
 from trust.audit.event import Action, NewRecord
 
+BIRTH_DATE: Final = re.compile(r"\d{4}(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])?)?")
+
 
 async def add(order: Order) -> Result:
-    """Make a patient known; known already is as good."""
-    patient = order.patient()
+    """Make a patient known, with what is said of them; known already is as good."""
+    patient, said = order.patient(), demographics(order)
 
-    def work(connection: sqlite3.Connection) -> tuple[bool, Sequence[NewRecord]]:
-        new = _directory(order, connection).add(patient, order.now)
-        return new, [order.patient_record(Action.CREATE, "patient made known", patient)]
+    def work(connection: sqlite3.Connection) -> tuple[Stored, Sequence[NewRecord]]:
+        index = order.services.actors.index(connection)
+        identifier = identifier_of(patient)
+        known = index.show(identifier)
+        person = replace(known.person if known else Demographics(), **said) if said else None
+        stored = index.store(identifier, person, order.now)
+        what = "patient made known" if stored.new or not said else "patient described anew"
+        action = Action.CREATE if stored.new or not said else Action.UPDATE
+        records = [order.patient_record(action, what, patient)]
+        records += [
+            order.patient_record(Action.UPDATE, "linked by the matching", other.cx, patient_object(patient))
+            for other in stored.linked
+        ]
+        return stored, records
 
-    return {"patient": patient, "new": await order.change(work)}
+    stored = await order.change(work)
+    return {
+        "patient": patient,
+        "new": stored.new,
+        "linked": [other.cx for other in stored.linked],
+        "review": [other.cx for other in stored.doubtful],
+    }
 
 
 async def find_all(order: Order) -> Result:
@@ -32,9 +62,17 @@ async def find_all(order: Order) -> Result:
 async def show(order: Order) -> Result:
     """One patient with what it was merged with."""
     patient = order.patient()
-    identity = _directory(order, order.services.reader).show(patient)
+    reader = order.services.reader
+    identity = _directory(order, reader).show(patient)
+    index = order.services.actors.index(reader)
+    record = index.show(identifier_of(patient))
+    linked = [one.identifier.cx for one in index.person(record.no) if one.no != record.no] if record else []
     await order.record([order.patient_record(Action.READ, "patient looked up", patient)])
-    return {"patient": patient, "known": identity is not None, **(_shown(identity) if identity else {})}
+    known: Result = _shown(identity) if identity else {}
+    if record and not identity:  # of another authority: no documents are taken for it
+        known = {"added": record.changed, "subsumed_by": None, "subsumes": []}
+    described = {"linked": linked, "person": to_plain(record.person)} if record else {}
+    return {"patient": patient, "known": bool(known), **known, **described}
 
 
 async def merge(order: Order) -> Result:
@@ -42,7 +80,8 @@ async def merge(order: Order) -> Result:
     survivor, subsumed = order.patient("survivor"), order.patient("subsumed")
 
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
-        _directory(order, connection).merge(survivor, subsumed, order.now)
+        index = order.services.actors.index(connection)
+        index.merge(identifier_of(survivor), identifier_of(subsumed), order.now)
         return None, [
             order.patient_record(Action.DELETE, "patient merged into another", subsumed),
             order.patient_record(Action.UPDATE, "another patient merged into it", survivor),
@@ -57,13 +96,67 @@ async def unmerge(order: Order) -> Result:
     subsumed = order.patient("subsumed")
 
     def work(connection: sqlite3.Connection) -> tuple[str, Sequence[NewRecord]]:
-        survivor = _directory(order, connection).unmerge(subsumed)
+        survivor = order.services.actors.index(connection).unmerge(identifier_of(subsumed)).cx
         return survivor, [
             order.patient_record(Action.CREATE, "merge undone", subsumed),
             order.patient_record(Action.UPDATE, "merge undone", survivor),
         ]
 
     return {"subsumed": subsumed, "survivor": await order.change(work)}
+
+
+def identifier_of(patient: str) -> Identifier:
+    """A patient of an order.
+
+    Raises:
+        PatientIdentityError: it is none.
+    """
+    try:
+        return Identifier.of(patient)
+    except ValueError:
+        raise PatientIdentityError(Refusal.NOT_AN_IDENTIFIER, patient) from None
+
+
+def demographics(order: Order) -> dict[str, Any]:
+    """The attributes of `Demographics` that an order speaks of.
+
+    Raises:
+        Faults: a date that is none.
+    """
+    said: dict[str, Any] = {}
+    name = Name(
+        family=order.text("family", ""), given=tuple(order.text("given", "").split()), suffix=order.text("suffix", "")
+    )
+    if name != Name():
+        said["names"] = (name,)
+    if date := order.text("birth_date", ""):
+        said["birth_date"] = _birth_date(date, order)
+    address = Address(
+        lines=tuple(filter(None, [order.text("street", "")])),
+        city=order.text("city", ""),
+        postal_code=order.text("postal_code", ""),
+        country=order.text("country", ""),
+    )
+    if address != Address():
+        said["addresses"] = (address,)
+    telecoms = [("tel", order.text("phone", "")), ("mailto", order.text("email", ""))]
+    if any(value for _, value in telecoms):
+        said["telecoms"] = tuple(Telecom(value=f"{scheme}:{value}") for scheme, value in telecoms if value)
+    if other := order.text("identifier", ""):
+        said["identifiers"] = (identifier_of(other),)
+    for attribute, argument in (("sex", "sex"), ("mothers_maiden_name", "mother")):
+        if value := order.text(argument, ""):
+            said[attribute] = value
+    return said
+
+
+def _birth_date(text: str, order: Order) -> BirthDate:
+    """`1972-04-15`, `1972-04`, `1972`, `~1972`; without hyphens too."""
+    digits = text.lstrip("~").replace("-", "")
+    if not BIRTH_DATE.fullmatch(digits):
+        step = "write it like 1972-04-15, 1972-04, 1972, or ~1972 if it is an estimate"
+        raise misused("usage", order.command, f"{text} is not a date", step)
+    return BirthDate(value=digits, estimated=text.startswith("~"))
 
 
 def _directory(order: Order, connection: sqlite3.Connection) -> PatientDirectory:

@@ -19,6 +19,18 @@ class Identifier(NamedTuple):
     id: str
     authority: str
 
+    @classmethod
+    def of(cls, cx: str) -> Identifier:
+        """Take `ID^^^&OID&ISO` apart.
+
+        Raises:
+            ValueError: it is anything else.
+        """
+        found = Cx.parse(cx)
+        if found is None:
+            raise ValueError("not ID^^^&OID&ISO")
+        return cls(found.id, found.authority)
+
     @property
     def cx(self) -> str:
         """The form that stands in metadata, `ID^^^&OID&ISO`."""

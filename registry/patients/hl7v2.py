@@ -1,6 +1,6 @@
-"""HL7 v2 patient identity messages: ITI-8 (2.3.1) and the add, revise and merge of ITI-30 (2.5). Pure.
+"""HL7 v2 patient identity messages: ITI-8 (2.3.1) and the add, revise, merge and link of ITI-30 (2.5). Pure.
 
-Only what the registry needs is read: MSH, PID-3 and MRG-1. Demographics are never looked at, so they cannot leak.
+Read are MSH, PID (its demographics by `pid`) and MRG-1. Only A24 and A37 may be about two patients.
 Source: ITI TF-2: 3.8, 3.30; HL7 v2.3.1 and v2.5 chapter 2.
 """
 
@@ -13,11 +13,14 @@ from typing import Final, Literal
 
 import hl7
 
+from registry.patients.demographics import Identifier
+from registry.patients.pid import Said, read_pid
+
 MOST_SEGMENTS: Final = 2_000
 MOST_CX_CHARACTERS: Final = 256  # an XDS patientId (ITI TF-3: 4.2.3.1)
 MOST_SEGMENT_CHARACTERS: Final = 16_000  # of the three segments that are parsed
 
-Kind = Literal["add", "revise", "merge", "none"]
+Kind = Literal["add", "revise", "merge", "link", "unlink", "none"]
 EVENTS: Final[dict[str, Kind]] = {
     "A01": "add",  # admit
     "A04": "add",  # register
@@ -26,6 +29,8 @@ EVENTS: Final[dict[str, Kind]] = {
     "A08": "revise",
     "A31": "revise",
     "A40": "merge",
+    "A24": "link",  # ITI-30, option Link/Unlink
+    "A37": "unlink",
 }
 _CHARSETS: Final = {
     "": "utf-8",
@@ -71,15 +76,17 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientIdentityChange:
-    """One change of patient identities. `patient` and `prior` are CX, `ID^^^&OID&ISO`; `prior` is the subsumed one.
+    """One change of patient identities. `patient` and `prior` are CX, `ID^^^&OID&ISO`.
 
-    Kind "none": the message names no identifier of the own assigning authority; such identifiers are ignored.
+    `prior` is the subsumed one of a merge, the other one of a link. `said` is what a message adds or revises. Kind
+    "none": the message names no identifier of an assigning authority whose patients are taken; they are ignored.
     """
 
     kind: Kind
     header: Header
     patient: str = ""
     prior: str = ""
+    said: Said | None = None
     ignored: int = 0  # identifiers of other assigning authorities
 
     @property
@@ -109,12 +116,13 @@ class MessageRefused(Exception):  # noqa: N818  what happened
         super().__init__(text)
 
 
-def read(message: bytes, *, authority: str) -> PatientIdentityChange:
+def read(message: bytes, *, authority: str, others: Sequence[str] = ()) -> PatientIdentityChange:
     """Read one message (without its MLLP frame).
 
     Args:
         message: segments that end with CR (CR LF is tolerated).
         authority: OID of the affinity domain's assigning authority; it also stands for an authority without OID.
+        others: OIDs of further authorities whose patients are taken, if a message names none of `authority`.
 
     Raises:
         MessageRefused: with what the acknowledgement says.
@@ -122,17 +130,56 @@ def read(message: bytes, *, authority: str) -> PatientIdentityChange:
     segments, guessed = _segments(message)
     header = _header(segments[0])
     kind = EVENTS[header.event]
+    if kind in ("link", "unlink"):
+        return _two_patients(kind, segments, header, [authority, *others], ascii_only=guessed)
     pid = _only(segments, "PID", header)
-    patients, ignored = _identifiers(pid, 3, "PID", header, authority, ascii_only=guessed)
+    patient, ignored = _chosen(pid, (3, "PID"), header, [authority, *others], ascii_only=guessed)
     if kind != "merge":
-        patient = _one(patients, "PID^1^3", header)
-        return PatientIdentityChange(kind=kind if patient else "none", header=header, patient=patient, ignored=ignored)
-    priors, more = _identifiers(_only(segments, "MRG", header), 1, "MRG", header, authority, ascii_only=guessed)
-    survivor, prior = _one(patients, "PID^1^3", header), _one(priors, "MRG^1^1", header)
-    for location, found in (("PID^1^3^1^4", survivor), ("MRG^1^1^1^4", prior)):
+        said = read_pid(_raw(segments, "PID")[0], patient, ascii_only=guessed) if patient else None
+        return PatientIdentityChange(
+            kind=kind if patient else "none", header=header, patient=patient, said=said, ignored=ignored
+        )
+    mrg = _only(segments, "MRG", header)
+    same = [Identifier.of(patient).authority] if patient else [authority]
+    prior, more = _chosen(mrg, (1, "MRG"), header, same, ascii_only=guessed)
+    for location, found in (("PID^1^3^1^4", patient), ("MRG^1^1^1^4", prior)):
         if not found:
-            raise MessageRefused("AE", 204, location, f"no identifier of assigning authority {authority}", header)
-    return PatientIdentityChange(kind=kind, header=header, patient=survivor, prior=prior, ignored=ignored + more)
+            raise MessageRefused("AE", 204, location, f"no identifier of assigning authority {same[0]}", header)
+    return PatientIdentityChange(kind=kind, header=header, patient=patient, prior=prior, ignored=ignored + more)
+
+
+def _two_patients(
+    kind: Kind, segments: Sequence[str], header: Header, authorities: Sequence[str], *, ascii_only: bool
+) -> PatientIdentityChange:
+    """A24 and A37: two PID segments, each with its own identifier."""
+    raw = _raw(segments, "PID")
+    if len(raw) != 2:
+        raise MessageRefused("AR", 100, "PID", f"{header.event} has two PID segments", header)
+    found = []
+    for number, text in enumerate(raw, start=1):
+        patient, _ = _chosen(_parsed(text, "PID", header), (3, "PID"), header, authorities, ascii_only=ascii_only)
+        if not patient:
+            location = f"PID^{number}^3^1^4"
+            raise MessageRefused("AE", 204, location, "no identifier of an assigning authority taken here", header)
+        found.append(patient)
+    return PatientIdentityChange(kind=kind, header=header, patient=found[0], prior=found[1])
+
+
+def _chosen(
+    segment: hl7.Segment, field: tuple[int, str], header: Header, authorities: Sequence[str], *, ascii_only: bool
+) -> tuple[str, int]:
+    """The identifier of the first authority that the field names, as CX, and how many others there are."""
+    number, name = field
+    ignored = 0
+    for place, authority in enumerate(authorities):
+        found, ignored = _identifiers(segment, number, name, header, authority, ascii_only=ascii_only, bare=place == 0)
+        if found:
+            return _one(found, f"{name}^1^{number}", header), ignored
+    return "", ignored
+
+
+def _raw(segments: Sequence[str], name: str) -> list[str]:
+    return [segment for segment in segments if segment[:4] == name + "|"]
 
 
 def acknowledge(header: Header, *, now: str, control_id: str, text: str = "") -> bytes:
@@ -201,7 +248,7 @@ def _segments(message: bytes) -> tuple[list[str], bool]:
             raise MessageRefused(
                 "AR", 102, "MSH^1^18", f"the message is not {declared}", _bare_header(fields)
             ) from None
-        # Names in some 8-bit charset do not matter here; identifiers must then be ASCII.
+        # Some 8-bit character set: identifiers must then be ASCII, and other text that is not counts as not said.
         text, guessed = message.decode("iso-8859-1"), True
     segments = [segment.removeprefix("\n") for segment in text.split("\r")]
     if len(segments) > MOST_SEGMENTS:
@@ -247,7 +294,7 @@ def _header(segment: str) -> Header:
 
 def _only(segments: Sequence[str], name: str, header: Header) -> hl7.Segment:
     """The one segment `name`; several would be several patients in one message."""
-    found = [segment for segment in segments if segment[:4] == name + "|"]
+    found = _raw(segments, name)
     if len(found) != 1:
         why = "is missing" if not found else "is there several times: one patient for each message"
         raise MessageRefused("AR", 100, name, f"segment {name} {why}", header)
@@ -266,21 +313,26 @@ def _parsed(segment: str, name: str, header: Header) -> hl7.Segment:
 
 
 def _identifiers(
-    segment: hl7.Segment, field: int, name: str, header: Header, authority: str, *, ascii_only: bool
+    segment: hl7.Segment, field: int, name: str, header: Header, authority: str, *, ascii_only: bool, bare: bool
 ) -> tuple[list[str], int]:
     """Identifiers of `authority` in one field, as CX, and how many there are of others.
 
-    An identifier without any OID counts only where none has the right one: it might be a local number.
+    An identifier without any OID counts, if `bare` ones do, only where none has the right one: it might be a local
+    number.
     """
     exact: dict[str, None] = {}
-    bare: dict[str, None] = {}
+    local: dict[str, None] = {}
     ignored = 0
     for number, repetition in enumerate(segment[field] if len(segment) > field else [], start=1):
         if not str(repetition):
             continue
         identifier = _part(repetition, 1, 1)
         oid, kind = _part(repetition, 4, 2), _part(repetition, 4, 3)
-        if oid not in ("", authority) or kind not in ("", "ISO") or (oid and not _OID.fullmatch(oid)):
+        if (
+            oid not in (("", authority) if bare else (authority,))
+            or kind not in ("", "ISO")
+            or (oid and not _OID.fullmatch(oid))
+        ):
             ignored += 1
             continue
         cx = f"{identifier}^^^&{authority}&ISO"
@@ -288,16 +340,16 @@ def _identifiers(
         if not identifier or unreadable or len(cx) > MOST_CX_CHARACTERS:
             place = f"{name}^1^{field}^{number}^1"
             raise MessageRefused("AE", 102, place, "the identifier is empty, too long or unreadable", header)
-        (exact if oid else bare)[cx] = None
+        (exact if oid else local)[cx] = None
     if exact:
-        return list(exact), ignored + len(bare)
-    return list(bare), ignored
+        return list(exact), ignored + len(local)
+    return list(local), ignored
 
 
 def _one(identifiers: Sequence[str], location: str, header: Header) -> str:
     if len(identifiers) > 1:
         raise MessageRefused("AE", 102, location, "several identifiers of one assigning authority", header)
-    return identifiers[0] if identifiers else ""
+    return identifiers[0]
 
 
 def _field(segment: hl7.Segment, number: int) -> str:

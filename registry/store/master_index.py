@@ -22,6 +22,8 @@ from registry.store.pairs import Pairs
 from registry.store.patients import PatientDirectory
 
 MOST_LINKS: Final = 20  # that one change of a record makes
+_ASKED: Final = frozenset({"birth date", "sex", "identifier", "mother's maiden name", "generation"})
+_NAMES: Final = frozenset({"family name", "given name"})
 _RECORD: Final = "SELECT no, authority, id, person, changed, subsumed_by FROM patient_identity "
 
 
@@ -153,13 +155,15 @@ class MasterIndex:
         return [hit for hit in hits if hit.match.verdict is not Verdict.NONE]
 
     def having(self, person: Demographics, words: Sequence[tuple[str, bool]]) -> list[Hit]:
-        """Records that hold every word in their names or, without words, share an identifier or a key."""
+        """Records that hold every word in their names (True: or one that begins with it) and contradict nothing else.
+
+        Where there are no words, or nobody has them: records with names that are nearly the same.
+        """
         prepared = profile(person)
-        if words:
-            numbers = set(self._candidates.with_words(words)) | set(self._candidates.resembling(prepared))
-        else:
-            numbers = set(self._candidates.resembling(prepared))
-        return self._hits(prepared, sorted(numbers))
+        numbers = self._candidates.with_words(words) if words else ()
+        fields = _ASKED if numbers else _ASKED | _NAMES
+        hits = self._hits(prepared, numbers or self._candidates.resembling(prepared))
+        return [hit for hit in hits if not any(item.field in fields and item.weight < 0 for item in hit.match.evidence)]
 
     def _matched(self, record: Record, prepared: Profile, *, new: bool, now: str) -> Stored:
         """Link the record, or put pairs up for review; what was decided stays."""

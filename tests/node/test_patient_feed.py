@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,10 +15,13 @@ import pytest
 from node.making import Wanted, make
 from node.mllp import END, START, MllpListener
 from node.patient_feed import FeedContext, PatientFeed
+from node.patient_index import index_of
 from node.services import Services, open_services
+from registry.patients.demographics import BirthDate, Demographics, Identifier, Name
 from registry.store.patients import PatientDirectory
 
 AUTHORITY = "2.999.10.100"
+LAB = "2.999.10.200"
 
 
 def cx(number: str) -> str:
@@ -38,6 +43,7 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
         root=tmp_path / "n", name="Klinik", host="localhost", port_base=8000, authority=AUTHORITY, home="", public_url="", ca=None, development=True
     )  # fmt: skip
     config = make(wanted, now=datetime.now(UTC), new_uuid=uuid4).config
+    config = replace(config, matching=replace(config.matching, authorities=(LAB,)))
     async with open_services(config) as opened:
         yield opened
 
@@ -48,6 +54,8 @@ def feed(services: Services) -> PatientFeed:
         FeedContext(
             sequencer=services.sequencer,
             assigning_authority=AUTHORITY,
+            others=(LAB,),
+            index=partial(index_of, services.config),
             endpoint="mllp://localhost:2",
             clock=services.clock,
             new_uuid=services.new_uuid,
@@ -177,3 +185,60 @@ async def test_over_mllp(services: Services, feed: PatientFeed) -> None:
     writer.close()
     await listener.stop()
     assert services.reader.execute("SELECT count(*) FROM patient").fetchone() == (5,)
+
+
+NORA = "||Halvorsen^Nora^^^^^L||19720415|F|||7 Quay Road^^Norwick^^90210||555-0100777"
+
+
+def described(services: Services, identifier: str) -> Demographics:
+    record = index_of(services.config, services.reader).show(Identifier.of(identifier))
+    return record.person
+
+
+async def test_demographics_are_kept_and_revised(services: Services, feed: PatientFeed) -> None:
+    await send(feed, adt("A04", cx("1") + NORA))
+    assert described(services, cx("1")).names == (Name(family="Halvorsen", given=("Nora",), use="L"),)
+    await send(feed, adt("A08", cx("1") + '||Berg^Nora|||""', control="M2"))
+    after = described(services, cx("1"))
+    assert (after.names[0].family, after.sex, after.birth_date) == ("Berg", "", BirthDate(value="19720415"))
+
+
+async def test_a_patient_of_another_source_is_indexed_and_linked_but_no_patient_of_documents(
+    services: Services, feed: PatientFeed
+) -> None:
+    lab = f"L9^^^&{LAB}&ISO"
+    await send(feed, adt("A04", cx("1") + NORA))
+    assert await send(feed, adt("A04", lab + NORA, control="M2")) == ("AA", "")
+    assert not PatientDirectory(services.reader).known(lab)
+    index = index_of(services.config, services.reader)
+    assert [record.identifier.cx for record in index.records(Identifier.of(lab))] == [cx("1"), lab]
+    assert summary(services)[1:] == [("ITI-8", "C", lab, 0), ("patient-link", "U", cx("1"), 0)]
+
+
+async def test_link_and_unlink(services: Services, feed: PatientFeed) -> None:
+    lab = f"L9^^^&{LAB}&ISO"
+    index = index_of(services.config, services.reader)
+    for number, identifier in enumerate((cx("1"), lab)):
+        await send(feed, adt("A28", identifier, control=f"A{number}", version="2.5"))
+    for control, (event, together) in enumerate((("A24", 2), ("A37", 1), ("A24", 2))):
+        message = adt(event, cx("1"), control=f"M{control}", version="2.5")
+        assert (await send(feed, message + f"PID|||{lab}\r".encode()))[0] == "AA"
+        assert len(index.records(Identifier.of(lab))) == together
+    assert summary(services)[2:4] == [("ITI-30", "U", cx("1"), 0), ("ITI-30", "U", lab, 0)]
+
+
+async def test_a_link_with_somebody_unknown_is_refused(services: Services, feed: PatientFeed) -> None:
+    await send(feed, adt("A28", cx("1"), version="2.5"))
+    message = adt("A24", cx("1"), control="M2", version="2.5")
+    assert (await send(feed, message))[0] == "AR"
+    assert (await send(feed, message + f"PID|||{cx('404')}\r".encode()))[0] == "AE"
+
+
+async def test_a_merge_of_another_source(services: Services, feed: PatientFeed) -> None:
+    one, other = f"L1^^^&{LAB}&ISO", f"L2^^^&{LAB}&ISO"
+    for number, identifier in enumerate((one, other)):
+        await send(feed, adt("A04", identifier, control=f"A{number}"))
+    assert (await send(feed, adt("A40", one, other)))[0] == "AA"
+    index = index_of(services.config, services.reader)
+    assert [record.identifier.cx for record in index.records(Identifier.of(other))] == [one, other]
+    assert (await send(feed, adt("A40", one, cx("1"), control="M3")))[0] == "AE"
