@@ -26,7 +26,7 @@ from node.soap.message import parse
 from node.transactions import ITI_18, ITI_38, ITI_39, ITI_43
 from registry.ebrim.messages import adhoc_query_request
 from registry.metadata.objects import Association, Author, Code, DocumentEntry
-from registry.store.patients import PatientDirectory
+from registry.patients.demographics import Identifier
 from repository.messages import DocumentPart, DocumentRequest, retrieve_request
 from tests.registry.registry_bench import (
     BOTH_STATUSES,
@@ -240,13 +240,13 @@ def _fill(made: Bench) -> None:
     contents = {one.unique_id: made.loop.run_until_complete(staged(one.unique_id)) for one in DOCUMENTS}
 
     def work(connection: sqlite3.Connection) -> None:
-        directory = PatientDirectory(connection)
+        index = actors.index(connection)
         for patient in (ANNA, ANNA_BEFORE, BEN):
-            directory.add(patient, "20260101000000")
+            index.store(Identifier.of(patient), None, "20260101000000")
         for number, one in enumerate(DOCUMENTS, 1):
             _register(made, connection, one, number)
             actors.repository.keep(connection, one.unique_id, "text/plain", contents[one.unique_id])
-        directory.merge(ANNA, ANNA_BEFORE, "20260102000000")
+        index.merge(Identifier.of(ANNA), Identifier.of(ANNA_BEFORE), "20260102000000")
 
     made.write(work)
 
