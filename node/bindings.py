@@ -93,6 +93,8 @@ class SoapBinding(Generic[Req, Res]):
     """Path, action URIs, body element, packaging and codec of one SOAP transaction.
 
     `also` are the further messages of a transaction that has several; `decode` tells them apart by their element.
+    `refuse` writes the refusal of a transaction whose answers must repeat the request, from its body, instead of
+    `encode_errors`. `headers` are finished SOAP headers of an answer.
     """
 
     path: str
@@ -103,6 +105,8 @@ class SoapBinding(Generic[Req, Res]):
     decode: Callable[[etree._Element], Req]
     encode: Callable[[Res], bytes]
     encode_errors: Callable[[Sequence[RegistryError]], bytes]
+    refuse: Callable[[etree._Element, Sequence[RegistryError], Exchange], bytes] | None = None
+    headers: Callable[[Res], bytes] | None = None
     also: tuple[Operation, ...] = ()
 
     def operation(self, action: str) -> Operation | None:

@@ -123,7 +123,7 @@ async def _outcome(
         request = row.binding.decode(message.body)  # first, so that a refusal on record says what was refused
         if row.writes and actors.refuse_writes():
             full = RegistryError(_out_of_resources(row), "the disk is nearly full; nothing was stored")
-            return _failed(row, request, exchange, [full])
+            return _failed(row, message, request, exchange, [full])
         if exchange.patient:
             _check_patient(row, row.audit.facts(request, None, exchange), exchange)
         prepared = await row.prepare(request, incoming, exchange)
@@ -133,16 +133,16 @@ async def _outcome(
             )
         return _handled(row, request, prepared, exchange, actors.reader)
     except XdsErrors as failure:
-        return _failed(row, request, exchange, failure.errors)
+        return _failed(row, message, request, exchange, failure.errors)
     except StorageFailed:
         log.exception("storage failed", extra={"incident": exchange.incident})
         errors = [RegistryError(_out_of_resources(row), _incident(exchange))]
-        return _failed(row, request, exchange, errors, broken=True)
+        return _failed(row, message, request, exchange, errors, broken=True)
     except (LedgerBusy, LedgerBroken, SoapFault, TimeoutError, ConnectionError):
         raise
     except Exception:  # the one catch site: whatever a handler did not expect becomes its answer
         log.exception("unexpected failure", extra={"transaction": row.id, "incident": exchange.incident})
-        return _failed(row, request, exchange, [RegistryError(row.error, _incident(exchange))], broken=True)
+        return _failed(row, message, request, exchange, [RegistryError(row.error, _incident(exchange))], broken=True)
 
 
 def _with_records(ready: _Ready) -> tuple[_Ready, list[NewRecord]]:
@@ -157,7 +157,8 @@ def _handled(
     connection: sqlite3.Connection,
 ) -> _Ready:
     result = row.handle(request, prepared, exchange, connection)
-    envelope = _envelope(row, exchange, row.binding.encode(result))
+    headers = row.binding.headers(result) if row.binding.headers else b""
+    envelope = _envelope(row, exchange, row.binding.encode(result), headers)
     facts = row.audit.facts(request, result, exchange)
     if exchange.patient:
         _check_patient(row, facts, exchange)
@@ -175,14 +176,22 @@ def _check_patient(row: Row, facts: Sequence[AuditFact], exchange: Exchange) -> 
 
 
 def _failed(
-    row: Row, request: Any, exchange: Exchange, errors: Sequence[RegistryError], *, broken: bool = False
+    row: Row,
+    message: Message,
+    request: Any,
+    exchange: Exchange,
+    errors: Sequence[RegistryError],
+    *,
+    broken: bool = False,
 ) -> _Ready:
     """A refused request is on record too, in a unit of its own, before its answer leaves.
 
     `broken`: not the caller's request is at fault, this node is.
     """
     located = _located(row, exchange, errors)
-    envelope = _envelope(row, exchange, row.binding.encode_errors(located))
+    refuse = row.binding.refuse
+    body = refuse(message.body, located, exchange) if refuse else row.binding.encode_errors(located)
+    envelope = _envelope(row, exchange, body)
     facts: Sequence[AuditFact] = ()
     if request is not None:
         facts = row.audit.facts(request, None, exchange)
@@ -207,9 +216,9 @@ def _ready(
     return _Ready(envelope=envelope, documents=documents, records=[*exchange.records, *records])
 
 
-def _envelope(row: Row, exchange: Exchange, body: bytes) -> bytes:
+def _envelope(row: Row, exchange: Exchange, body: bytes, headers: bytes = b"") -> bytes:
     action = row.binding.response_to(exchange.action)
-    return write_envelope(action, body, relates_to=exchange.message_id) if action else b""
+    return write_envelope(action, body, relates_to=exchange.message_id, extra=headers) if action else b""
 
 
 def _root(row: Row) -> str:

@@ -40,7 +40,7 @@ def headers(action: str, *, relates_to: str = "", message_id: str = "", to: str 
     return "".join(parts)
 
 
-def write_envelope(
+def write_envelope(  # noqa: PLR0913  one fact each
     action: str,
     body: bytes,
     *,
@@ -49,6 +49,7 @@ def write_envelope(
     to: str = "",
     reply_to: bool = False,
     security: bytes = b"",
+    extra: bytes = b"",
 ) -> bytes:
     """Write a SOAP 1.2 envelope around a finished body element.
 
@@ -60,9 +61,10 @@ def write_envelope(
         to: wsa:To; "" sends none.
         reply_to: send an anonymous wsa:ReplyTo (a request must, IHE-WSA102).
         security: the finished content of wsse:Security, an assertion; b"" sends no such header.
+        extra: finished headers of the transaction's own.
 
     Source: ITI TF-2: V.3.2
     """
     head = headers(action, relates_to=relates_to, message_id=message_id, to=to, reply_to=reply_to)
     block = b"".join((_SECURITY, security, b"</wsse:Security>")) if security else b""
-    return b"".join((_OPEN.encode(), head.encode(), block, _MIDDLE.encode(), body, _CLOSE))
+    return b"".join((_OPEN.encode(), head.encode(), extra, block, _MIDDLE.encode(), body, _CLOSE))
