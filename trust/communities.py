@@ -11,13 +11,14 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from cryptography import x509
 
 from trust.addresses import host_of, url_faults
+from trust.community_details import Quirk, detail_faults, names_of, quirks_of
 from trust.errors import BadCertificate, BadCommunity, BadSignature
 from trust.ledger.checkpoint import COSIGNATURE, ED25519, VerificationKey, check_name
 from trust.pki.certificates import (
@@ -81,7 +82,8 @@ class Community:
     the node's own certificate first, and `fingerprint` that certificate's SHA-256. `audit` is None for a community that
     gives no receipts, `assertions` name who may vouch for its users. `clearance` and `audit_proof` (whether
     an exchange needs a receipt: required or optional) are decisions of this node, not part of the file. While the other
-    node changes its certificate, `previous` is the PEM of the one it had before.
+    node changes its certificate, `previous` is the PEM of the one it had before. `names` are by language, `quirks` say
+    how it differs from the standards. `federation` is whose signed directory describes it, "" when `peer add` did.
     """
 
     home: str
@@ -93,9 +95,13 @@ class Community:
     repository_unique_ids: tuple[str, ...] = ()
     audit: AuditIdentity | None = None
     assertions: tuple[AssertionIdentity, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+    quirks: Mapping[str, Quirk] = field(default_factory=dict)
     clearance: str = "N"
     audit_proof: str = "optional"
     previous: str = ""
+    federation: str = ""
 
     @property
     def pins(self) -> str:
@@ -106,6 +112,11 @@ class Community:
 
 def export(community: Community) -> str:
     """The JSON file that the other administrator gives to `peer add`."""
+    return json.dumps(describe(community), ensure_ascii=False, indent=2) + "\n"
+
+
+def describe(community: Community) -> dict[str, Any]:
+    """What is said of a community, as a JSON object: in that file, and in the directory of a federation."""
     content: dict[str, Any] = {
         "format": FORMAT,
         "home_community_id": community.home,
@@ -123,7 +134,15 @@ def export(community: Community) -> str:
             content["audit"]["witness"] = community.audit.witness.render()
     if community.assertions:
         content["assertions"] = [asdict(one) for one in community.assertions]
-    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    if community.names:
+        content["names"] = dict(community.names)
+    if community.capabilities:
+        content["capabilities"] = list(community.capabilities)
+    if community.quirks:
+        content["quirks"] = {
+            key: list(value) if isinstance(value, tuple) else value for key, value in community.quirks.items()
+        }
+    return content
 
 
 def read_export(
@@ -144,7 +163,24 @@ def read_export(
     Raises:
         BadCommunity: names everything that is wrong.
     """
-    content = _json_object(text)
+    return read_description(
+        _json_object(text), now=now, own_home=own_home, development=development, permitted=permitted
+    )
+
+
+def read_description(
+    content: Mapping[str, Any],
+    *,
+    now: datetime,
+    own_home: str = "",
+    development: bool = False,
+    permitted: Sequence[str] = (),
+) -> Community:
+    """The same, from the JSON object that `describe` gave.
+
+    Raises:
+        BadCommunity: names everything that is wrong.
+    """
     if content.get("format") != FORMAT or isinstance(content.get("format"), bool):
         raise BadCommunity([f"format is not {FORMAT}: the other node's version is not understood"])
     faults: list[str] = []
@@ -152,17 +188,18 @@ def read_export(
     faults += _identity_faults(content, own_home)
     faults += _audit_faults(content)
     faults += _assertion_faults(content, own_home)
+    faults += detail_faults(content)
     faults += _endpoint_faults(content.get("endpoints"), leaf, development=development, permitted=permitted)
     if faults or leaf is None:
         raise BadCommunity(faults)
     return _community(content, leaf)
 
 
-def known(text: str, *, clearance: str, previous: str, audit_proof: str) -> Community:
+def known(text: str, *, clearance: str, previous: str, audit_proof: str, federation: str = "") -> Community:
     """A community out of a description that `read_export` accepted when it was added; nothing is judged again."""
     content = _json_object(text)
     found = _community(content, from_pem(content["certificates"])[0])
-    return replace(found, clearance=clearance, previous=previous, audit_proof=audit_proof)
+    return replace(found, clearance=clearance, previous=previous, audit_proof=audit_proof, federation=federation)
 
 
 def _community(content: Mapping[str, Any], leaf: x509.Certificate) -> Community:
@@ -176,6 +213,9 @@ def _community(content: Mapping[str, Any], leaf: x509.Certificate) -> Community:
         repository_unique_ids=tuple(content.get("repository_unique_ids", ())),
         audit=_audit(content["audit"]) if "audit" in content else None,
         assertions=tuple(AssertionIdentity(**one) for one in content.get("assertions", ())),
+        names=names_of(content),
+        capabilities=tuple(content.get("capabilities", ())),
+        quirks=quirks_of(content),
     )
 
 
