@@ -30,6 +30,7 @@ from node.settings import (
     RegistrySection,
     RepositorySection,
     SubmitSection,
+    SubscriptionsSection,
     TlsSection,
     XuaSection,
 )
@@ -59,6 +60,7 @@ class Config:
     xua: XuaSection
     limits: LimitsSection
     submit: SubmitSection
+    subscriptions: SubscriptionsSection
     consent: ConsentSection
     tls: TlsSection
     keys: KeysSection

@@ -83,6 +83,7 @@ class Actors:
     policy: Policy
     damages: Damages
     metrics: Metrics
+    recipient_faults: Callable[[str], list[str]] = lambda _url: []  # of an address that notifications shall go to
     barred: Callable[[str], str] = lambda _home: (
         ""
     )  # why nothing is exchanged with a community, "" where nothing speaks against it

@@ -15,4 +15,5 @@ PATHS: Final = {
     "iti-41": "/iti-41",
     "iti-42": "/iti-42",
     "iti-43": "/iti-43",
+    "iti-52": "/iti-52",
 }

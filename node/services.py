@@ -25,6 +25,7 @@ from node.federation.outcomes import Known
 from node.federation.resolver import GuardedResolver
 from node.making import create_assertion_key
 from node.metrics import Metrics
+from node.notifications.assembly import recipient_faults
 from node.patient_index import index_of
 from node.receipts import Receipts
 from node.records import instant
@@ -161,6 +162,7 @@ def _assembled(
     gateway = Gateway(client, communities.all, new_uuid, Known())
     actors = _actors(config, writer, reader, registry, blobs, gateway, receipts, sequencer, metrics, alarm)
     actors.barred = barred
+    actors.recipient_faults = recipient_faults(config)
     bindings = _bindings(config, reader, tls)
     return Services(
         config=config,

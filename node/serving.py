@@ -31,6 +31,7 @@ from node.http.soap_endpoint import SoapEndpoint
 from node.learning import learn_dictionary
 from node.lock import exclusive
 from node.mllp import MllpListener
+from node.notifications.assembly import deliverer
 from node.patient_feed import FeedContext, PatientFeed
 from node.resources import RESOURCES
 from node.scrubbing import Scrubber
@@ -238,6 +239,8 @@ class Running:
         for exporter in self._exporters:
             exporter.start(self._services.actors.alarm, self._services.refusals.append)
         self._tasks.append(asyncio.create_task(self._services.witnessing.cosigner().run()))
+        telling = deliverer(config, self._services.actors, self._tls, self._services.bindings)
+        self._tasks.append(asyncio.create_task(telling.run()))
         settle()
         self._ready = True
         log.info("ready", extra={"port": config.port("https")})

@@ -289,6 +289,18 @@ class MatchingSection:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionsSection:
+    """[subscriptions]: notifications of new documents (ITI-52, ITI-53)."""
+
+    recipients: tuple[str, ...] = key(
+        readers.texts, "hosts and networks that notifications may go to although they are private", ()
+    )
+    ca: str = key(
+        readers.text, "file of the CA of the recipients' certificates (PEM); empty: the node's trusted CAs", ""
+    )
+
+
 SECTIONS: Final[Mapping[str, type[Any]]] = {
     "node": NodeSection,
     "registry": RegistrySection,
@@ -298,6 +310,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "xua": XuaSection,
     "limits": LimitsSection,
     "submit": SubmitSection,
+    "subscriptions": SubscriptionsSection,
     "consent": ConsentSection,
     "tls": TlsSection,
     "keys": KeysSection,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from node import queries, registrations, retrievals
-from node.bindings import AuditProfile, Packaging, SoapBinding, Transaction
+from node.bindings import AuditProfile, Operation, Packaging, SoapBinding, Transaction
 from node.iti import (
     iti18_registry_stored_query as iti18,
 )
@@ -28,12 +28,17 @@ from node.iti import (
 from node.iti import (
     iti43_retrieve_document_set as iti43,
 )
+from node.iti import (
+    iti52_document_metadata_subscribe as iti52,
+)
+from node.notifications import wsn
 from node.paths import PATHS
 from trust.audit.event import Action, EventId
 from trust.identity.caller import Role
 
 LCM = "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}"
 QUERY = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}"
+WSN = "http://docs.oasis-open.org/wsn/bw-2"
 XDS = "{urn:ihe:iti:xds-b:2007}"
 
 _APPLICATIONS: Final = frozenset({Role.APPLICATION, Role.OPERATOR})
@@ -185,5 +190,42 @@ ITI_43: Final = Transaction(
     busy="XDSRepositoryBusy",
 )
 
-TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (ITI_18, ITI_38, ITI_39, ITI_41, ITI_42, ITI_43)
+ITI_52: Final = Transaction(
+    id="ITI-52",
+    name="Document Metadata Subscribe",
+    spec="ITI TF-2: 3.52",
+    actors=("Document Metadata Subscriber", "Document Metadata Notification Broker"),
+    binding=SoapBinding(
+        path=PATHS["iti-52"],
+        action=f"{WSN}/NotificationProducer/SubscribeRequest",
+        response_action=f"{WSN}/NotificationProducer/SubscribeResponse",
+        root=wsn.SUBSCRIBE,
+        packaging=Packaging.SOAP,
+        decode=iti52.decode,
+        encode=iti52.encode,
+        encode_errors=iti52.encode_errors,
+        also=(
+            Operation(
+                action=f"{WSN}/SubscriptionManager/UnsubscribeRequest",
+                response_action=f"{WSN}/SubscriptionManager/UnsubscribeResponse",
+                root=wsn.UNSUBSCRIBE,
+            ),
+        ),
+    ),
+    roles=_APPLICATIONS,
+    writes=True,
+    prepare=iti52.read,
+    handle=iti52.document_metadata_subscribe,
+    audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti52.audited),
+)
+
+TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
+    ITI_18,
+    ITI_38,
+    ITI_39,
+    ITI_41,
+    ITI_42,
+    ITI_43,
+    ITI_52,
+)
 BY_PATH: Final = {row.binding.path: row for row in TRANSACTIONS}

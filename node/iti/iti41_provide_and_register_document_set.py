@@ -13,6 +13,7 @@ from lxml import etree
 
 from node.consent_documents import MOST_BYTES, form_of, take_consents
 from node.exchange import Exchange
+from node.notifications.noting import note
 from node.registrations import RegisterRequest, RegisterResult
 from registry.ebrim.reader import read_submission
 from registry.errors import XdsErrors
@@ -79,4 +80,5 @@ def provide_and_register_document_set(
                 connection, document.unique_id, document.mime_type, taken.staged[document.entry_uuid]
             )
     take_consents(connection, submission, taken.consents, exchange)
+    note(connection, registered, exchange)
     return RegisterResult(registered=registered, errors=tuple(registered.warnings))

@@ -8,6 +8,7 @@ from lxml import etree
 
 from node.consent_documents import take_consents
 from node.exchange import Exchange
+from node.notifications.noting import note
 from node.registrations import RegisterRequest, RegisterResult, registration_facts
 from registry.ebrim.reader import read_submission
 
@@ -36,4 +37,5 @@ def register_document_set(
         new_uuid=exchange.actors.new_uuid,
     )
     take_consents(connection, request.submission, {}, exchange)
+    note(connection, registered, exchange)
     return RegisterResult(registered=registered, errors=tuple(registered.warnings))

@@ -7,7 +7,6 @@ gets is decided when it leaves, not when it was queued: a consent that was withd
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
@@ -233,9 +232,3 @@ def message_id_of(waiting: Notification) -> str:
     """The same for each attempt, so that who gets it twice can tell."""
     digest = sha256(f"{waiting.subscription.id} {waiting.no} {waiting.queued}".encode()).digest()
     return f"urn:uuid:{UUID(bytes=digest[:16], version=4)}"
-
-
-async def serving(deliverer: Deliverer) -> None:
-    """Run until cancelled."""
-    with contextlib.suppress(asyncio.CancelledError):
-        await deliverer.run()

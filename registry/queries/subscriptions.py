@@ -127,6 +127,11 @@ def read_filter(query: AdhocQuery) -> Criteria:
     return found
 
 
+def patient_of_filter(query: AdhocQuery) -> str:
+    """The patient (CX) of a filter that was read; "" for one about anybody."""
+    return read_filter(query).patient
+
+
 def keys_of(found: Criteria) -> tuple[str, ...]:
     """Under which keys a subscription is kept: a submission with none of them cannot match it."""
     if found.patient:

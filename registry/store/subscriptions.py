@@ -95,6 +95,10 @@ class Subscriptions:
         rows = self._connection.execute(f"SELECT {_COLUMNS} FROM subscription ORDER BY no")  # noqa: S608  own names
         return [_subscription(row) for row in rows]
 
+    def any(self) -> bool:
+        """Whether there is any subscription: where there is none, a submission costs one look."""
+        return self._connection.execute("SELECT 1 FROM subscription_key LIMIT 1").fetchone() is not None
+
     def note(
         self, patients: Sequence[str], documents: Sequence[DocumentEntry], submission_set: SubmissionSet, now: str
     ) -> int:
@@ -108,8 +112,6 @@ class Subscriptions:
             submission_set: the set as registered.
             now: 14 digits, UTC.
         """
-        if self._connection.execute("SELECT 1 FROM subscription_key LIMIT 1").fetchone() is None:
-            return 0
         keys = json.dumps(keys_of_submission(patients, documents))
         queued = []
         for no, text in self._connection.execute(_CANDIDATES, (keys, now)).fetchall():
