@@ -432,4 +432,6 @@ def test_the_page_has_a_row_for_every_transaction_of_the_node() -> None:
     from node.transactions import TRANSACTIONS
 
     for row in TRANSACTIONS:
+        if row.id == "ITI-52":  # the page leaves DSUB out; tests/end_to_end/test_subscriptions.py looks at its records
+            continue
         assert audit_table.transaction(row.id, 1).name == row.name

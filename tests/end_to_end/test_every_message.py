@@ -42,6 +42,8 @@ OURS = Path(__file__).resolve().parents[1] / "vectors" / "soap12" / "envelope.xs
 PATIENT = f"WALK1^^^&{AUTHORITY}&ISO"
 UNKNOWN = f"WALK404^^^&{AUTHORITY}&ISO"
 RECEIVED_ONLY = {"ITI-42"}  # transactions that no part of a node ever begins
+NO_SCHEMA = {"ITI-52"}  # no schema of WS-BaseNotification was given: tests/node/notifications reads what is written
+WALKED = [row for row in TRANSACTIONS if row.id not in NO_SCHEMA]
 SCHEMA_OF = {
     NS["query"]: "query.xsd",
     NS["rs"]: "rs.xsd",
@@ -199,7 +201,7 @@ def check(message: Answer, schemas: dict[str, etree.XMLSchema]) -> None:
         schemas[space].assertValid(body)
 
 
-@pytest.mark.parametrize("row", TRANSACTIONS, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", WALKED, ids=lambda row: row.id)
 def test_requests(session: Session, schemas: dict[str, etree.XMLSchema], row) -> None:
     sent = session.of(row.binding.action, requests=True)
     assert bool(sent) is (row.id not in RECEIVED_ONLY), "the session does not cover this row"
@@ -211,7 +213,7 @@ def test_requests(session: Session, schemas: dict[str, etree.XMLSchema], row) ->
 
 
 @pytest.mark.parametrize("outcome", ["success", "error"])
-@pytest.mark.parametrize("row", TRANSACTIONS, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", WALKED, ids=lambda row: row.id)
 def test_answers(session: Session, schemas: dict[str, etree.XMLSchema], row, outcome: str) -> None:
     answers = [
         message
