@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from node import audit_events, audit_files
+from node.federation import outcome_lines
 from node.http.resources import Resource
 from node.witness import server as witness
 from trust.identity.caller import Role
 from trust.ledger.witness import MAX_BODY, MAX_EVIDENCE
 
 _PUBLIC: Final = frozenset({Role.PEER, Role.AUDITOR, Role.OPERATOR})
+_APPLICATIONS: Final = frozenset({Role.APPLICATION})
 _AUDITORS: Final = frozenset({Role.AUDITOR, Role.OPERATOR})
 
 RESOURCES: Final[tuple[Resource, ...]] = (
@@ -98,5 +100,12 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         purpose="two checkpoints that prove a fork; new ones are on record and passed on to every peer",
         handle=witness.evidence,
         most_bytes=MAX_EVIDENCE,
+    ),
+    Resource(
+        method="GET",
+        template="/federation/outcomes/{word}",
+        roles=_APPLICATIONS,
+        purpose="how each institution ended, a line of JSON each as it answers, for the caller's query `urn:uuid:…`",
+        handle=outcome_lines.outcomes,
     ),
 )

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from lxml import etree
 
+from node.client.hearing import Tell, listening
 from node.client.session import Attachment, NodeSession
 from registry.ebrim.messages import AdhocQuery, adhoc_query_request, submit_objects_request
 from registry.ebrim.object_reader import read_document_entry
@@ -71,14 +72,17 @@ class Documents:
         received = self._session.send("iti-41", body, message_id=self._new_uuid(), attachments=(attachment,))
         return read_registry_response(received.body)
 
-    def of_patient(self, patient: str, *, deprecated: bool = False) -> Found:
-        """FindDocuments here and at every connected institution."""
+    def of_patient(self, patient: str, *, deprecated: bool = False, tell: Tell = lambda _: None) -> Found:
+        """FindDocuments here and at every connected institution; `tell` hears how each ended, as it ends."""
         statuses = (APPROVED, DEPRECATED) if deprecated else (APPROVED,)
-        return self._find(
-            FIND_DOCUMENTS,
-            Slot(name="$XDSDocumentEntryPatientId", values=(quoted(patient),)),
-            Slot(name="$XDSDocumentEntryStatus", values=(f"({','.join(map(quoted, statuses))})",)),
-        )
+        message_id = self._new_uuid()
+        with listening(self._session, message_id, tell):
+            return self._find(
+                FIND_DOCUMENTS,
+                Slot(name="$XDSDocumentEntryPatientId", values=(quoted(patient),)),
+                Slot(name="$XDSDocumentEntryStatus", values=(f"({','.join(map(quoted, statuses))})",)),
+                message_id=message_id,
+            )
 
     def by_unique_id(self, unique_id: str, home: str | None = None) -> Found:
         """GetDocuments by uniqueId: here, or at the community `home`."""
@@ -114,8 +118,8 @@ class Documents:
             path.unlink(missing_ok=True)
         return Fetched(files=files, head=read_registry_response(received.body))
 
-    def _find(self, query_id: str, *slots: Slot, home: str | None = None) -> Found:
-        body = self._ask(query_id, *slots, home=home)
+    def _find(self, query_id: str, *slots: Slot, home: str | None = None, message_id: UUID | None = None) -> Found:
+        body = self._ask(query_id, *slots, home=home, message_id=message_id)
         faults: list[RegistryError] = []  # what another community wrote is shown as far as it can be read
         elements = body.iterfind(f".//{RIM}ExtrinsicObject")
         return Found(
@@ -123,9 +127,11 @@ class Documents:
             head=read_registry_response(body),
         )
 
-    def _ask(self, query_id: str, *slots: Slot, home: str | None = None) -> etree._Element:
+    def _ask(
+        self, query_id: str, *slots: Slot, home: str | None = None, message_id: UUID | None = None
+    ) -> etree._Element:
         query = AdhocQuery(query_id, "LeafClass", home, slots)
-        received = self._session.send("iti-18", adhoc_query_request(query), message_id=self._new_uuid())
+        received = self._session.send("iti-18", adhoc_query_request(query), message_id=message_id or self._new_uuid())
         return received.body
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from node.outcome_words import ANSWERED, Outcome, Word
+from node.sources import Identity, fold
 from registry.errors import RegistryError
 from registry.metadata.objects import APPROVED, Code, DocumentEntry
 
@@ -39,6 +41,8 @@ class Listed:
     size: str
     sha1: str
     deprecated: bool
+    also: tuple[str, ...] = ()  # other institutions that hold the same document
+    contradicted: bool = False  # another institution has other content under this uniqueId
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -55,12 +59,16 @@ class Listed:
             "size": int(self.size) if self.size.isdigit() else None,
             "hash": self.sha1,
             "status": "Deprecated" if self.deprecated else "Approved",
+            "also_at": list(self.also),
+            "contradicted": self.contradicted,
         }
 
     def row(self) -> tuple[str, ...]:
         """Institution, home, repository, uniqueId, what, when."""
         what = self.title or self.type
         note = " (replaced)" if self.deprecated else ""
+        note += f" (also at {', '.join(self.also)})" if self.also else ""
+        note += " (another institution has other content under this uniqueId)" if self.contradicted else ""
         return self.institution, self.home, self.repository, self.unique_id, what + note, readable_time(self.created)
 
     def file_name(self) -> str:
@@ -70,8 +78,16 @@ class Listed:
 
 
 def listed(entries: Sequence[DocumentEntry], names: Mapping[str, str], own_home: str) -> list[Listed]:
-    """Documents in the order of time, newest first; `names` leads from homeCommunityId to institution."""
-    found = [_listed(entry, names, own_home) for entry in entries]
+    """Documents in the order of time, newest first, each once; `names` leads from homeCommunityId to institution."""
+    items = [_listed(entry, names, own_home) for entry in entries]
+    found = [
+        replace(
+            one.first,
+            also=tuple(dict.fromkeys(item.institution for item in one.others if item.home != one.first.home)),
+            contradicted=one.contradicted,
+        )
+        for one in fold(items, lambda item: Identity(item.unique_id, item.sha1, item.home), own_home=own_home)
+    ]
     return sorted(found, key=lambda item: (item.created, item.unique_id), reverse=True)
 
 
@@ -97,6 +113,20 @@ def explained(error: RegistryError, names: Mapping[str, str]) -> str:
     """One error of an answer, with the institution it comes from by name."""
     where = names.get(error.location, error.location)
     return f"{error.code}: {'' if error.context.startswith(where) else where + ': '}{error.context}"
+
+
+def missing(outcomes: Sequence[Outcome]) -> list[str]:
+    """What may be missing, in sentences; empty when no other institution was asked."""
+    silent = [one for one in outcomes if one.word not in ANSWERED]
+    sentences = [
+        f"{len(outcomes) - len(silent)} of {len(outcomes)} other institutions answered."
+        if silent
+        else f"All {len(outcomes)} other institutions answered; others than these were not asked."
+    ]
+    sentences += [f"What {one.name} holds is missing: {one.text()}." for one in silent]
+    sentences += [f"{one.name} may hold more: {one.text()}." for one in outcomes if one.word is Word.REFUSED]
+    sentences += [f"{one.name} may hold more: its answer is incomplete." for one in outcomes if one.incomplete]
+    return sentences if outcomes else []
 
 
 def readable_time(dtm: str) -> str:

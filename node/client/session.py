@@ -70,8 +70,10 @@ class NodeSession:
         self._assertion = assertion
         host = config.node.listen if config.node.listen not in ("", "0.0.0.0", "::") else "localhost"  # noqa: S104
         port = config.port("https")
+        self._host = {"Host": f"{config.node.host}:{port}"}
         self._base = f"https://{f'[{host}]' if ':' in host else host}:{port}"
         self._connection = _NodeConnection(host, port, config.node.host, _tls(config), seconds)
+        self._second = _NodeConnection(host, port, config.node.host, _tls(config), seconds)
 
     @property
     def home(self) -> str:
@@ -85,6 +87,21 @@ class NodeSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+        self._second.close()
+
+    def listen(self, path: str) -> http.client.HTTPResponse | None:
+        """A GET over a second connection, for what comes while a request is answered; None when there is nothing.
+
+        What comes is a comfort: whatever goes wrong here shows again, with its cause, when the request itself is sent.
+        """
+        try:
+            self._second.request(
+                "GET", path, headers={"Host": f"{self._config.node.host}:{self._config.port('https')}"}
+            )
+            response = self._second.getresponse()
+        except (http.client.HTTPException, OSError):
+            return None
+        return response if response.status == http.HTTPStatus.OK else None
 
     def send(
         self,
@@ -136,7 +153,7 @@ class NodeSession:
             raise refused("answer.unreadable", url, str(problem)[:300], "look at the node's log") from None
 
     def _post(self, path: str, envelope: bytes, package: _Package | None) -> http.client.HTTPResponse:
-        headers = {"Host": f"{self._config.node.host}:{self._config.port('https')}"}
+        headers = dict(self._host)
         if package:
             headers |= {"Content-Type": package.content_type, "Content-Length": str(package.size)}
         else:

@@ -1,7 +1,8 @@
 """What is known of a patient here and at every connected institution.
 
 One line for each document: institution, homeCommunityId, repositoryUniqueId, uniqueId, what it is, when it was made
-(UTC). An institution that cannot be asked is named on the error output; what the others answered is shown all the same.
+(UTC). The error output names each institution as it answers, or why it does not, and at the end what may be missing;
+what the others answered is shown all the same. A document that two institutions hold is one line.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from node.cx import patient_cx
 from node.faults import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from node.client.documents import Found
+    from node.outcome_words import Outcome
 
 EXAMPLES = """\
 examples:
@@ -45,11 +49,12 @@ def run(args: argparse.Namespace) -> int:
     """Ask and print."""
     from node.client.documents import failed  # noqa: PLC0415  the client side is imported for these commands only
     from node.client.institutions import names_of  # noqa: PLC0415
-    from node.client.listing import explained, listed  # noqa: PLC0415
+    from node.client.listing import explained, listed, missing  # noqa: PLC0415
 
     config = load(root(args))
     patient = patient_cx(args.patient, config.node.assigning_authority)
-    found = _find(config, patient, assertion(config, args, patient), deprecated=args.all)
+    outcomes: list[Outcome] = []
+    found = _find(config, patient, assertion(config, args, patient), _teller(outcomes), deprecated=args.all)
     names = names_of(config)
     documents = listed(found.documents, names, config.node.home_community_id)
     if args.json:
@@ -62,21 +67,41 @@ def run(args: argparse.Namespace) -> int:
             }
             for error in found.head.errors
         ]
-        console.emit({"patient": patient, "documents": [item.as_json() for item in documents], "errors": errors})
+        console.emit(
+            {
+                "patient": patient,
+                "documents": [item.as_json() for item in documents],
+                "errors": errors,
+                "outcomes": [outcome.as_json() for outcome in outcomes],
+                "may_be_missing": missing(outcomes),
+            }
+        )
     else:
         headings = ("institution", "homeCommunityId", "repository", "uniqueId", "what", "when (UTC)")
         console.table([item.row() for item in documents], headings)
         console.note(f"{len(documents)} documents of {patient}")
         for error in found.head.errors:
             console.note(explained(error, names))
+        for sentence in missing(outcomes):
+            console.note(sentence)
     if not failed(found.head):
         return Exit.DONE
     return Exit.PARTLY if found.head.status.endswith("PartialSuccess") else Exit.REFUSED
 
 
-def _find(config: Config, patient: str, user: bytes, *, deprecated: bool) -> Found:
+def _teller(outcomes: list[Outcome]) -> Callable[[Outcome], None]:
+    """Says how each institution ended, as it ends, and keeps it."""
+
+    def tell(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        console.note(f"{outcome.name}: {outcome.text()}")
+
+    return tell
+
+
+def _find(config: Config, patient: str, user: bytes, tell: Callable[[Outcome], None], *, deprecated: bool) -> Found:
     from node.client.documents import Documents  # noqa: PLC0415
     from node.client.session import NodeSession  # noqa: PLC0415
 
     with NodeSession(config, assertion=user) as session:
-        return Documents(session, new_uuid).of_patient(patient, deprecated=deprecated)
+        return Documents(session, new_uuid).of_patient(patient, deprecated=deprecated, tell=tell)

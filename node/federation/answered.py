@@ -8,7 +8,7 @@ from typing import Final
 from node.exchange import NO_RECEIPT, PeerReceipt
 from node.federation.calls import Call
 from node.federation.client import PeerAnswer, PeerFault
-from node.federation.words import Outcome, Word
+from node.outcome_words import Outcome, Word
 from registry.ebrim.reader import QueryAnswer, ResponseHead
 from registry.errors import ErrorCode, RegistryError
 from repository.messages import RetrieveAnswer

@@ -17,7 +17,7 @@ from lxml import etree
 
 from node.federation.calls import Call
 from node.federation.resolver import ForbiddenAddress, GuardedResolver
-from node.federation.words import Word
+from node.outcome_words import Word
 from node.soap.faults import SoapFault
 from node.soap.limits import ANSWER, MimeLimits
 from node.soap.message import Message, read_answer

@@ -18,7 +18,7 @@ from node.federation.calls import Call
 from node.federation.circuit import Circuits
 from node.federation.client import PeerClient, PeerFault
 from node.federation.pace import Budget, Pace
-from node.federation.words import Word
+from node.outcome_words import Word
 
 log = logging.getLogger("node.federation")
 

@@ -74,11 +74,15 @@ class Gateway:
             durable=watcher is not None,
         )
         found: list[Answered] = []
-        async with aclosing(arrivals):
-            async for answered in arrivals:
-                found.append(answered)
-                if watcher is not None and answered.outcome is not None:
-                    watcher.tell(answered.outcome)
+        try:
+            async with aclosing(arrivals):
+                async for answered in arrivals:
+                    found.append(answered)
+                    if watcher is not None and answered.outcome is not None:
+                        watcher.tell(answered.outcome)
+        finally:
+            if watcher is not None:
+                watcher.end()
         return tuple(sorted(found, key=_order(communities)))
 
     async def stream(

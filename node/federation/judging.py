@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from node.federation.words import Outcome, Word
+from node.outcome_words import Outcome, Word
 from registry.errors import ErrorCode, RegistryError, Severity
 from registry.queries.catalogue import patient_of
 

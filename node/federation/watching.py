@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from node.federation.words import Outcome
+    from node.outcome_words import Outcome
 
 MOST: Final = 256  # watchers at once; who comes later hears nothing, and gets the answer all the same
 

@@ -177,7 +177,10 @@ class PackageReply(Reply):
 
 
 class StreamReply(Reply):
-    """An answer whose body is read while it is sent: a file, a long list. `document` is taken once."""
+    """An answer whose body is read while it is sent: a file, a long list. `document` is taken once.
+
+    With `live` each frame leaves at once instead of waiting for a full block.
+    """
 
     def __init__(
         self,
@@ -187,9 +190,11 @@ class StreamReply(Reply):
         headers: Sequence[tuple[str, str]] = (),
         close: bool = False,
         cache: str = "no-store",
+        live: bool = False,
     ) -> None:
         super().__init__(status, content_type=document.mime_type, headers=headers, close=close, cache=cache)
         self._document = document
+        self._live = live
 
     @override
     async def write_eof(self, data: bytes = b"") -> None:
@@ -200,7 +205,7 @@ class StreamReply(Reply):
         if size is None and not chunked:
             self._keep_alive = False
         line = "Transfer-Encoding: chunked\r\n" if chunked else "" if size is None else f"Content-Length: {size}\r\n"
-        out = _Blocks(request, chunked=chunked)
+        out = _Blocks(request, chunked=chunked, block=1 if self._live else BLOCK)
         out.head(self._head(line))
         if request.method == "HEAD":
             await out.nothing()
@@ -240,11 +245,12 @@ async def _stream(out: _Blocks, document: OutgoingDocument) -> None:
 class _Blocks:
     """Gathers small pieces into blocks and lets the peer's pace hold us back."""
 
-    __slots__ = ("_chunked", "_gathered", "_request", "_since_yield", "_size", "_start")
+    __slots__ = ("_block", "_chunked", "_gathered", "_request", "_since_yield", "_size", "_start")
 
-    def __init__(self, request: web.BaseRequest, *, chunked: bool) -> None:
+    def __init__(self, request: web.BaseRequest, *, chunked: bool, block: int = BLOCK) -> None:
         self._request = request
         self._chunked = chunked
+        self._block = block
         self._start = b""
         self._gathered: list[bytes] = []
         self._size = 0
@@ -258,7 +264,7 @@ class _Blocks:
         """Add a piece."""
         self._gathered.append(piece)
         self._size += len(piece)
-        if self._size >= BLOCK:
+        if self._size >= self._block:
             await self._flush()
 
     async def nothing(self) -> None:

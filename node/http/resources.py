@@ -58,12 +58,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """A body that is read while it is sent; `size` in bytes is None when it is not known before."""
+    """A body that is read while it is sent; `size` in bytes is None when it is not known before.
+
+    `live`: somebody waits for each frame, so that it leaves at once.
+    """
 
     mime_type: str
     size: int | None
     frames: Iterator[bytes] | AsyncIterator[bytes]
     content_id: str = ""
+    live: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -171,7 +175,7 @@ class Found:
         if row.audits and not isinstance(given.proof, AuditProof):
             raise TypeError("an answer without proof of its record")
         if isinstance(given.body, Stream):
-            return StreamReply(given.status, given.body, headers=given.headers, cache=given.cache)
+            return StreamReply(given.status, given.body, headers=given.headers, cache=given.cache, live=given.body.live)
         content_type = given.content_type if given.body else ""
         return Reply(given.status, given.body, content_type=content_type, headers=given.headers, cache=given.cache)
 

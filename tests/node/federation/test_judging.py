@@ -10,7 +10,7 @@ from node.federation.answered import Answered
 from node.federation.calls import query_call
 from node.federation.client import PeerFault
 from node.federation.judging import ANOTHER_PERSON, judge
-from node.federation.words import Word
+from node.outcome_words import Word
 from registry.ebrim.messages import FAILURE, PARTIAL_SUCCESS, SUCCESS, AdhocQuery
 from registry.ebrim.reader import QueryAnswer, RemoteObject, ResponseHead
 from registry.errors import RegistryError, Severity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -27,6 +28,22 @@ ANSWERED: Final = frozenset({Word.FOUND, Word.NONE, Word.NO_PATIENT, Word.REFUSE
 """Nothing else counts as an answer of an institution."""
 
 
+TEXTS: Final[Mapping[Word, str]] = {
+    Word.ASKING: "asking…",
+    Word.FOUND: "found {n}",
+    Word.NONE: "no documents",
+    Word.NO_PATIENT: "does not know this patient",
+    Word.REFUSED: "refused: {code}",
+    Word.TIMEOUT: "no answer in {s} s",
+    Word.CERTIFICATE: "identity not confirmed",
+    Word.PROTOCOL: "answer not understood",
+    Word.UNREACHABLE: "cannot be reached",
+    Word.PAUSED: "not asked: failing again and again",
+    Word.NOT_ASKED: "not asked: {why}",
+}
+"""What a person reads, in English: the keys of catalogues in other languages."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How asking one community ended.
@@ -44,6 +61,13 @@ class Outcome:
     reason: str = ""
     code: str = ""
     incomplete: bool = False
+
+    def text(self) -> str:
+        """For a person, in English."""
+        words = TEXTS[self.word].format(
+            n=self.count, s=round(self.seconds, 1), code=self.code or "no code given", why=self.reason
+        )
+        return f"{words}, answer incomplete" if self.incomplete else words
 
     def as_json(self) -> dict[str, Any]:
         """For programs: the keys of `find --json`."""
