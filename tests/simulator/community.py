@@ -321,6 +321,14 @@ def _mtom(asked: Asked, body: str, parts: list[tuple[str, str, bytes]]) -> web.R
     return web.Response(body=payload, headers={"Content-Type": kind})
 
 
+async def _ended() -> None:
+    """Answers that still sleep are given up."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 @contextlib.contextmanager
 def running(*communities: Community) -> Iterator[None]:
     """Communities that answer from an event loop of their own, for tests that are not asynchronous themselves."""
@@ -338,6 +346,7 @@ def running(*communities: Community) -> Iterator[None]:
     finally:
         for community in communities:
             wait(community.stop())
+        wait(_ended())
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()
