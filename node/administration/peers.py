@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from node.administration.orders import Order, Result, node_object
 from node.client.institutions import meant
 from node.faults import refused
+from node.federation import quirks
 from node.witness.forks import CONTINUE, STOP
 from trust.audit.event import NewRecord
 from trust.communities import AUDIT_PROOFS, Community, read_export
+from trust.community_details import Quirk
 from trust.community_store import Communities
 from trust.errors import BadCertificate
 from trust.ledger import witness_store
@@ -41,7 +43,7 @@ async def add(order: Order) -> Result:
     if clearance not in CLEARANCES:
         raise refused("peer.clearance", clearance, "this is no confidentiality code", "U, L, M, N, R or V")
     audit_proof = _audit_proof(order, community)
-    community = replace(community, clearance=clearance, audit_proof=audit_proof)
+    community = replace(community, clearance=clearance, audit_proof=audit_proof, quirks=_quirks(order, community))
     known = order.services.communities.get(community.home) is not None
     if known and not order.flag("replace"):
         step = "to take its new certificate or addresses: xdsnode peer add FILE --replace"
@@ -59,6 +61,20 @@ async def add(order: Order) -> Result:
     await order.change(work)
     _reload(order)
     return _shown(order, community)
+
+
+def _quirks(order: Order, community: Community) -> Mapping[str, Quirk]:
+    """Those of its file, and over them what the administrator here has learned about it (`--quirk NAME=VALUE`)."""
+    given: dict[str, Quirk] = {}
+    for text in order.arguments.get("quirks", ()):
+        name, _, value = str(text).partition("=")
+        given[name.strip()] = int(value) if value.strip().isascii() and value.strip().isdigit() else value.strip()
+    # A newer node's file may have rows that are not known here; what an administrator writes must be right.
+    filed = {name: value for name, value in community.quirks.items() if name in quirks.ROWS}
+    wrong = list(quirks.faults({**filed, **given}))
+    if wrong:
+        raise refused("peer.quirk", community.home, "; ".join(wrong), "correct the file, or what --quirk says")
+    return {**community.quirks, **given}
 
 
 def _audit_proof(order: Order, community: Community) -> str:
@@ -148,6 +164,7 @@ def _shown(order: Order, community: Community) -> Result:
         "repository_unique_ids": list(community.repository_unique_ids),
         "assigning_authority": community.assigning_authority,
         "assertion_issuers": [one.issuer for one in community.assertions],
+        "quirks": dict(community.quirks),
         "shared_patients": community.assigning_authority == order.services.config.node.assigning_authority,
         "previous_certificate": bool(community.previous),
         "witness": community.audit is not None and community.audit.witness is not None,

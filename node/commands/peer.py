@@ -49,6 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("required", "optional"),
         help="required: nothing is exchanged without its receipt that the exchange is in its audit log",
     )
+    adding.add_argument(
+        "--quirk",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="how it differs from the standards: documents_per_retrieve=10, uuid_form=lower, upper or bare, "
+        "date_range=creation, retrieve_packaging=soap; may be repeated",
+    )
     adding.add_argument("--replace", action="store_true", help="it is connected already: take its new description")
     adding.add_argument("--revoke-previous", action="store_true", help="with --replace: its old certificate ends now")
     children = [
@@ -119,6 +127,7 @@ def _add(config: Config, args: argparse.Namespace) -> dict[str, Any]:
         "fingerprint": fingerprint,
         "clearance": args.clearance,
         "audit_proof": args.audit_proof,
+        "quirks": args.quirk,
         "replace": args.replace,
         "revoke_previous": args.revoke_previous,
     }
@@ -198,6 +207,8 @@ def _print_one(verb: str, one: dict[str, Any]) -> None:
     if one["audit_fork"]:
         console.out(f"audit log     {one['audit_fork']}")
         console.out(f"decision      {one['decision'] or 'none yet: xdsnode peer decide'}")
+    for name, value in one["quirks"].items():
+        console.out(f"quirk         {name} = {value}")
     if "audit_log" in one:
         console.out(f"audit log     {one['audit_log'] or 'none: it gives no receipts'}")
     console.out(f"its users     {', '.join(one['assertion_issuers']) or 'nobody vouches for them'}")

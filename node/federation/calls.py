@@ -85,10 +85,19 @@ def query_call(query: AdhocQuery, community: Community, message_id: str, asserti
 
 
 def retrieve_call(
-    requests: Sequence[DocumentRequest], community: Community, message_id: str, assertion: bytes = b""
+    requests: Sequence[DocumentRequest],
+    community: Community,
+    message_id: str,
+    assertion: bytes = b"",
+    *,
+    mtom: bool = True,
 ) -> Call:
-    """ITI-39: the documents of one community, each with its home; `assertion` as for `query_call`."""
+    """ITI-39: the documents of one community, each with its home; `assertion` as for `query_call`.
+
+    `mtom` is the packaging of the request; the answer is read in whatever form it comes.
+    """
     url = community.endpoints["iti-39"]
+    root = _ROOT if mtom else "body"
     requests = tuple(replace(request, home_community_id=community.home) for request in requests)
     envelope = write_envelope(
         CROSS_GATEWAY_RETRIEVE,
@@ -105,9 +114,9 @@ def retrieve_call(
         url=url,
         message_id=message_id,
         envelope=envelope,
-        mtom=True,
-        digest=payload_digest([(_ROOT, len(envelope), sha256(envelope).digest())]),
+        mtom=mtom,
+        digest=payload_digest([(root, len(envelope), sha256(envelope).digest())]),
         response_root=RETRIEVE_RESPONSE,
-        root_content_id=_ROOT,
+        root_content_id=root,
         requests=requests,
     )

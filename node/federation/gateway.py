@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from node.exchange import Exchange
+from node.federation import quirks
 from node.federation.answered import Answered
 from node.federation.calls import Call, query_call, retrieve_call
 from node.federation.client import PeerClient, PeerFault
@@ -104,14 +105,27 @@ class Gateway:
     ) -> tuple[Answered, ...]:
         """ITI-39 to each community for its documents; one outcome for each request, in the order of the groups."""
         calls = [
-            retrieve_call(requests, community, self._new_uuid(), exchange.assertion) for community, requests in groups
+            retrieve_call(
+                portion, community, self._new_uuid(), exchange.assertion, mtom=known.retrieve_packaging == "mtom"
+            )
+            for community, requests in groups
+            for known in (quirks.read(community.quirks),)
+            for portion in quirks.portions(requests, known)
         ]
         async with aclosing(self._arrivals(calls, exchange, _read_retrieve, forced=forced)) as arrivals:
             found = [answered async for answered in arrivals]
         return tuple(sorted(found, key=_order([community for community, _ in groups])))
 
     def _query_calls(self, query: AdhocQuery, communities: Sequence[Community], exchange: Exchange) -> list[Call]:
-        return [query_call(query, community, self._new_uuid(), exchange.assertion) for community in communities]
+        return [
+            query_call(
+                quirks.asked(query, quirks.read(community.quirks), exchange.now),
+                community,
+                self._new_uuid(),
+                exchange.assertion,
+            )
+            for community in communities
+        ]
 
     async def _arrivals(
         self, calls: Sequence[Call], exchange: Exchange, read: Read, *, forced: bool = False, durable: bool = False

@@ -13,13 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from lxml import etree
 
 from scripts.simulated.behaviours import KINDS, lying, mix_of
 from scripts.simulated.population import Member, connect, give, members
 from tests.end_to_end.nodes import AUTHORITY, Node, free_base
-from tests.end_to_end.wire import PARTIAL, Document, find_documents, provide
-from tests.simulator.community import running, truthful
+from tests.end_to_end.wire import PARTIAL, Document, find_documents, provide, retrieve
+from tests.simulator.community import Asked, running, truthful
+from trust.communities import export
 
+SOAP = "application/soap+xml"
 PATIENT = f"MANY1^^^&{AUTHORITY}&ISO"
 MIX = "dead=5,silent=5,slow:20=5,garbage=5,lying=2,refusing=3"
 WORDS = {
@@ -150,3 +153,42 @@ def test_nobody_else_hears_of_a_query(many: tuple[Node, list[Member]]) -> None:
     connection.request("GET", "/federation/outcomes/abc")
     assert connection.getresponse().status == 403
     connection.close()
+
+
+def test_quirks_of_one_community_reach_it_and_nobody_else(many: tuple[Node, list[Member]]) -> None:
+    node, population = many
+    odd, usual = population[1], population[2]
+    give([odd], PATIENT, 1, 2)
+    file = node.folder / "odd.json"
+    file.write_text(export(odd.described))
+    asked: dict[str, list[tuple[str, Asked]]] = {odd.described.home: [], usual.described.home: []}
+
+    async def watched(community, request, one):
+        asked[community.home].append((request.headers["Content-Type"].partition(";")[0], one))
+        return await truthful(community, request, one)
+
+    rows = ("documents_per_retrieve=1", "retrieve_packaging=soap", "date_range=creation")
+    node.run(
+        *("peer", "add", str(file), "--fingerprint", odd.described.fingerprint, "--replace"),
+        *(word for row in rows for word in ("--quirk", row)),
+    )
+    for member in (odd, usual):
+        member.community.behaves(watched)
+    try:
+        answer = node.client().send("iti-18", find_documents(PATIENT))
+        wanted = [
+            (member.described.home, member.community.repository, held.document.unique_id)
+            for member in (odd, usual)
+            for held in member.community.held
+        ]
+        fetched = node.client().send("iti-43", retrieve(*wanted))
+    finally:
+        for member in (odd, usual):
+            member.behave()
+    assert {unique_id for _, _, unique_id in wanted} <= set(answer.unique_ids())
+    assert set(fetched.documents()) == {unique_id for _, _, unique_id in wanted}
+    kinds = {home: Counter((one.transaction, kind) for kind, one in several) for home, several in asked.items()}
+    query, plain, package = ("iti-38", SOAP), ("iti-39", SOAP), ("iti-39", "multipart/related")
+    assert kinds == {odd.described.home: {query: 1, plain: 2}, usual.described.home: {query: 1, package: 1}}
+    ranges = {home: b"CreationTimeTo" in etree.tostring(several[0][1].body) for home, several in asked.items()}
+    assert ranges == {odd.described.home: True, usual.described.home: False}

@@ -218,3 +218,26 @@ def test_an_export_is_of_the_leaf(made_node: Callable[..., Config]) -> None:
     )
     assert set(exported["endpoints"]) == {"audit", "iti-38", "iti-39"}
     assert from_pem(exported["certificates"])
+
+
+async def test_quirks_come_from_the_file_and_from_the_administrator(services: Services, other: tuple[str, str]) -> None:
+    text, fingerprint = other
+    filed = json.dumps({**json.loads(text), "quirks": {"documents_per_retrieve": 10, "of-a-later-version": True}})
+    added = await run(services, "peer add", export=filed, fingerprint=fingerprint, quirks=["uuid_form=lower"])
+    assert added["quirks"] == {"documents_per_retrieve": 10, "of-a-later-version": True, "uuid_form": "lower"}
+    again = await run(
+        services, "peer add", export=filed, fingerprint=fingerprint, replace=True, quirks=["documents_per_retrieve=3"]
+    )
+    assert again["quirks"]["documents_per_retrieve"] == 3
+
+
+@pytest.mark.parametrize("quirk", ["documents_per_retrieve=0", "documents_per_retrieve", "uuid_form=x", "sha1=1", "="])
+async def test_a_quirk_that_cannot_be_is_refused(services: Services, other: tuple[str, str], quirk: str) -> None:
+    text, fingerprint = other
+    assert await refused(services, "peer add", export=text, fingerprint=fingerprint, quirks=[quirk]) == "peer.quirk"
+
+
+async def test_a_file_with_a_wrong_quirk_is_refused(services: Services, other: tuple[str, str]) -> None:
+    text, fingerprint = other
+    filed = json.dumps({**json.loads(text), "quirks": {"retrieve_packaging": "zip"}})
+    assert await refused(services, "peer add", export=filed, fingerprint=fingerprint) == "peer.quirk"
