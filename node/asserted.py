@@ -31,6 +31,7 @@ from trust.identity.caller import Caller, Role
 from trust.identity.issuers import Issuer, Issuers
 from trust.identity.names import CONFIRMATIONS, HOLDER_OF_KEY, INVALID_HEADER, INVALID_TOKEN, UNAVAILABLE
 from trust.identity.saml import Expected, User
+from trust.identity.timestamp import check_timestamp
 from trust.identity.verified import Verified
 from trust.pki.certificates import from_pem
 
@@ -123,6 +124,9 @@ class Users:
         Raises:
             AssertionRefused: there is one and it is not accepted, or there must be one.
         """
+        if message.security or self._config.xua.timestamp_required:
+            required = self._config.xua.timestamp_required
+            check_timestamp(message.security, self._expected.skew, now, required=required)
         peer = caller.role is Role.PEER
         mode = self._config.xua.peers if peer else self._config.xua.applications
         if mode == "off":

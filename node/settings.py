@@ -159,6 +159,7 @@ class XuaSection:
     skew_seconds: int = key(
         partial(readers.number, least=0, most=60), "how far ahead the clock of an issuer may be", 60
     )
+    timestamp_required: bool = _flag("every message must carry a wsu:Timestamp", False)  # noqa: FBT003
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ from trust.identity import names, saml, signature
 from trust.identity.issuers import Issuers
 from trust.identity.making import signed, unsigned
 from trust.identity.names import DS, SAML
+from trust.identity.timestamp import check_timestamp
 from trust.pki import tables
 
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"
@@ -703,3 +704,55 @@ def test_x15_no_canonical_form_is_no_empty_text() -> None:
     root = etree.fromstring(raw)  # as a parser without our rule would give it
     with pytest.raises(AssertionRefused, match="canonical"):
         signature.shape_of(root)
+
+
+# M23: the age of the message itself.
+
+WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+
+
+def _header(*timestamps: str):
+    text = "".join(f"<u:Timestamp>{one}</u:Timestamp>" for one in timestamps)
+    return [etree.fromstring(f'<w:Security xmlns:w="{WSSE}" xmlns:u="{WSU}">{text}</w:Security>')]
+
+
+def _moment(**after: float) -> str:
+    return (NOW + timedelta(**after)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def _made(created: str, expires: str = "") -> str:
+    return f"<u:Created>{created}</u:Created>" + (f"<u:Expires>{expires}</u:Expires>" if expires else "")
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "required"),
+    [
+        pytest.param([_made(_moment(seconds=-1), _moment(minutes=5))], True, id="M23-good"),
+        pytest.param([_made(_moment(seconds=59), _moment(minutes=5))], True, id="M23-clock-ahead-within-skew"),
+        pytest.param([_made(_moment(minutes=-4))], True, id="M23-without-an-end"),
+        pytest.param([], False, id="M23-missing-not-required"),
+    ],
+)
+def test_m23_messages_that_count(timestamp, required) -> None:
+    check_timestamp(_header(*timestamp), timedelta(seconds=60), NOW, required=required)
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "code"),
+    [
+        pytest.param([_made(_moment(minutes=-6), _moment(seconds=-1))], "wsse:MessageExpired", id="M23-expired"),
+        pytest.param([_made(_moment(minutes=-6), _moment())], "wsse:MessageExpired", id="M23-ends-now"),
+        pytest.param([_made(_moment(minutes=-6))], "wsse:MessageExpired", id="M23-old-without-an-end"),
+        pytest.param([_made(_moment(seconds=61), _moment(minutes=9))], "wsse:MessageExpired", id="M23-future"),
+        pytest.param([], "wsse:MessageExpired", id="M23-missing-when-required"),
+        pytest.param([_made(_moment(), _moment(minutes=1))] * 2, "wsse:InvalidSecurity", id="M23-two"),
+        pytest.param([f"<u:Expires>{_moment(minutes=1)}</u:Expires>"], "wsse:InvalidSecurity", id="M23-not-made"),
+        pytest.param([_made("yesterday")], "wsse:InvalidSecurity", id="M23-no-instant"),
+        pytest.param([_made(_moment(), "2026-03-01T10:20:00")], "wsse:InvalidSecurity", id="M23-no-zone"),
+    ],
+)
+def test_m23_messages_that_do_not_count(timestamp, code) -> None:
+    with pytest.raises(AssertionRefused) as caught:
+        check_timestamp(_header(*timestamp), timedelta(seconds=60), NOW, required=True)
+    assert caught.value.code == code

@@ -1,7 +1,7 @@
 """Attacks on TLS and certificates: rows T1 to T25 of the catalogue, against a real server behind the node's contexts.
 
 In TLS 1.3 a client's handshake succeeds before the server has judged its certificate, so every attacker here writes
-and reads. Rows elsewhere: T11 (OCSP) has none yet, T19 and T24 belong to the HTTP client and server.
+and reads. Rows elsewhere: OCSP itself (T11) is not asked, T19 and T24 belong to the HTTP client and server.
 """
 
 from __future__ import annotations
@@ -231,6 +231,74 @@ async def test_the_grace_ends_while_a_connection_is_open(tmp_path: Path, row: No
         assert await reader.readline() == b""
         writer.close()
     assert "grace" in place.refusals[0]
+
+
+# T11, for the means of revocation that this node knows: lists. (OCSP is not asked.)
+
+
+@pytest.mark.parametrize("row", [pytest.param(None, id="T11-revoked")])
+async def test_revoked_in_the_newest_list(tmp_path: Path, row: None) -> None:
+    """Revoked between two lists: the next one is read at run time and counts on connections that are open."""
+    ca = making.authority()
+    good, stolen = making.application(ca), making.application(ca, "stolen")
+    source = house(tmp_path, ca=ca)
+    place = house(tmp_path, ca=ca, lists=[source.revocation_list(now=NOW - timedelta(days=1))])
+    place.bind(good)
+    place.bind(stolen, name="stolen")
+    async with place.open():
+        assert await attempt(place, stolen) == "served"
+        source.revocation_list(stolen, now=NOW)
+        place.tls.reload()
+        assert await attempt(place, stolen) == "CERTIFICATE_REVOKED"
+        assert await attempt(place, good) == "served"
+
+
+@pytest.mark.parametrize("row", [pytest.param(None, id="T11-unknown")])
+async def test_a_ca_that_no_list_speaks_of(tmp_path: Path, row: None) -> None:
+    ca, other = making.authority(), making.authority("Second CA")
+    known, unknown = making.application(ca), making.application(other, "unknown")
+    place = house(tmp_path, ca=ca, anchors=[other.certificate], lists=[house(tmp_path, ca=ca).revocation_list()])
+    place.bind(known)
+    place.bind(unknown, name="unknown")
+    async with place.open():
+        assert await attempt(place, unknown) != "served"
+        assert await attempt(place, known) == "served"
+    assert "unknown" not in place.served
+
+
+@pytest.mark.parametrize(
+    ("after", "outcome"),
+    [
+        pytest.param(timedelta(days=7, hours=23), "served", id="T11-source down, within the grace"),
+        pytest.param(timedelta(days=8, minutes=1), "closed", id="T11-source down, after the grace"),
+    ],
+)
+async def test_no_new_list_comes(tmp_path: Path, after: timedelta, outcome: str) -> None:
+    """The file is gone, as it is when whatever fetches it fails: the last list counts until its end and the grace."""
+    ca = making.authority()
+    good = making.application(ca)
+    path = house(tmp_path, ca=ca).revocation_list(days=7)
+    place = house(tmp_path, ca=ca, lists=[path])
+    place.bind(good)
+    path.unlink()
+    place.tls.reload()
+    place.clock.now = NOW + after
+    async with place.open():
+        assert await attempt(place, good) == outcome
+
+
+@pytest.mark.parametrize("row", [pytest.param(None, id="T11-replayed")])
+async def test_an_older_list_is_put_back(tmp_path: Path, row: None) -> None:
+    ca = making.authority()
+    stolen = making.application(ca, "stolen")
+    source = house(tmp_path, ca=ca)
+    path = source.revocation_list(stolen, now=NOW)
+    place = house(tmp_path, ca=ca, lists=[path])
+    place.bind(stolen, name="stolen")
+    source.revocation_list(now=NOW - timedelta(days=1))
+    place.tls.reload()
+    async with place.open():
+        assert await attempt(place, stolen) == "CERTIFICATE_REVOKED"
 
 
 # T9: resumption.

@@ -273,8 +273,8 @@ def _code(found: dict[str, list[etree._Element]], name: str) -> Coded | None:
     return Coded(code, system, _plain(element.get("displayName", "")))
 
 
-def _instant(element: etree._Element, name: str) -> datetime:
-    text = element.get(name, "")
+def instant_of(text: str) -> datetime | None:
+    """An xs:dateTime with its zone; None for anything else."""
     found = _INSTANT.fullmatch(text)
     try:
         if found:
@@ -282,6 +282,13 @@ def _instant(element: etree._Element, name: str) -> datetime:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
+    return None
+
+
+def _instant(element: etree._Element, name: str) -> datetime:
+    moment = instant_of(element.get(name, ""))
+    if moment is not None:
+        return moment
     raise _wrong(f"{name} of {etree.QName(element).localname} is missing or no instant")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+WSU: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 SAML: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 HL7: Final = "urn:hl7-org:v3"
@@ -45,3 +46,4 @@ INVALID_HEADER: Final = "wsse:InvalidSecurity"
 INVALID_TOKEN: Final = "wsse:InvalidSecurityToken"  # noqa: S105
 FAILED_CHECK: Final = "wsse:FailedCheck"
 UNAVAILABLE: Final = "wsse:SecurityTokenUnavailable"
+MESSAGE_EXPIRED: Final = "wsse:MessageExpired"
