@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from node.access import Access, Policy
+    from node.continuations import Continuations
     from node.damages import Damages
     from node.federation.gateway import Gateway
     from node.metrics import Metrics
@@ -83,6 +84,7 @@ class Actors:
     policy: Policy
     damages: Damages
     metrics: Metrics
+    continuations: Continuations
     recipient_faults: Callable[[str], list[str]] = lambda _url: []  # of an address that notifications shall go to
     barred: Callable[[str], str] = lambda _home: (
         ""

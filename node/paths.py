@@ -15,5 +15,8 @@ PATHS: Final = {
     "iti-41": "/iti-41",
     "iti-42": "/iti-42",
     "iti-43": "/iti-43",
+    "iti-44": "/iti-44",
+    "iti-45": "/iti-45",
+    "iti-47": "/iti-47",
     "iti-52": "/iti-52",
 }

@@ -157,7 +157,7 @@ def event(
     objects = fact.objects
     caller = exchange.caller
     if fact.patient:
-        objects = (patient_object(fact.patient), *objects)
+        objects = (replace(patient_object(fact.patient), details=fact.details), *objects)
     return AuditEvent(
         id=event_id,
         action=action,
@@ -223,7 +223,14 @@ def of_answer(
         NewRecord(
             kind=Kind.RESPONSE_SENT if from_peer else Kind.LOCAL,
             time=time,
-            event=event(exchange, event_id=profile.event, action=profile.action, type_=type_, fact=fact, ends=ends),
+            event=event(
+                exchange,
+                event_id=profile.event,
+                action=fact.action or profile.action,
+                type_=type_,
+                fact=fact,
+                ends=ends,
+            ),
             subject=subject(fact.patient),
             peer=exchange.caller.home,
             cid=exchange.message_id if from_peer else "",

@@ -17,6 +17,7 @@ from uuid import uuid4  # noqa: TID251  the one source of ids
 from node import database, jurisdiction
 from node.asserted import Users
 from node.config import Config
+from node.continuations import Continuations
 from node.damages import Damages
 from node.exchange import Actors, Community
 from node.federation.client import PeerClient
@@ -257,6 +258,7 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
         policy=jurisdiction.policy(config),
         damages=Damages(repository, metrics, own, clock),
         metrics=metrics,
+        continuations=Continuations(),
     )
 
 

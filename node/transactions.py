@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from node import queries, registrations, retrievals
+from node import patient_answers, queries, registrations, retrievals
 from node.bindings import AuditProfile, Operation, Packaging, SoapBinding, Transaction
 from node.iti import (
     iti18_registry_stored_query as iti18,
@@ -29,6 +29,15 @@ from node.iti import (
     iti43_retrieve_document_set as iti43,
 )
 from node.iti import (
+    iti44_patient_identity_feed_hl7_v3 as iti44,
+)
+from node.iti import (
+    iti45_pixv3_query as iti45,
+)
+from node.iti import (
+    iti47_patient_demographics_query_hl7_v3 as iti47,
+)
+from node.iti import (
     iti52_document_metadata_subscribe as iti52,
 )
 from node.notifications import wsn
@@ -40,6 +49,8 @@ LCM = "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}"
 QUERY = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}"
 WSN = "http://docs.oasis-open.org/wsn/bw-2"
 XDS = "{urn:ihe:iti:xds-b:2007}"
+V3 = "{urn:hl7-org:v3}"
+HL7: Final = "urn:hl7-org:v3:"
 
 _APPLICATIONS: Final = frozenset({Role.APPLICATION, Role.OPERATOR})
 _PEERS: Final = frozenset({Role.PEER})
@@ -219,6 +230,99 @@ ITI_52: Final = Transaction(
     audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti52.audited),
 )
 
+ITI_44: Final = Transaction(
+    id="ITI-44",
+    name="Patient Identity Feed HL7 V3",
+    spec="ITI TF-2: 3.44",
+    actors=("Patient Identity Source", "Patient Identifier Cross-reference Manager"),
+    binding=SoapBinding(
+        path=PATHS["iti-44"],
+        action=HL7 + "PRPA_IN201301UV02",
+        response_action=HL7 + "MCCI_IN000002UV01",
+        root=V3 + "PRPA_IN201301UV02",
+        packaging=Packaging.SOAP,
+        decode=iti44.decode,
+        encode=patient_answers.encode,
+        encode_errors=patient_answers.encode_errors,
+        refuse=patient_answers.refuse,
+        also=(
+            Operation(
+                action=HL7 + "PRPA_IN201302UV02",
+                response_action=HL7 + "MCCI_IN000002UV01",
+                root=V3 + "PRPA_IN201302UV02",
+            ),
+            Operation(
+                action=HL7 + "PRPA_IN201304UV02",
+                response_action=HL7 + "MCCI_IN000002UV01",
+                root=V3 + "PRPA_IN201304UV02",
+            ),
+        ),
+    ),
+    roles=_APPLICATIONS,
+    writes=True,
+    prepare=patient_answers.nothing,
+    handle=iti44.patient_identity_feed_hl7_v3,
+    audit=AuditProfile(event=EventId.PATIENT_RECORD, action=Action.CREATE, caller_is_source=True, facts=iti44.facts),
+)
+
+ITI_45: Final = Transaction(
+    id="ITI-45",
+    name="PIXV3 Query",
+    spec="ITI TF-2: 3.45",
+    actors=("Patient Identifier Cross-reference Consumer", "Patient Identifier Cross-reference Manager"),
+    binding=SoapBinding(
+        path=PATHS["iti-45"],
+        action=HL7 + "PRPA_IN201309UV02",
+        response_action=HL7 + "PRPA_IN201310UV02",
+        root=V3 + "PRPA_IN201309UV02",
+        packaging=Packaging.SOAP,
+        decode=iti45.decode,
+        encode=patient_answers.encode,
+        encode_errors=patient_answers.encode_errors,
+        refuse=iti45.refuse,
+    ),
+    roles=_APPLICATIONS,
+    writes=False,
+    prepare=patient_answers.nothing,
+    handle=iti45.pixv3_query,
+    audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti45.facts),
+)
+
+ITI_47: Final = Transaction(
+    id="ITI-47",
+    name="Patient Demographics Query HL7 V3",
+    spec="ITI TF-2: 3.47",
+    actors=("Patient Demographics Consumer", "Patient Demographics Supplier"),
+    binding=SoapBinding(
+        path=PATHS["iti-47"],
+        action=HL7 + "PRPA_IN201305UV02",
+        response_action=HL7 + "PRPA_IN201306UV02",
+        root=V3 + "PRPA_IN201305UV02",
+        packaging=Packaging.SOAP,
+        decode=iti47.decode,
+        encode=patient_answers.encode,
+        encode_errors=patient_answers.encode_errors,
+        refuse=iti47.refuse,
+        also=(
+            Operation(
+                action=HL7 + "QUQI_IN000003UV01_Continue",
+                response_action=HL7 + "PRPA_IN201306UV02",
+                root=V3 + "QUQI_IN000003UV01",
+            ),
+            Operation(
+                action=HL7 + "QUQI_IN000003UV01_Cancel",
+                response_action=HL7 + "MCCI_IN000002UV01",
+                root=V3 + "QUQI_IN000003UV01",
+            ),
+        ),
+    ),
+    roles=_APPLICATIONS,
+    writes=False,
+    prepare=patient_answers.nothing,
+    handle=iti47.patient_demographics_query_hl7_v3,
+    audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti47.facts),
+)
+
 TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
     ITI_18,
     ITI_38,
@@ -226,6 +330,9 @@ TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
     ITI_41,
     ITI_42,
     ITI_43,
+    ITI_44,
+    ITI_45,
+    ITI_47,
     ITI_52,
 )
 BY_PATH: Final = {row.binding.path: row for row in TRANSACTIONS}

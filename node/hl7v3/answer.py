@@ -68,6 +68,7 @@ def write_answer(  # noqa: PLR0913  one fact each
     requested: Sequence[str] = (),
     failure: str = "",
     detail: str = "",
+    details: str = "",
     quantities: str = "",
 ) -> bytes:
     """A whole PRPA_IN201306UV02.
@@ -82,6 +83,7 @@ def write_answer(  # noqa: PLR0913  one fact each
         requested: attributes without which nothing is decided (ITI TF-2: 3.55.4.2.2.4), codes of MORE_ATTRIBUTES.
         failure: why there is no answer, a code of FAILURES; the acknowledgement is then AE.
         detail: the failure in words.
+        details: finished acknowledgementDetails, in its place or besides.
         quantities: finished elements of queryAck behind the code (ITI-47).
     """
     failed = code in ("AE", "QE")
@@ -99,7 +101,9 @@ def write_answer(  # noqa: PLR0913  one fact each
         sender=sender,
         receiver=query.wrapper.sender,
         accept="NE",
-        acknowledgement=acknowledgement("AE" if failed else "AA", query.wrapper.id, detail=detail, code="INTERR"),
+        acknowledgement=acknowledgement(
+            "AE" if failed else "AA", query.wrapper.id, detail=detail, code="INTERR", more=details
+        ),
         act=control_act(_TRIGGER, content),
         processing=query.wrapper.processing,
     )

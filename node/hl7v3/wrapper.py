@@ -19,6 +19,7 @@ from node.soap.writing import escape
 
 INTERACTIONS: Final = "2.16.840.1.113883.1.6"
 ACKNOWLEDGEMENT_DETAILS: Final = "2.16.840.1.113883.5.1100"
+ERROR_CONDITIONS: Final = "2.16.840.1.113883.12.357"
 ACCEPT: Final = "MCCI_IN000002UV01"
 NO_ID: Final = Ii("")
 
@@ -135,7 +136,9 @@ def control_act(trigger: str, content: str) -> str:
     )
 
 
-def acknowledgement(type_code: str, target: Ii, *, detail: str = "", code: str = "", location: str = "") -> str:
+def acknowledgement(
+    type_code: str, target: Ii, *, detail: str = "", code: str = "", location: str = "", more: str = ""
+) -> str:
     """The acknowledgement of the message `target`.
 
     Args:
@@ -144,18 +147,21 @@ def acknowledgement(type_code: str, target: Ii, *, detail: str = "", code: str =
         detail: text of an acknowledgementDetail of type E; "" writes none.
         code: its code, of HL7's AcknowledgementDetailCode.
         location: XPath of what is wrong.
+        more: further details that `error_detail` wrote.
     """
-    written = ""
-    if detail:
-        coded = f'<code code="{escape(code)}" codeSystem="{ACKNOWLEDGEMENT_DETAILS}"/>' if code else ""
-        place = f"<location>{escape(location)}</location>" if location else ""
-        written = (
-            f'<acknowledgementDetail typeCode="E">{coded}<text>{escape(detail)}</text>{place}</acknowledgementDetail>'
-        )
+    written = error_detail(detail, code=code, location=location) if detail else ""
     return (
         f'<acknowledgement><typeCode code="{type_code}"/><targetMessage>{write_ii("id", target)}</targetMessage>'
-        f"{written}</acknowledgement>"
+        f"{written}{more}</acknowledgement>"
     )
+
+
+def error_detail(text: str, *, code: str = "", location: str = "") -> str:
+    """One acknowledgementDetail of type E; a code of digits is of HL7 table 0357, as 204, Unknown Key Identifier."""
+    system = ERROR_CONDITIONS if code.isdigit() else ACKNOWLEDGEMENT_DETAILS
+    coded = f'<code code="{escape(code)}" codeSystem="{system}"/>' if code else ""
+    place = f"<location>{escape(location)}</location>" if location else ""
+    return f'<acknowledgementDetail typeCode="E">{coded}<text>{escape(text)}</text>{place}</acknowledgementDetail>'
 
 
 def accept_acknowledgement(request: Wrapper, *, id_: Ii, now: datetime, sender: Party, acknowledged: str) -> bytes:

@@ -253,6 +253,8 @@ def _addresses(ones: tuple[AddressWords, ...], others: tuple[AddressWords, ...])
 
 def _address_level(one: AddressWords, other: AddressWords) -> str:
     codes = one.postal_code and other.postal_code
+    if not codes and not (one.city and other.city):  # nothing says where either is
+        return "place" if one.street and (one.street, one.numbers) == (other.street, other.numbers) else "different"
     place = one.postal_code == other.postal_code if codes else bool(one.city) and one.city == other.city
     near = place or (codes and nearly(one.postal_code, other.postal_code)) or nearly(one.city, other.city)
     street = one.street and (one.street == other.street or nearly(one.street, other.street))

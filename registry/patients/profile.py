@@ -14,7 +14,7 @@ MOST_NAMES: Final = 6  # of one patient: each pair of names is compared
 MOST_ADDRESSES: Final = 6
 MOST_KEYS: Final = 40
 _DIGITS: Final = re.compile(r"\D")
-_PHONE_DIGITS: Final = 8  # the last ones: with and without country code
+_PHONE_DIGITS: Final = 7  # the last ones: with and without country code
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,10 @@ class MasterIndex:
         """Whether records of this authority are taken."""
         return authority == self._authority or authority in self._others
 
+    def rank(self, identifier: Identifier) -> tuple[bool, str, str]:
+        """Order among identifiers of one person: those of the own assigning authority first."""
+        return identifier.authority != self._authority, identifier.authority, identifier.id
+
     def knows_authority(self, authority: str) -> bool:
         """Whether identifiers of this authority are taken, or occur beside others."""
         return self.indexes(authority) or any(

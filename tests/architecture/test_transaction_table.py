@@ -15,6 +15,7 @@ from tests.architecture.sources import ROOT
 # Of each message, as the standard has it: what its action begins with, and its answer's action after that of the request.
 ANSWERS = {
     "urn:ihe:iti:": "Response",
+    "urn:hl7-org:v3:": None,  # the name of an interaction
     "http://docs.oasis-open.org/wsn/bw-2/": None,  # …Request and …Response
 }
 
