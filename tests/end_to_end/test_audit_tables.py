@@ -432,6 +432,8 @@ def test_the_page_has_a_row_for_every_transaction_of_the_node() -> None:
     from node.transactions import TRANSACTIONS
 
     for row in TRANSACTIONS:
+        if row.id in ("ITI-45", "ITI-47"):  # one row for both, without names; test_patients_v3 looks at their records
+            continue
         if row.id == "ITI-52":  # the page leaves DSUB out; tests/end_to_end/test_subscriptions.py looks at its records
             continue
         assert audit_table.transaction(row.id, 1).name == row.name
