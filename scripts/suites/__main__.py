@@ -24,7 +24,7 @@ ADDED = (
     Suite("conformance", "NIST's plans against a fresh federation of three nodes", conformance.run),
     Suite("faults", "kill -9 under load, full disk", unit.faults),
     Suite("arr", "rsyslog as Audit Record Repository, stopped and killed under load", unit.arr),
-    Suite("security", "attacks from outside", unit.nothing_yet),
+    Suite("security", "openssl, xmlsec1 and sslyze against a real node", unit.security),
     Suite("browser", "pages in a browser", unit.nothing_yet),
 )
 

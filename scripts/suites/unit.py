@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 
-from scripts.suites.outcome import RESULTS, Request, Status, echoed, of_status
+from scripts.suites.outcome import RESULTS, ROOT, Request, Status, echoed, of_status
 
 _CLOSING = re.compile(r"^=* ?(\d+ (passed|failed|error|skipped)|no tests ran)")
 
@@ -36,6 +37,23 @@ def arr(_: Request) -> Status:
         print("rsyslogd is not installed: apt-get install rsyslog rsyslog-openssl")
         return Status.SKIPPED
     status, _lines = echoed([sys.executable, "-m", "pytest", "-q", "--arr", "--timeout", "300", "tests/arr"])
+    return of_status(status)
+
+
+def security(_: Request) -> Status:
+    """openssl, xmlsec1 and sslyze against a real node (tests/security)."""
+    missing = [name for name in ("openssl", "xmlsec1") if shutil.which(name) is None]
+    if missing:
+        print(f"{' and '.join(missing)} not installed: apt-get install {' '.join(missing)}")
+        return Status.SKIPPED
+    made = ROOT / ".venv-security"
+    if (
+        status := subprocess.run(["bash", str(ROOT / "scripts" / "security_env.sh")], cwd=ROOT, check=False).returncode
+    ) != 0:
+        return of_status(status)
+    status, _lines = echoed(
+        [sys.executable, "-m", "pytest", "-q", "--security", f"--sslyze={made}/bin/sslyze", "tests/security"]
+    )
     return of_status(status)
 
 
