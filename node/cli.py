@@ -57,6 +57,7 @@ COMMANDS: Final = (
     Command("policy", "policy", "what somebody would see and why; review of accesses in emergencies"),
     Command("client", "client", "certificates of local applications: add, list, revoke"),
     Command("peer", "peer", "other institutions: add, list, show, test, remove"),
+    Command("federation", "federation", "the federation: create, invite, join, list, remove, leave"),
     Command("doctor", "doctor", "why this node and another institution cannot talk, in twelve steps"),
     Command("audit", "audit", "read and verify the audit log"),
     Command("assertion", "assertion", "assertions about a test user, for tests of receivers (development nodes)"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from node.continuations import Continuations
     from node.damages import Damages
     from node.federation.gateway import Gateway
+    from node.membership.membership import Membership
     from node.metrics import Metrics
     from node.receipts import Receipts
     from node.witness.server import Witness
@@ -101,6 +102,7 @@ class Desk:
     actors: Actors
     audit: Path
     witness: Witness
+    membership: Membership
     ledger: Path
     index: AuditIndex
 

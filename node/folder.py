@@ -121,6 +121,31 @@ class Folder:
         return self.keys / "assertion.pem"
 
     @property
+    def federation(self) -> Path:
+        """CA of the federation that this node made, and the key that signs its directory."""
+        return self.keys / "federation"
+
+    @property
+    def signer_key(self) -> Path:
+        """Key that signs the directory of the federation."""
+        return self.federation / "signer.key"
+
+    @property
+    def next_signer_key(self) -> Path:
+        """The key that is about to take over; it is there only while the key is changed."""
+        return self.federation / "signer-next.key"
+
+    @property
+    def next_tls_key(self) -> Path:
+        """Private key of a renewed certificate, until it is used."""
+        return self.keys / "tls-next.key"
+
+    @property
+    def next_tls_chain(self) -> Path:
+        """A renewed certificate that every member is still being told of."""
+        return self.keys / "tls-next.pem"
+
+    @property
     def client_cert(self) -> Path:
         """Certificate that the node's own commands use (development nodes: also conformance tools)."""
         return self.keys / "client.pem"

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -39,6 +40,7 @@ class Wanted:
     public_url: str
     ca: Path | None
     development: bool
+    permitted: tuple[str, ...] = ()  # private hosts and networks that others may have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,23 +162,35 @@ def _configuration(wanted: Wanted, new_uuid: Callable[[], UUID]) -> str:
         "repository_unique_id": made(),
         "assigning_authority": wanted.authority or made(),
         "host": wanted.host,
-        "listen": "localhost" if wanted.development or wanted.host in LOOPBACK else "",
+        "listen": _listen(wanted),
         "port_base": wanted.port_base,
     }
     if wanted.public_url:
         node["public_url"] = wanted.public_url
     xua = {"applications": "accepted", "peers": "accepted"}
+    federation = {"permitted_hosts": wanted.permitted} if wanted.permitted else {}
     if not wanted.development:
-        return template(node, {"xua": xua})
+        return template(node, {"xua": xua, "federation": federation})
     return template(
         {**node, "development": True},
         {
+            "federation": federation,
             "registry": {"affinity_domain": "any"},
             "repository": {"min_free_bytes": 64 << 20},
             "mllp": {"listener": "plain"},
             "xua": xua,
         },
     )
+
+
+def _listen(wanted: Wanted) -> str:
+    """A node of an address of this machine alone listens there; a real one everywhere."""
+    if wanted.development or wanted.host in LOOPBACK:
+        return "localhost"
+    try:
+        return wanted.host if ip_address(wanted.host).is_loopback else ""
+    except ValueError:
+        return ""
 
 
 def _hosts(wanted: Wanted) -> tuple[str, ...]:

@@ -11,7 +11,10 @@ from typing import Final
 from node import audit_events, audit_files
 from node.federation import outcome_lines
 from node.http.resources import Resource
+from node.membership import distribution
+from node.membership.inviting import MOST_BODY
 from node.witness import server as witness
+from trust.directory.directory import MOST_BYTES
 from trust.identity.caller import Role
 from trust.ledger.witness import MAX_BODY, MAX_EVIDENCE
 
@@ -107,5 +110,43 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         roles=_APPLICATIONS,
         purpose="how each institution ended, a line of JSON each as it answers, for the caller's query `urn:uuid:…`",
         handle=outcome_lines.outcomes,
+    ),
+    Resource(
+        method="GET",
+        template="/federation/directory",
+        roles=_PUBLIC,
+        purpose="the signed directory of the federation",
+        handle=distribution.give,
+    ),
+    Resource(
+        method="POST",
+        template="/federation/directory",
+        roles=frozenset({Role.PEER}),
+        purpose="a member brings a directory; one that is newer and signed is in force, and on record",
+        handle=distribution.take,
+        most_bytes=MOST_BYTES,
+    ),
+    Resource(
+        method="POST",
+        template="/federation/join",
+        roles=frozenset({Role.INVITED}),
+        purpose="a step of whoever holds an invitation to the federation; each is on record",
+        handle=distribution.join,
+        most_bytes=MOST_BODY,
+    ),
+    Resource(
+        method="POST",
+        template="/federation/renewal",
+        roles=frozenset({Role.PEER}),
+        purpose="a member asks for its next certificate (PKCS #10); the directory that lists it is on record",
+        handle=distribution.renew,
+        most_bytes=MOST_BODY,
+    ),
+    Resource(
+        method="POST",
+        template="/federation/leave",
+        roles=frozenset({Role.PEER}),
+        purpose="a member leaves the federation; the directory without it is on record",
+        handle=distribution.leave,
     ),
 )

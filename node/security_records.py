@@ -25,6 +25,7 @@ _LAUNCHER = Coded("110151", "DCM", "Application Launcher")
 _URI = Coded("12", "RFC-3881", "URI")
 _NODE_AUTHENTICATION = Coded("110126", "DCM", "Node Authentication")
 _RESTRICTED_FUNCTION = Coded("110132", "DCM", "Use of Restricted Function")
+SECURITY_CONFIGURATION = Coded("110129", "DCM", "Security Configuration")
 _LOGIN = Coded("110122", "DCM", "Login")
 _NODE_ID = Coded("110182", "DCM", "Node ID")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from node.federation.gateway import Gateway
 from node.federation.outcomes import Known
 from node.federation.resolver import GuardedResolver
 from node.making import create_assertion_key
+from node.membership.membership import Membership
 from node.metrics import Metrics
 from node.notifications.assembly import recipient_faults
 from node.patient_index import index_of
@@ -86,6 +87,7 @@ class Services:
     users: Users
     client: PeerClient
     witnessing: Witnessing
+    membership: Membership
     actors: Actors
     metrics: Metrics
     refusals: list[str]  # reasons of failed handshakes that are not on record yet
@@ -124,6 +126,7 @@ async def open_services(
     )
     sequencer = Sequencer(writer, ledger, now=lambda: instant(clock()), on_fatal=lambda _: fatal.set())
     services = _assembled(config, keys, writer, reader, sequencer, fatal)
+    services.membership.applied = partial(apply_communities, services)
     try:
         if serving or services.witnessing.witnesses:
             await services.client.start()
@@ -148,13 +151,13 @@ def _assembled(
     fatal: asyncio.Event,
 ) -> Services:
     folder = config.folder
-    refusals: list[str] = []
-    alarms: list[str] = []
+    refusals, alarms = list[str](), list[str]()
     communities = Communities(reader)
     tls = _tls(config, communities, refusals)
     blobs = BlobStore(folder.blobs, BlobKeys.read(folder.blob_key), min_free_bytes=config.repository.min_free_bytes)
     spool = Spool(folder.spool)
-    forks, barred = forks_of(communities.all, reader, clock)
+    forks, forked = forks_of(communities.all, reader, clock)
+    barred = partial(_barred, barriers := [forked])
     client = _client(config, tls, spool, barred)
     registry = DocumentRegistry(reader, affinity_domain(config), _settings(config))
     metrics = Metrics()
@@ -162,8 +165,9 @@ def _assembled(
     receipts = Receipts(reader, communities.get, metrics, alarm)
     gateway = Gateway(client, communities.all, new_uuid, Known())
     actors = _actors(config, writer, reader, registry, blobs, gateway, receipts, sequencer, metrics, alarm)
-    actors.barred = barred
-    actors.recipient_faults = recipient_faults(config)
+    actors.barred, actors.recipient_faults = barred, recipient_faults(config)
+    membership = _membership(config, actors, communities, client, tls)
+    barriers.append(membership.barred)
     bindings = _bindings(config, reader, tls)
     return Services(
         config=config,
@@ -181,12 +185,38 @@ def _assembled(
         users=Users(config, communities.all, bindings.test_home),
         client=client,
         witnessing=assemble(config, keys, actors, client, communities.all, forks),
+        membership=membership,
         actors=actors,
         metrics=metrics,
         refusals=refusals,
         alarms=alarms,
         fatal=fatal,
     )
+
+
+def _membership(
+    config: Config, actors: Actors, communities: Communities, client: PeerClient, tls: NodeTls | None
+) -> Membership:
+    return Membership(config, actors, communities, client, lambda: tls.fingerprint if tls else "")
+
+
+def apply_communities(services: Services) -> None:
+    """Let a running node act on a change of the communities, with the next request."""
+    services.bindings.reload(services.reader)
+    services.communities.reload(services.reader)
+    services.users.reload()
+    services.witnessing.reload_forks()
+    services.witnessing.server.news.set()  # witnesses and quorum have changed
+    if services.tls is not None:
+        try:
+            services.tls.reload(services.communities.pins())
+        except BadCertificate as problem:
+            log.warning("certificates could not be reloaded", extra={"reason": str(problem)})
+
+
+def _barred(barriers: Sequence[Callable[[str], str]], home: str) -> str:
+    """The first reason why nothing is exchanged with a community."""
+    return next(filter(None, (one(home) for one in barriers)), "")
 
 
 def _alarm(metrics: Metrics, alarms: list[str], name: str) -> None:

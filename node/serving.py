@@ -30,6 +30,7 @@ from node.http.server import NodeServer
 from node.http.soap_endpoint import SoapEndpoint
 from node.learning import learn_dictionary
 from node.lock import exclusive
+from node.membership.signer import is_signer
 from node.mllp import MllpListener
 from node.notifications.assembly import deliverer
 from node.patient_feed import FeedContext, PatientFeed
@@ -173,6 +174,7 @@ class Running:
             actors=services.actors,
             audit=config.folder.audit,
             witness=services.witnessing.server,
+            membership=services.membership,
             ledger=config.folder.database,
             index=self._index,
         )
@@ -234,6 +236,7 @@ class Running:
                 (60.0, self._sweep),
                 (300.0, partial(learn_dictionary, self._services)),
                 (600.0, self._scrub),
+                (config.federation.directory_seconds, self._services.membership.round),
             )
         ]
         for exporter in self._exporters:
@@ -241,6 +244,10 @@ class Running:
         self._tasks.append(asyncio.create_task(self._services.witnessing.cosigner().run()))
         telling = deliverer(config, self._services.actors, self._tls, self._services.bindings)
         self._tasks.append(asyncio.create_task(telling.run()))
+        membership = self._services.membership
+        membership.serving = True
+        if is_signer(config.folder) and membership.directory is not None:
+            membership.push_soon()  # what was signed while the node did not run
         settle()
         self._ready = True
         log.info("ready", extra={"port": config.port("https")})

@@ -23,7 +23,13 @@ END = "<!-- /transactions -->"
 RESOURCES_BEGIN = "<!-- resources: written by scripts/describe_transactions.py -->"
 RESOURCES_END = "<!-- /resources -->"
 _PACKAGING = {"soap": "SOAP 1.2", "mtom": "SOAP 1.2 with MTOM/XOP"}
-_CALLERS = {"application": "applications", "operator": "operators", "peer": "peers", "auditor": "auditors"}
+_CALLERS = {
+    "application": "applications",
+    "operator": "operators",
+    "peer": "peers",
+    "auditor": "auditors",
+    "invited": "whoever was invited",
+}
 
 
 def table() -> str:

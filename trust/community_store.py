@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Final
+
+from cryptography import x509
 
 from trust.communities import Community, export, known
 from trust.errors import BadRecord
@@ -12,24 +15,28 @@ from trust.identity.caller import Role
 from trust.pki.bindings import Binding, Bindings, timestamp
 from trust.pki.certificates import fingerprint_of, from_pem, to_pem
 
+_INVITED: Final = "SELECT certificate FROM invitation WHERE state NOT IN ('void', 'used')"
+
 
 class Communities:
     """Every community connected to this node, in the order of their names."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._known: Mapping[str, Community] = {}
+        self._invited: tuple[str, ...] = ()
         self.reload(connection)
 
     def reload(self, connection: sqlite3.Connection) -> None:
         """Read them again: after the commit of whatever changed them."""
         rows = connection.execute(
-            "SELECT description, clearance, previous, audit_proof FROM community ORDER BY name, home"
+            "SELECT description, clearance, previous, audit_proof, federation FROM community ORDER BY name, home"
         )
         found = [
-            known(text, clearance=clearance, previous=previous, audit_proof=audit_proof)
-            for text, clearance, previous, audit_proof in rows
+            known(text, clearance=clearance, previous=previous, audit_proof=audit_proof, federation=federation)
+            for text, clearance, previous, audit_proof, federation in rows
         ]
         self._known = {community.home: community for community in found}
+        self._invited = tuple(pem for (pem,) in connection.execute(_INVITED))
 
     def all(self) -> tuple[Community, ...]:
         """Every community."""
@@ -40,8 +47,8 @@ class Communities:
         return self._known.get(home)
 
     def pins(self) -> tuple[str, ...]:
-        """PEM of every certificate that communities may show, for `NodeTls.reload`."""
-        return tuple(community.pins for community in self._known.values())
+        """PEM of every certificate that communities, and who was invited, may show, for `NodeTls.reload`."""
+        return (*(community.pins for community in self._known.values()), *self._invited)
 
     @staticmethod
     def add(connection: sqlite3.Connection, community: Community, now: datetime) -> None:
@@ -107,6 +114,45 @@ class Communities:
         )
 
     @staticmethod
+    def take(connection: sqlite3.Connection, community: Community, now: datetime) -> None:
+        """Connect a community of a directory, or take its new description; exactly what is in it counts.
+
+        A certificate of it that is not in the description any more is revoked. For a write job; `reload` both after
+        its commit.
+
+        Raises:
+            BadRecord: a certificate or log of it is that of somebody else, or was revoked here.
+        """
+        _refuse_names_of_another(connection, community)
+        wanted = {one.fingerprint: one for one in _bindings_of(community, now)}
+        bound = connection.execute(
+            "SELECT fingerprint FROM certificate_binding WHERE home = ? AND role = ? AND revoked = ''",
+            (community.home, str(Role.PEER)),
+        ).fetchall()
+        for (fingerprint,) in bound:
+            if fingerprint not in wanted:
+                Bindings.revoke(connection, fingerprint, now)
+            else:
+                Bindings.change(connection, wanted.pop(fingerprint))
+        for binding in wanted.values():
+            Bindings.add(connection, binding)
+        connection.execute(
+            "INSERT INTO community (home, name, description, clearance, previous, added, audit_proof, federation)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (home) DO UPDATE SET name = excluded.name,"
+            " description = excluded.description, previous = excluded.previous",
+            (
+                community.home,
+                community.name,
+                export(community),
+                community.clearance,
+                community.previous,
+                timestamp(now),
+                community.audit_proof,
+                community.federation,
+            ),
+        )
+
+    @staticmethod
     def remove(connection: sqlite3.Connection, home: str) -> None:
         """Disconnect a community: it is neither asked nor answered any more. For a write job.
 
@@ -122,10 +168,17 @@ class Communities:
             Bindings.remove(connection, fingerprint)
 
 
-def _binding(community: Community, now: datetime) -> Binding:
-    leaf = from_pem(community.certificates)[0]
+def _bindings_of(community: Community, now: datetime) -> Iterator[Binding]:
+    """Those of its certificate, and of the one before where that counts too."""
+    yield _binding(community, now)
+    for certificate in from_pem(community.previous) if community.previous else ():
+        yield _binding(community, now, certificate)
+
+
+def _binding(community: Community, now: datetime, certificate: x509.Certificate | None = None) -> Binding:
+    leaf = certificate or from_pem(community.certificates)[0]
     return Binding(
-        fingerprint=community.fingerprint,
+        fingerprint=fingerprint_of(leaf),
         role=Role.PEER,
         name=community.name,
         home=community.home,

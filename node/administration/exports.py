@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from node.config import Config
 from node.faults import refused
+from node.paths import PATHS
 from trust.communities import REQUIRED_ENDPOINTS, AssertionIdentity, AuditIdentity, Community, export
 from trust.errors import BadCertificate, LedgerBroken
 from trust.ledger.checkpoint import CosignatureSigner, NoteSigner
@@ -21,6 +23,20 @@ def own_export(config: Config, urls: Mapping[str, str]) -> str:
     Raises:
         Faults: the node has no certificate yet.
     """
+    return export(own_community(config, urls))
+
+
+def own_urls(config: Config) -> dict[str, str]:
+    """Absolute URL of each transaction of this node, by its key (`iti-18`)."""
+    return {key: config.base_url + path for key, path in PATHS.items()}
+
+
+def own_community(config: Config, urls: Mapping[str, str]) -> Community:
+    """This node as others know it.
+
+    Raises:
+        Faults: the node has no certificate yet.
+    """
     chain = config.folder.tls_chain
     try:
         text = chain.read_text(encoding="ascii")
@@ -28,18 +44,27 @@ def own_export(config: Config, urls: Mapping[str, str]) -> str:
     except (OSError, UnicodeDecodeError, BadCertificate) as problem:
         step = f"give {config.folder.tls_request} to your certificate authority first; xdsnode check says how"
         raise refused("export.certificate", str(chain), str(problem), step) from None
-    return export(
-        Community(
-            home=config.node.home_community_id,
-            name=config.node.name,
-            endpoints={key: urls[key] for key in REQUIRED_ENDPOINTS} | {"audit": config.base_url + "/audit"},
-            certificates=text,
-            fingerprint=fingerprint_of(leaf),
-            assigning_authority=config.node.assigning_authority,
-            repository_unique_ids=(config.node.repository_unique_id,),
-            audit=audit_identity(config),
-            assertions=tuple(assertion_identities(config)),
-        )
+    return replace(without_certificate(config, urls), certificates=text, fingerprint=fingerprint_of(leaf))
+
+
+def without_certificate(config: Config, urls: Mapping[str, str]) -> Community:
+    """The same of a node that has none yet: for who is about to join.
+
+    Raises:
+        Faults: keys or certificates of its issuers cannot be read.
+    """
+    base = config.base_url
+    own = {"audit": f"{base}/audit", "directory": f"{base}/federation/directory"}
+    return Community(
+        home=config.node.home_community_id,
+        name=config.node.name,
+        endpoints={key: urls[key] for key in REQUIRED_ENDPOINTS} | own,
+        certificates="",
+        fingerprint="",
+        assigning_authority=config.node.assigning_authority,
+        repository_unique_ids=(config.node.repository_unique_id,),
+        audit=audit_identity(config),
+        assertions=tuple(assertion_identities(config)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from node.cx import patient_cx
 from node.faults import misused
 from node.records import instant, patient_object, subject
+from node.security_records import SECURITY_CONFIGURATION
 from trust.audit.event import (
     Action,
     AuditedObject,
@@ -29,7 +30,6 @@ T = TypeVar("T")
 Result = dict[str, Any]
 
 _COMMANDS: Final = "xdsnode commands"
-SECURITY_CONFIGURATION: Final = Coded("110129", "DCM", "Security Configuration")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

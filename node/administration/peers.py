@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,12 +15,9 @@ from trust.audit.event import NewRecord
 from trust.communities import AUDIT_PROOFS, Community, read_export
 from trust.community_details import Quirk
 from trust.community_store import Communities
-from trust.errors import BadCertificate
 from trust.ledger import witness_store
 from trust.pki.bindings import CLEARANCES
 from trust.pki.certificates import days_left, from_pem, read_fingerprint
-
-log = logging.getLogger("node.administration")
 
 
 async def add(order: Order) -> Result:
@@ -44,7 +40,11 @@ async def add(order: Order) -> Result:
         raise refused("peer.clearance", clearance, "this is no confidentiality code", "U, L, M, N, R or V")
     audit_proof = _audit_proof(order, community)
     community = replace(community, clearance=clearance, audit_proof=audit_proof, quirks=_quirks(order, community))
-    known = order.services.communities.get(community.home) is not None
+    connected = order.services.communities.get(community.home)
+    known = connected is not None
+    if connected is not None and connected.federation:
+        cause = f"{community.name} is connected by the directory of the federation"
+        raise refused("peer.of-directory", community.home, cause, "nothing has to be added: xdsnode peer show")
     if known and not order.flag("replace"):
         step = "to take its new certificate or addresses: xdsnode peer add FILE --replace"
         raise refused("peer.exists", community.home, f"{community.name} is connected already", step)
@@ -59,7 +59,7 @@ async def add(order: Order) -> Result:
         return None, [order.security_record(what, node_object(community.name, community.fingerprint))]
 
     await order.change(work)
-    _reload(order)
+    order.services.membership.applied()
     return _shown(order, community)
 
 
@@ -125,6 +125,10 @@ async def decide(order: Order) -> Result:
 async def remove(order: Order) -> Result:
     """Disconnect an institution: it is neither asked nor answered any more, at once."""
     community = meant(order.services.communities.all(), order.text("peer"))
+    if community.federation:
+        cause = f"{community.name} is connected by the directory of the federation"
+        step = "xdsnode federation remove at the node that signs; or leave: xdsnode federation leave"
+        raise refused("peer.of-directory", community.home, cause, step)
 
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
         Communities.remove(connection, community.home)
@@ -132,23 +136,8 @@ async def remove(order: Order) -> Result:
         return None, [order.security_record("peer removed", found)]
 
     await order.change(work)
-    _reload(order)
+    order.services.membership.applied()
     return _shown(order, community)
-
-
-def _reload(order: Order) -> None:
-    """Let a running node act on the change with the next request."""
-    services = order.services
-    services.bindings.reload(services.reader)
-    services.communities.reload(services.reader)
-    services.users.reload()
-    services.witnessing.reload_forks()
-    services.witnessing.server.news.set()  # witnesses and quorum have changed
-    if services.tls is not None:
-        try:
-            services.tls.reload(services.communities.pins())
-        except BadCertificate as problem:
-            log.warning("certificates could not be reloaded", extra={"reason": str(problem)})
 
 
 def _shown(order: Order, community: Community) -> Result:

@@ -47,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ca", type=Path, metavar="DIR", help="with --dev: folder of the development CA; made when new"
     )
+    parser.add_argument(
+        "--permit",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="host or network (10.1.0.0/16) of other nodes that is private; may be repeated",
+    )
     parser.add_argument("--dev", action="store_true", help="a development node")
     parser.add_argument("--service", action="store_true", help="print a systemd unit that runs the node")
 
@@ -72,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
             public_url=args.public_url,
             ca=args.ca,
             development=args.dev,
+            permitted=tuple(args.permit),
         ),
         now=now(),
         new_uuid=new_uuid,
@@ -100,11 +108,11 @@ def _tell(made: making.Made, *, development: bool) -> None:
         console.note(f"  {step}")
     console.note("next:")
     if not development:
-        console.note(f"  give {folder.tls_request} to your certificate authority")
+        console.note(f"  begin a federation: xdsnode federation create NAME --dir {config.root}")
+        console.note(f"  or join one: xdsnode federation join INVITATION --dir {config.root}")
         console.note(
-            f"  save the certificate with its chain as {folder.tls_chain}, the federation's CA as {folder.trust}"
+            f"  with a certificate authority of your own: give it {folder.tls_request}, then join --certificate FILE"
         )
-        console.note(f"  xdsnode check --dir {config.root}")
     console.note(f"  xdsnode serve --dir {config.root}")
 
 

@@ -7,7 +7,7 @@ recorded for it, so that nothing leaves before the other side has proved who it 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
@@ -193,6 +193,7 @@ class PeerClient:
         *,
         content_type: str = "text/plain; charset=utf-8",
         most: int,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, str, bytes]:
         """A plain HTTP request: status, Content-Type and the body of the answer, at most `most` bytes.
 
@@ -201,7 +202,7 @@ class PeerClient:
         """
         assert self._session is not None  # noqa: S101  start() comes first
         assert self._resolver is not None  # noqa: S101
-        headers = {"Content-Type": content_type} if body else {}
+        headers = {**(headers or {}), **({"Content-Type": content_type} if body else {})}
         try:
             context = self._context(community)
             self._resolver.check_literal(host_of(url))

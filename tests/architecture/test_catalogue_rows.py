@@ -37,6 +37,8 @@ AUDITOR = [f"A{number}" for number in (10, 11, 16, 17, 18)]
 USERS = [*_rows("S", 24), "X9", "X15"]
 # "What it must reach", point 2 of part 3, as far as consent: C7 needs ITI-57, C12 to C17 other parts.
 CONSENT = _rows("C", 18, (7, *range(12, 18)))
+# And of its directory.
+DIRECTORY = ["C15", "C16"]
 _IN_NAME = re.compile(r"(?<![a-z0-9])([txmaics][0-9]+)(?![0-9])")
 _IN_TEXT = re.compile(r"([TXMAICS][0-9]+)(?![0-9A-Za-z])")
 
@@ -61,6 +63,6 @@ def named() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("row", [*PART_1, *WITNESSES, *AUDITOR, *USERS, *CONSENT])
+@pytest.mark.parametrize("row", [*PART_1, *WITNESSES, *AUDITOR, *USERS, *CONSENT, *DIRECTORY])
 def test_every_promised_row_is_a_test(row: str) -> None:
     assert row in named()

@@ -71,7 +71,7 @@ async def test_a_peer_is_connected_bound_and_on_record(services: Services, other
     assert (binding.role, binding.clearance) == (Role.PEER, "R")
     assert [one["name"] for one in (await run(services, "peer list"))["peers"]] == ["Clinic South"]
     shown = await run(services, "peer show", peer=added["home_community_id"].removeprefix("urn:oid:"))
-    assert set(shown["endpoints"]) == {"iti-38", "iti-39", "audit"}
+    assert set(shown["endpoints"]) == {"audit", "directory", "iti-38", "iti-39"}
     assert security_records(services) == [("tester", "peer added, clearance R, audit proof optional", "Clinic South")]
     await run(services, "peer remove", peer="Clinic South")
     assert services.bindings.lookup(fingerprint) is None
@@ -216,7 +216,7 @@ def test_an_export_is_of_the_leaf(made_node: Callable[..., Config]) -> None:
     exported = json.loads(
         own_export(config, {"iti-38": "https://localhost/a", "iti-39": "https://localhost/b", "iti-41": "x"})
     )
-    assert set(exported["endpoints"]) == {"audit", "iti-38", "iti-39"}
+    assert set(exported["endpoints"]) == {"audit", "directory", "iti-38", "iti-39"}
     assert from_pem(exported["certificates"])
 
 

@@ -17,11 +17,13 @@ from node.migrations import REVISIONS
 from registry.store import tables as registry_tables
 from repository.store import tables as repository_tables
 from trust.consent import tables as consent_tables
+from trust.directory import tables as directory_tables
 from trust.ledger import tables as ledger_tables
 from trust.pki import tables as pki_tables
 
 METADATA = [
-    module.metadata for module in (registry_tables, repository_tables, ledger_tables, pki_tables, consent_tables)
+    module.metadata
+    for module in (registry_tables, repository_tables, ledger_tables, pki_tables, consent_tables, directory_tables)
 ]
 
 

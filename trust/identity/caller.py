@@ -15,6 +15,7 @@ class Role(StrEnum):
     PEER = "peer"
     OPERATOR = "operator"
     AUDITOR = "auditor"  # reads the audit log, and nothing else
+    INVITED = "invited"  # has an invitation to the federation: may join, and nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from trust.pki.revocation import RevocationLists
 
 CLEARANCES: Final = frozenset("ULMNRV")  # confidentiality codes, lowest first: U L M N R V
 EVERYTHING: Final = "*"  # of the test community only: conformance data carries policy codes
+_PINNED: Final = (Role.PEER, Role.INVITED)
 _MOST_VERDICTS: Final = 4096
 
 
@@ -136,7 +137,7 @@ class Bindings:
         try:
             certificate = from_der(der)
             check_peer_certificate(certificate, now, usage=Usage.CLIENT)
-            until = lists.check(certificate, now, pinned=known.role is Role.PEER)
+            until = lists.check(certificate, now, pinned=known.role in _PINNED)
         except BadCertificate as fault:
             raise NotAuthenticated(f"{known.name!r}: {fault}") from fault
         if len(self._verdicts) < _MOST_VERDICTS:

@@ -40,4 +40,5 @@ community = Table(
     Column("previous", Text, nullable=False),  # PEM of a certificate that still counts during a change, or empty
     Column("added", String(20), nullable=False),
     Column("audit_proof", String(8), nullable=False, server_default="optional"),  # or required: see Community
+    Column("federation", String(64), nullable=False, server_default=""),  # whose directory lists it; "": `peer add`
 )

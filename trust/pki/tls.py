@@ -190,6 +190,20 @@ def client_context(chain: str, key: str, anchors: str, judge: Judge | None) -> C
     return context
 
 
+def pinned_context(chain: str, key: str) -> ssl.SSLContext:
+    """A context for a server that is known by its fingerprint alone: whoever uses it compares that, before it speaks.
+
+    Raises:
+        BadCertificate: OpenSSL cannot use certificate or key.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _harden(context, demand_lists=False)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    _load(context, chain, key, "", b"")
+    return context
+
+
 def _opening_context(side: ServerSide) -> ssl.SSLContext:
     # Everything that a connection copies when it is made is set here; the rest comes with `shared`.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

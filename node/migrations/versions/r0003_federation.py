@@ -17,6 +17,7 @@ def upgrade() -> None:
     """Make what is new."""
     _subscriptions()
     _patient_index()
+    _membership()
 
 
 def _subscriptions() -> None:
@@ -106,4 +107,24 @@ def _filed(name: str, first: sa.Column[Any], *more: str) -> None:
         sa.ForeignKeyConstraint(["identity"], ["patient_identity.no"]),
         sa.PrimaryKeyConstraint(first.name, *more, "identity"),
         sqlite_with_rowid=False,
+    )
+
+
+def _membership() -> None:
+    op.add_column("community", sa.Column("federation", sa.String(length=64), server_default="", nullable=False))
+    op.create_table(
+        "federation",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("directory", sa.LargeBinary(), nullable=False),
+        sa.Column("joined", sa.String(length=20), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "invitation",
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("certificate", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("expires", sa.String(length=20), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("fingerprint"),
     )

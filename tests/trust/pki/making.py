@@ -18,6 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from sqlalchemy import create_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from trust.directory import tables as directory_tables
 from trust.errors import NotAuthenticated
 from trust.identity.caller import Role
 from trust.pki.authority import APPLICATION, DEVELOPMENT_HOSTS, NODE, Authority, new_key
@@ -157,7 +158,7 @@ def node_certificate(issuer: Authority, name: str = "node", hosts: Sequence[str]
 def database() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     dialect = create_engine("sqlite://").dialect
-    for table in metadata.sorted_tables:
+    for table in (*metadata.sorted_tables, *directory_tables.metadata.sorted_tables):
         connection.execute(str(CreateTable(table).compile(dialect=dialect)))
         for index in table.indexes:
             connection.execute(str(CreateIndex(index).compile(dialect=dialect)))
