@@ -101,7 +101,8 @@ def _messages(stream: bytes, *, requests: bool) -> Iterator[Answer]:
             body = rest.read(length)
             if len(body) < length:
                 return
-        if body and not headers["Content-Type"].startswith("text/plain"):  # cosignatures of witnesses are notes
+        # Notes of witnesses and a query's outcomes as they come are no SOAP.
+        if body and not headers["Content-Type"].startswith(("text/plain", "application/x-ndjson")):
             yield read_answer(status, headers["Content-Type"], body)
 
 
