@@ -89,15 +89,16 @@ class PatientFeed:
         """Carry the change out; returns what the acknowledgement says beside AA."""
         stamp = f"{now:%Y%m%d%H%M%S}"
 
-        def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+        def work(connection: sqlite3.Connection) -> tuple[bool, Sequence[NewRecord]]:
             linked = _changed(self._context.index(connection), change, stamp)
-            return None, [*self._records(change, address, now), *self._links(change, linked, address, now)]
+            records = [*self._records(change, address, now), *self._links(change, linked or (), address, now)]
+            return linked is not None, records
 
-        await self._context.sequencer.transact(work)
+        stored, _ = await self._context.sequencer.transact(work)
         if change.kind == "none":
             log.warning("patient feed: no identifier of our assigning authority", extra={"address": address})
             return f"no identifier of {self._context.assigning_authority}; nothing was stored"
-        return ""
+        return "" if stored else "the patient is not known here; nothing was stored: send A28 or A04 first"
 
     def _records(self, change: PatientIdentityChange, address: str, now: datetime) -> list[NewRecord]:
         """C for an addition, U for a revision or a link; a merge deletes the subsumed and updates the surviving one."""
@@ -183,15 +184,15 @@ class PatientFeed:
             self._answered.popitem(last=False)
 
 
-def _changed(index: MasterIndex, change: PatientIdentityChange, stamp: str) -> Sequence[Identifier]:
-    """Carry a message out; returns the records that the matching linked because of it."""
+def _changed(index: MasterIndex, change: PatientIdentityChange, stamp: str) -> Sequence[Identifier] | None:
+    """Carry a message out; returns the records that the matching linked because of it, None if nothing was stored."""
     if change.kind == "none":
-        return ()
+        return None
     patient = Identifier.of(change.patient)
     if change.kind in ("add", "revise"):
         known = index.show(patient)
         if (known is None and change.kind == "revise") or change.said is None:
-            return ()
+            return None
         person = change.said.about(known.person if known else Demographics())
         return index.store(patient, person, stamp).linked
     prior = Identifier.of(change.prior)

@@ -88,7 +88,10 @@ async def _decided(order: Order, state: PairState) -> Result:
         new = order.services.actors.index(connection).decide(one, other, state, order.now)
         return new, [_decision(order, what, one, other), _decision(order, what, other, one)]
 
-    return {"one": one.cx, "other": other.cx, "state": str(state), "new": await order.change(work)}
+    new = await order.change(work)
+    joined = {record.identifier for record in order.services.actors.index(order.services.reader).records(one)}
+    detour = state is PairState.DISTINCT and other in joined
+    return {"one": one.cx, "other": other.cx, "state": str(state), "new": new, "detour": detour}
 
 
 def _decision(order: Order, what: str, patient: Identifier, other: Identifier) -> NewRecord:

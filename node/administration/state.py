@@ -14,6 +14,7 @@ from node.amounts import duration, size
 from node.atna.findings import deliveries
 from node.health import Level
 from node.issuer_findings import issuers
+from node.patient_findings import doubtful_pairs
 from node.witness.findings import witnesses
 from trust.consent import store as consents
 from trust.identity.caller import Role
@@ -25,7 +26,7 @@ async def status(order: Order) -> Result:
     """Facts for people, and every finding that is not OK."""
     services = order.services
     now = services.clock()
-    findings = health.examine(services.config, now, (*health.FILES, issuers, deliveries, witnesses))
+    findings = health.examine(services.config, now, (*health.FILES, issuers, doubtful_pairs, deliveries, witnesses))
     findings += health.peers(services.communities.all(), now)
     return {
         "facts": _facts(order, now),

@@ -19,6 +19,7 @@ from node.config import load
 from node.faults import Exit
 from node.health import Level
 from node.issuer_findings import issuers
+from node.patient_findings import doubtful_pairs
 from node.witness.findings import witnesses
 
 EXAMPLES = """\
@@ -39,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every finding."""
     config = load(root(args))
-    findings = health.examine(config, now(), (*health.FILES, health.connected, issuers, deliveries, witnesses))
+    findings = health.examine(
+        config, now(), (*health.FILES, health.connected, issuers, doubtful_pairs, deliveries, witnesses)
+    )
     if args.json:
         console.emit({"findings": [asdict(finding) for finding in findings]})
     else:

@@ -30,6 +30,8 @@ def show(command: str, result: dict[str, Any], *, explain: bool) -> None:
     else:
         joined = "are one person" if result["state"] == "linked" else "are two persons"
         console.out(f"{result['one']} and {result['other']} {joined}{'' if result['new'] else ' already'}")
+        if result["detour"]:
+            console.note("others that were linked or merged by decision still join them; next: xdsnode patient show ID")
 
 
 def described(person: dict[str, Any]) -> str:

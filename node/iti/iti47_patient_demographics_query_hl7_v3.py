@@ -1,7 +1,7 @@
 """ITI-47 Patient Demographics Query HL7 V3: patients by what is known of them, page by page (ITI TF-2: 3.47).
 
-All parameters must agree, names within a typing error or, with `use="SRCH"`, by their beginnings. One subject stands
-for one person: the record of the own assigning authority where there is one, the others' identifiers beside it.
+All parameters must agree, names within a typing error or, with `use="SRCH"` or a `*`, by their beginnings. One subject
+stands for one person: the record of the own assigning authority where there is one, the others' identifiers beside it.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def _page(pending: Pending, quantity: int, exchange: Exchange) -> PatientAnswer:
 def _subjects(request: DemographicsQuery, index: MasterIndex) -> list[Subject]:
     asked = request.person
     wanted = [
-        (spelled(word), request.wildcards) for name in asked.names for part in (name.family, *name.given)
-        for word in words(part)
+        (spelled(word), request.wildcards or "*" in part)
+        for name in asked.names for part in (name.family, *name.given) for word in words(part)
     ]  # fmt: skip
     searchable = (
         wanted or asked.identifiers or asked.telecoms or (asked.birth_date and len(asked.birth_date.value) == 8)

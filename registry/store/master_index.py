@@ -103,6 +103,9 @@ class MasterIndex:
     def decide(self, one: Identifier, other: Identifier, state: PairState, now: str) -> bool:
         """Decide for good whether two records are one person; returns whether that is new.
 
+        Records that are two persons may still be joined by others: then the links that the matching made of either are
+        put up for review.
+
         Raises:
             PatientIdentityError: one is not known, or both are the same.
         """
@@ -113,6 +116,9 @@ class MasterIndex:
             return False
         weight = self._compared(first, second).weight
         self.pairs.put(first.no, second.no, state, Origin.DECIDED, weight, now)
+        if state is PairState.DISTINCT and second.no in self.pairs.person(first.no):
+            self.pairs.doubt(first.no)
+            self.pairs.doubt(second.no)
         return True
 
     def compare(self, one: Identifier, other: Identifier) -> Match:
@@ -187,10 +193,16 @@ class MasterIndex:
         return Stored(new=new, linked=tuple(linked), doubtful=tuple(doubtful))
 
     def _joinable(self, one: int, other: int) -> bool:
-        """Whether a link would not make two patients of one authority, by whatever detour, one person."""
-        if other in self.pairs.person(one):
+        """Whether a link would not make one person, by whatever detour, of two patients of one authority.
+
+        Nor of two whom somebody keeps apart.
+        """
+        mine, theirs = self.pairs.person(one), self.pairs.person(other)
+        if other in mine:
             return True
-        return set(self.pairs.authorities(one)).isdisjoint(self.pairs.authorities(other))
+        return not self.pairs.kept_apart(mine, theirs) and set(self.pairs.authorities(one)).isdisjoint(
+            self.pairs.authorities(other)
+        )
 
     def _hits(self, prepared: Profile, numbers: Sequence[int]) -> list[Hit]:
         hits = [

@@ -54,6 +54,27 @@ class Pairs:
                 (record,),
             )
 
+    def doubt(self, record: int) -> None:
+        """Put the links that the matching made of one record up for review."""
+        self._connection.execute(
+            "UPDATE patient_pair SET state = 'review' "
+            "WHERE (low = ?1 OR high = ?1) AND state = 'linked' AND origin = 'automatic'",
+            (record,),
+        )
+
+    def kept_apart(self, one: Sequence[int], other: Sequence[int]) -> bool:
+        """Whether somebody decided of a record of `one` and a record of `other` that they are two persons."""
+        others = set(other)
+        return any(
+            pair in others
+            for record in one
+            for (pair,) in self._connection.execute(
+                "SELECT high FROM patient_pair WHERE low = ?1 AND state = 'distinct' "
+                "UNION ALL SELECT low FROM patient_pair WHERE high = ?1 AND state = 'distinct'",
+                (record,),
+            )
+        )
+
     def decided(self, record: int) -> frozenset[int]:
         """The records of which something was decided together with this one, for good."""
         rows = self._connection.execute(
@@ -74,6 +95,11 @@ class Pairs:
     def of(self, record: int) -> list[Pair]:
         """Everything that was decided of one record."""
         return _read(self._connection.execute(_PAIRS + "WHERE p.low = ?1 OR p.high = ?1", (record,)))
+
+    def waiting(self) -> int:
+        """How many pairs wait for a person."""
+        count: int = self._connection.execute("SELECT count(*) FROM patient_pair WHERE state = 'review'").fetchone()[0]
+        return count
 
     def to_review(self, limit: int) -> list[Pair]:
         """What waits for a person, the likeliest first."""

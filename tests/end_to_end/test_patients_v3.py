@@ -111,6 +111,7 @@ def test_one_subject_for_each_person(client: Client) -> None:
 PARAMETERS = {
     "name": "<livingSubjectName><value><given>Nora</given><family>Halvorsen</family></value><semanticsText>n</semanticsText></livingSubjectName>",
     "a typing error": "<livingSubjectName><value><given>Nora</given><family>Halvorson</family></value><semanticsText>n</semanticsText></livingSubjectName>",
+    "the beginning of a name": "<livingSubjectName><value><given>Nor*</given><family>halvors*</family></value><semanticsText>n</semanticsText></livingSubjectName>",
     "birth date": '<livingSubjectBirthTime><value value="19720415"/><semanticsText>b</semanticsText></livingSubjectBirthTime>',
     "identifier": '<livingSubjectId><value root="2.999.8.8" extension="L-9"/><semanticsText>i</semanticsText></livingSubjectId>',
     "telephone": '<patientTelecom><value value="tel:0100777"/><semanticsText>t</semanticsText></patientTelecom>',

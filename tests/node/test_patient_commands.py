@@ -102,6 +102,10 @@ def test_a_decision_counts_more_than_the_matching_and_is_made_once(folder: Path)
 def test_doubtful_pairs_wait_until_somebody_decides(folder: Path) -> None:
     for number in ("1", "2", "3"):
         data(folder, "add", number, *NORA)
+    checked = command("check", "--json", "--dir", str(folder)).stdout
+    assert [one["next_step"] for one in json.loads(checked)["findings"] if one["subject"] == "patients"] == [
+        "xdsnode patient review list"
+    ]
     waiting = data(folder, "review", "list")["pairs"]
     assert len(waiting) == 3
     assert "one authority gave them different identifiers" in waiting[0]["against"]

@@ -141,7 +141,8 @@ async def test_other_identifiers_are_ignored_and_said(services: Services, feed: 
 
 
 async def test_a_revision_is_recorded_and_changes_nothing(services: Services, feed: PatientFeed) -> None:
-    assert (await send(feed, adt("A08", cx("1"))))[0] == "AA"
+    code, text = await send(feed, adt("A08", cx("1")))
+    assert (code, text.partition(";")[0]) == ("AA", "the patient is not known here")
     assert not PatientDirectory(services.reader).known(cx("1"))
     assert summary(services) == [("ITI-8", "U", cx("1"), 0)]
 

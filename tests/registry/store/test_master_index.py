@@ -94,6 +94,28 @@ def test_what_a_person_decided_outlives_every_change(index: MasterIndex) -> None
     ]
 
 
+def test_who_is_kept_apart_is_not_joined_by_others(index: MasterIndex) -> None:
+    """The clinic's record fits the laboratory's two, of which somebody knows that they are two persons."""
+    lab, clinic, third = Identifier("L1", LAB), Identifier("C1", CLINIC), Identifier("T1", SOURCES[3])
+    for identifier in (lab, clinic):
+        index.store(identifier, NORA, NOW)
+    index.decide(lab, clinic, PairState.DISTINCT, NOW)
+    stored = index.store(third, NORA, NOW)
+    assert (len(stored.linked), len(stored.doubtful)) == (1, 1)
+    assert {record.identifier for record in index.records(lab)}.isdisjoint({clinic})
+
+
+def test_keeping_apart_puts_the_links_that_join_them_up_for_review(index: MasterIndex) -> None:
+    lab, clinic, third = Identifier("L1", LAB), Identifier("C1", CLINIC), Identifier("T1", SOURCES[3])
+    for identifier in (lab, clinic, third):
+        index.store(identifier, NORA, NOW)
+    index.decide(lab, clinic, PairState.DISTINCT, NOW)
+    assert [record.identifier for record in index.records(lab)] == [lab]
+    assert {(pair.one, pair.other) for pair in index.pairs.to_review(10)} == {(lab, third), (clinic, third)}
+    index.decide(clinic, third, PairState.LINKED, NOW)
+    assert {record.identifier for record in index.records(third)} == {clinic, third}
+
+
 def test_a_change_takes_back_what_only_the_matching_said(index: MasterIndex) -> None:
     lab = Identifier("L1", LAB)
     index.store(own(1), NORA, NOW)
