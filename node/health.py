@@ -34,6 +34,7 @@ from trust.errors import BadCertificate
 from trust.pki.certificates import Usage, check_peer_certificate, from_pem, names, names_host
 
 ALARM_DAYS: Final = 30
+_RENEWAL: Final = "one of the federation's CA renews itself while the signer can be reached; else your CA renews it: replace keys/tls.pem"
 _MOST_NAMED: Final = 5
 _FEW_FILES: Final = 4096
 _TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
@@ -88,12 +89,6 @@ def purpose(config: Config, _now: datetime) -> Iterator[Finding]:
             "other institutions may ask without naming a person: consent then knows the institution and no role",
             'write peers = "required" in [xua] as soon as all of them send assertions',
         )
-    yield Finding(
-        Level.WARN,
-        "purpose",
-        "who belongs to the federation is what administrators compared: its signed directory is still missing",
-        "not yet for real patients",
-    )
 
 
 def own_certificate(config: Config, now: datetime) -> Iterator[Finding]:
@@ -104,11 +99,12 @@ def own_certificate(config: Config, now: datetime) -> Iterator[Finding]:
             Level.FAIL,
             "certificate",
             f"there is no {folder.tls_chain}",
-            f"give {folder.tls_request} to your certificate authority; save the certificate, then its chain, there",
+            "xdsnode federation create or join makes one; your own CA signs "
+            f"{folder.tls_request}: xdsnode federation join INVITATION --certificate FILE",
         )
         return
     certificate = x509.load_pem_x509_certificates(folder.tls_chain.read_bytes())[0]
-    ending = lifetime("certificate", certificate, now, "have it renewed: the request is in the keys folder")
+    ending = lifetime("certificate", certificate, now, _RENEWAL)
     yield ending
     if ending.level is not Level.FAIL:
         for usage in Usage:

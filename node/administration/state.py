@@ -14,6 +14,7 @@ from node.amounts import duration, size
 from node.atna.findings import deliveries
 from node.health import Level
 from node.issuer_findings import issuers
+from node.membership.findings import membership
 from node.patient_findings import doubtful_pairs
 from node.witness.findings import witnesses
 from trust.consent import store as consents
@@ -26,7 +27,9 @@ async def status(order: Order) -> Result:
     """Facts for people, and every finding that is not OK."""
     services = order.services
     now = services.clock()
-    findings = health.examine(services.config, now, (*health.FILES, issuers, doubtful_pairs, deliveries, witnesses))
+    findings = health.examine(
+        services.config, now, (*health.FILES, issuers, doubtful_pairs, membership, deliveries, witnesses)
+    )
     findings += health.peers(services.communities.all(), now)
     return {
         "facts": _facts(order, now),

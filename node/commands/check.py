@@ -19,6 +19,7 @@ from node.config import load
 from node.faults import Exit
 from node.health import Level
 from node.issuer_findings import issuers
+from node.membership.findings import membership
 from node.patient_findings import doubtful_pairs
 from node.witness.findings import witnesses
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Print every finding."""
     config = load(root(args))
     findings = health.examine(
-        config, now(), (*health.FILES, health.connected, issuers, doubtful_pairs, deliveries, witnesses)
+        config, now(), (*health.FILES, health.connected, issuers, doubtful_pairs, membership, deliveries, witnesses)
     )
     if args.json:
         console.emit({"findings": [asdict(finding) for finding in findings]})

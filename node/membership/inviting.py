@@ -233,11 +233,11 @@ async def void(membership: Membership, invitation: Invitation, why: str) -> None
         bound = "SELECT 1 FROM certificate_binding WHERE fingerprint = ? AND revoked = ''"
         if connection.execute(bound, (invitation.fingerprint,)).fetchone():
             Bindings.revoke(connection, invitation.fingerprint, membership.actors.clock())
-        return None, []
+        return None, [record]
 
+    record = membership.alarm("federation-invitation", f"invitation {invitation.fingerprint[:8]} is void: {why}")
     await membership.actors.sequencer.transact(work)
     membership.applied()
-    await membership.warn("federation-invitation", f"invitation {invitation.fingerprint[:8]} is void: {why}")
 
 
 async def _keep(membership: Membership, invitation: Invitation, what: str) -> None:

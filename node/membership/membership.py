@@ -207,13 +207,15 @@ class Membership:
 
     async def warn(self, name: str, what: str) -> None:
         """An alarm with its text, on record at once."""
+        await self.actors.sequencer.record([self.alarm(name, what)])
+
+    def alarm(self, name: str, what: str) -> NewRecord:
+        """Raise an alarm; its record is for the caller to make durable."""
         actors = self.actors
         actors.metrics.alarms.labels(name).inc()
         log.error("alarm", extra={"code": name})
         home = self.config.node.home_community_id
-        await actors.sequencer.record(
-            [alarm(actors.clock(), incident=actors.new_uuid(), node=home, name=name, what=what)]
-        )
+        return alarm(actors.clock(), incident=actors.new_uuid(), node=home, name=name, what=what)
 
     async def round(self) -> None:
         """One round of keeping up: sign again when it is time, else ask one other node; warn long before the end."""
