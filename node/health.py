@@ -34,7 +34,10 @@ from trust.errors import BadCertificate
 from trust.pki.certificates import Usage, check_peer_certificate, from_pem, names, names_host
 
 ALARM_DAYS: Final = 30
-_RENEWAL: Final = "one of the federation's CA renews itself while the signer can be reached; else your CA renews it: replace keys/tls.pem"
+_RENEWAL: Final = (
+    "one of the federation's CA renews itself while its signer can be reached;"
+    " have your own CA renew one of its own, and replace keys/tls.pem"
+)
 _MOST_NAMED: Final = 5
 _FEW_FILES: Final = 4096
 _TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised

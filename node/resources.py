@@ -148,5 +148,6 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         roles=frozenset({Role.PEER}),
         purpose="a member leaves the federation; the directory without it is on record",
         handle=distribution.leave,
+        most_bytes=1024,
     ),
 )

@@ -25,6 +25,7 @@ from node.federation.gateway import Gateway
 from node.federation.outcomes import Known
 from node.federation.resolver import GuardedResolver
 from node.making import create_assertion_key
+from node.membership import renewal
 from node.membership.membership import Membership
 from node.metrics import Metrics
 from node.notifications.assembly import recipient_faults
@@ -295,6 +296,7 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
 def _tls(config: Config, communities: Communities, refusals: list[str]) -> NodeTls | None:
     if not config.folder.tls_chain.exists():
         return None
+    renewal.finish(config.folder)
     return NodeTls(tls_files(config), clock=clock, pinned=communities.pins(), refused=refusals.append)
 
 

@@ -30,6 +30,7 @@ from node.http.server import NodeServer
 from node.http.soap_endpoint import SoapEndpoint
 from node.learning import learn_dictionary
 from node.lock import exclusive
+from node.membership.renewal import Renewal
 from node.membership.signer import is_signer
 from node.mllp import MllpListener
 from node.notifications.assembly import deliverer
@@ -237,6 +238,7 @@ class Running:
                 (300.0, partial(learn_dictionary, self._services)),
                 (600.0, self._scrub),
                 (config.federation.directory_seconds, self._services.membership.round),
+                (config.federation.directory_seconds, Renewal(self._services.membership).round),
             )
         ]
         for exporter in self._exporters:

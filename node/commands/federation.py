@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
             console.note("the node that signs could not be told: ask its administrator for federation remove")
     else:
         _print(result)
-    return Exit.DONE if all(result.get("told", {}).values()) or args.verb != "publish" else Exit.PARTLY
+    return Exit.PARTLY if args.verb == "publish" and not all(result["told"].values()) else Exit.DONE
 
 
 def _arguments(args: argparse.Namespace) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import sqlite3
 import ssl
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ import pytest
 from tests.commands import command
 from tests.end_to_end.joining import Conversation, join, members, stranger
 from tests.end_to_end.nodes import Node, free_base
+from trust.directory.invitation import Invited
+from trust.pki.authority import open_authority, requested_key
+from trust.pki.certificates import fingerprint_of, from_pem, to_pem
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 SETUP = ("init", "serve")
@@ -161,9 +165,6 @@ def test_an_invitation_counts_once(region: list[Node], tmp_path: Path) -> None:
 
 
 def test_whoever_holds_an_invitation_may_join_and_nothing_else(region: list[Node], tmp_path: Path) -> None:
-    from trust.directory.invitation import Invited
-    from trust.pki.certificates import to_pem
-
     invited = Invited.read(region[0].run("federation", "invite", "--no-wait").stdout.strip())
     chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
     chain.write_text(to_pem([invited.certificate()]))
@@ -180,6 +181,40 @@ def test_whoever_holds_an_invitation_may_join_and_nothing_else(region: list[Node
         connection.request(method, path, b"x" if method == "POST" else None)
         assert connection.getresponse().status in (401, 403), path
         connection.close()
+
+
+def test_a_certificate_renews_itself_with_overlap_while_everything_goes_on(region: list[Node], tmp_path: Path) -> None:
+    """Late comes with a certificate of the federation's CA of which two thirds are over."""
+    north, south = region[:2]
+    ca = open_authority(north.folder / "keys" / "federation", "", now=datetime.now(UTC), development=False)
+    late = stranger(tmp_path / "Late", free_base(), "Late", "127.0.0.8")
+    key = requested_key((late.folder / "keys" / "tls.csr").read_bytes())
+    old = ca.issue("Late", key, now=datetime.now(UTC) - timedelta(days=170), hosts=["127.0.0.8"], days=180)
+    (tmp_path / "late.pem").write_text(to_pem([old]))
+    join(north, late, "--certificate", str(tmp_path / "late.pem"))
+    late.start()
+    try:
+        line, until = Line(late, south), time.monotonic() + 60
+        chain = late.folder / "keys" / "tls.pem"
+        while from_pem(chain.read_bytes())[0] == old:
+            assert line.status() == 200  # an open connection with the old certificate
+            assert Line(south, late).status() == 200
+            assert time.monotonic() < until
+        new = from_pem(chain.read_bytes())[0]
+        assert new.public_key() != old.public_key()
+        assert (new.not_valid_after_utc - datetime.now(UTC)).days in (179, 180)
+        for there in (north, south):
+            assert Line(late, there).status() == 200
+            shown = json.loads(there.run("peer", "show", "Late", "--json").stdout)
+            assert shown["fingerprint"] == fingerprint_of(new)
+            assert shown["previous_certificate"]  # both count during the overlap
+        assert Line(south, late).status() == 200
+        assert line.status() == 200
+        assert "certificate-14-days" in alarms(late)
+        assert "could not be told" not in late.run("federation", "leave").stderr
+        assert "Late" not in members(north)
+    finally:
+        late.stop()
 
 
 def test_t10_a_removed_member_gets_nothing_any_more_on_open_connections_too(region: list[Node]) -> None:

@@ -49,7 +49,7 @@ class Withdrawn:
         return any(
             crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
             for issuer, crl in self.lists
-            if _issued_by(certificate, issuer)
+            if issued_by(certificate, issuer)
         )
 
 
@@ -114,7 +114,8 @@ def _lists(content: Content) -> Iterator[tuple[x509.Certificate, x509.Certificat
             continue
 
 
-def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether this CA signed the certificate."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
