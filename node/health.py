@@ -133,7 +133,7 @@ def trust_anchors(config: Config, now: datetime) -> Iterator[Finding]:
             Level.FAIL,
             "trusted CAs",
             f"there is no {folder.trust}",
-            "save the certificate of the federation's CA there (PEM); ask the federation for it",
+            "xdsnode federation create or join writes it",
         )
         return
     anchors = x509.load_pem_x509_certificates(folder.trust.read_bytes())

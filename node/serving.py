@@ -30,8 +30,7 @@ from node.http.server import NodeServer
 from node.http.soap_endpoint import SoapEndpoint
 from node.learning import learn_dictionary
 from node.lock import exclusive
-from node.membership.renewal import Renewal
-from node.membership.signer import is_signer
+from node.membership.renewal import Upkeep
 from node.mllp import MllpListener
 from node.notifications.assembly import deliverer
 from node.patient_feed import FeedContext, PatientFeed
@@ -228,6 +227,7 @@ class Running:
             step = f"stop what listens there, or set another [node] port_base in {config.folder.config}"
             place = f"ports {config.node.port_base} to {config.node.port_base + 9}"
             raise Faults([Fault("port.taken", place, str(problem), step)], Exit.USAGE) from None
+        upkeep = Upkeep(self._services.membership)
         self._tasks = [
             asyncio.create_task(self._every(seconds, work))
             for seconds, work in (
@@ -237,8 +237,7 @@ class Running:
                 (60.0, self._sweep),
                 (300.0, partial(learn_dictionary, self._services)),
                 (600.0, self._scrub),
-                (config.federation.directory_seconds, self._services.membership.round),
-                (config.federation.directory_seconds, Renewal(self._services.membership).round),
+                (config.federation.directory_seconds, upkeep.round),
             )
         ]
         for exporter in self._exporters:
@@ -246,10 +245,7 @@ class Running:
         self._tasks.append(asyncio.create_task(self._services.witnessing.cosigner().run()))
         telling = deliverer(config, self._services.actors, self._tls, self._services.bindings)
         self._tasks.append(asyncio.create_task(telling.run()))
-        membership = self._services.membership
-        membership.serving = True
-        if is_signer(config.folder) and membership.directory is not None:
-            membership.push_soon()  # what was signed while the node did not run
+        upkeep.begin()
         settle()
         self._ready = True
         log.info("ready", extra={"port": config.port("https")})

@@ -13,10 +13,10 @@ from node.client.institutions import meant
 from node.faults import refused
 from node.federation.client import PeerFault
 from node.membership import inviting, signer
-from node.membership.membership import standing, url_of
+from node.membership.membership import url_of
 from trust.audit.event import NewRecord
 from trust.directory.content import Content, Revoked
-from trust.directory.directory import Directory, Pin, Refusal
+from trust.directory.directory import Directory, Pin, Refusal, standing
 from trust.directory.store import Invitation
 from trust.errors import BadCertificate
 from trust.pki.authority import requested_key

@@ -9,11 +9,11 @@ from datetime import datetime
 from node import database
 from node.config import Config
 from node.health import Finding, Level
-from node.membership.membership import standing
 from node.membership.signer import is_signer
 from node.migrations import REVISIONS
 from trust.community_store import Communities
 from trust.directory import store
+from trust.directory.directory import standing
 from trust.directory.members import members_of
 
 _LEVELS = {"": Level.OK, "stale": Level.WARN, "ending": Level.WARN, "ended": Level.FAIL}

@@ -11,7 +11,7 @@ import logging
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -26,14 +26,12 @@ from trust.communities import Community
 from trust.community_store import Communities
 from trust.directory import store
 from trust.directory.content import Content
-from trust.directory.directory import MOST_BYTES, Directory, Pin, Reason, Refusal, accept
+from trust.directory.directory import MOST_BYTES, Directory, Pin, Reason, Refusal, accept, standing
 from trust.directory.members import members_of
 
 log = logging.getLogger("node.membership")
 
 SIGN_AGAIN: Final = timedelta(days=1)
-STALE: Final = timedelta(days=3)  # not signed anew for so long: the signer is away
-SOON: Final = timedelta(days=7)
 _SECONDS: Final = 10.0  # that one node has to answer
 _AT_ONCE: Final = 32
 _SMALL: Final = 64  # members, up to which all ask the signer itself
@@ -291,15 +289,6 @@ class Membership:
         able = [one for one in self.communities.all() if one.federation == directory.federation and url_of(one)]
         told = await asyncio.gather(*map(one, able))
         return dict(zip((community.name for community in able), told, strict=True))
-
-
-def standing(directory: Directory, now: datetime) -> str:
-    """How a directory stands: "" good, "stale" not signed anew for days, "ending" soon, "ended"."""
-    if now >= directory.expires:
-        return "ended"
-    if directory.expires - now < SOON:
-        return "ending"
-    return "stale" if now - directory.issued > STALE else ""
 
 
 def url_of(community: Community) -> str:

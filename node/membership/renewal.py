@@ -33,15 +33,27 @@ _SECONDS: Final = 20.0
 _MOST: Final = 64 << 20
 
 
-class Renewal:
-    """The renewal of one node, a look at each round."""
+class Upkeep:
+    """What a running node does for its membership by itself: the directory, and its own certificate."""
 
     def __init__(self, membership: Membership) -> None:
         self._membership = membership
         self._since: datetime | None = None  # when the new certificate was first seen to be listed
         self._warned = (0, "")
 
+    def begin(self) -> None:
+        """The node runs: what was signed while it did not is given to every member."""
+        membership = self._membership
+        membership.serving = True
+        if is_signer(membership.config.folder) and membership.directory is not None:
+            membership.push_soon()
+
     async def round(self) -> None:
+        """One round for the directory, then one for the certificate."""
+        await self._membership.round()
+        await self._certificate()
+
+    async def _certificate(self) -> None:
         """Warn, ask for a new certificate when it is time, use it when everybody knows it."""
         membership, folder = self._membership, self._membership.config.folder
         present = from_pem(folder.tls_chain.read_bytes())[0]

@@ -140,7 +140,7 @@ def test_without_dev_there_is_a_request_and_check_says_what_is_missing(tmp_path:
     assert "mllp" not in described
     checked = command("check", "--dir", str(tmp_path / "n"))
     assert checked.returncode == 1
-    assert "give" in checked.stdout
+    assert "xdsnode federation join INVITATION --certificate FILE" in checked.stdout
     assert "tls.csr" in checked.stdout
     served = process("serve", "--dir", str(tmp_path / "n"))
     assert (served.returncode, "error tls.certificate" in served.stderr) == (1, True)

@@ -33,6 +33,8 @@ FORMAT: Final = 1
 MOST_BYTES: Final = 64 << 20
 LIFE: Final = timedelta(days=14)
 SKEW: Final = timedelta(minutes=5)
+STALE: Final = timedelta(days=3)  # not signed anew for so long: the signer is away
+SOON: Final = timedelta(days=7)
 _MOST_LINKS: Final = 256
 
 
@@ -231,3 +233,12 @@ def _read(root: Root, statement: Signed, offered: bytes) -> Directory | Refusal:
         text=offered,
         digest=sha256(statement.payload).hexdigest(),
     )
+
+
+def standing(directory: Directory, now: datetime) -> str:
+    """How a directory stands: "" good, "stale" not signed anew for days, "ending" soon, "ended"."""
+    if now >= directory.expires:
+        return "ended"
+    if directory.expires - now < SOON:
+        return "ending"
+    return "stale" if now - directory.issued > STALE else ""
