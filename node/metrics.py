@@ -58,6 +58,9 @@ class Metrics:
         self.certificate_days = Gauge(
             "xdsnode_certificate_days", "Days until the node's certificate ends", registry=self.registry
         )
+        self.directory_days = Gauge(
+            "xdsnode_directory_days", "Days until the federation's directory ends", registry=self.registry
+        )
 
     def _of_witnesses(self) -> None:
         self.witnesses = Gauge(

@@ -62,6 +62,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "federation invitation": federations.invitation,
     "federation confirm": federations.confirm,
     "federation joined": federations.joined,
+    "federation mismatch": federations.mismatch,
     "federation list": federations.find_all,
     "federation leave": federations.leave,
     "federation remove": federations.remove,

@@ -140,6 +140,14 @@ async def joined(order: Order) -> Result:
     return _shown(order, found)
 
 
+async def mismatch(order: Order) -> Result:
+    """The number that was typed here is not the one that the inviting node shows: an alarm, on record."""
+    url = order.text("url")[:200]
+    what = f"join at {url} stopped by {order.operator}: the numbers differ, somebody may stand between the nodes"
+    await order.services.membership.warn("federation-invitation", what)
+    return {}
+
+
 async def find_all(order: Order) -> Result:
     """The federation, its members, and at the signer the invitations that wait."""
     membership = order.services.membership

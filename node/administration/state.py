@@ -42,6 +42,7 @@ def _facts(order: Order, now: datetime) -> dict[str, object]:
     config, folder = services.config, services.config.folder
     began = datetime.fromtimestamp(folder.lock.stat().st_mtime, UTC)
     heads = store.heads(services.reader)
+    directory = services.membership.directory
     return {
         "institution": config.node.name,
         "homeCommunityId": config.node.home_community_id,
@@ -52,6 +53,7 @@ def _facts(order: Order, now: datetime) -> dict[str, object]:
         "patients": _count(services.reader, "patient"),
         "documents": _count(services.reader, "stored_document"),
         "audit entries": sum(head.size for head in heads),
+        "federation": f"{directory.content.name}, version {directory.version}" if directory else "none",
         "connected institutions": ", ".join(one.name for one in services.communities.all()) or "none",
         "consents in force": consents.count(services.reader),
         "clients in force": sum(_is_client(one) for one in services.bindings.all()),

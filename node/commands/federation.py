@@ -215,6 +215,7 @@ def _join(config: Config, args: argparse.Namespace) -> int:
     typed = args.code if args.code is not None else _typed()
     if not same(numbers.inviting, typed):
         joining.stop()
+        execute(config, "federation mismatch", {"url": invited.url})
         cause = "this is not the number that the other node shows: somebody may stand between the two nodes"
         step = "the invitation is void; speak with the other administrator, then ask for a new one"
         raise refused("federation.numbers", invited.url, cause, step)

@@ -17,6 +17,7 @@ NO_RECEIPT: Final = "gave no good Audit-Proof"
 # How `federation.client` and `.gateway` say why there is no answer, and the code; the first that fits.
 REASONS: Final = (
     ("gave no answer within", "answer.late"),
+    ("is not asked or answered: the directory", "directory.ended"),
     ("is not asked or answered", "query.forked"),
     ("is not who it should be", "answer.identity"),
     ("cannot be reached", "answer.unreachable"),

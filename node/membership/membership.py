@@ -248,7 +248,9 @@ class Membership:
 
     async def _watch(self) -> None:
         directory = self.required()
-        state = standing(directory, self.actors.clock())
+        now = self.actors.clock()
+        self.actors.metrics.directory_days.set((directory.expires - now).total_seconds() / 86_400)
+        state = standing(directory, now)
         if state and state != self._warned:
             await self.warn(
                 f"directory-{state}", f"version {directory.version}, to {directory.expires:%Y-%m-%d %H:%MZ}"

@@ -13,6 +13,7 @@ from node.doctor.answers import REASONS, Asked, of_query, of_receipts, of_speed
 from node.doctor.steps import NETWORK
 from node.doctor.table import CAUSES
 from node.federation import client, engine, gateway
+from node.membership import membership
 from node.witness import forks
 from tests.commands import command
 from tests.end_to_end.nodes import Node, connect, free_base
@@ -324,6 +325,7 @@ def test_a_node_without_a_usable_certificate(pair, code: str) -> None:
     ("reason", "code"),
     [
         ("is not asked or answered: FORKED", "query.forked"),
+        ("is not asked or answered: the directory of the federation ended on 2026-12-14 06:08Z", "directory.ended"),
         ("is not who it should be, or does not accept our certificate", "answer.identity"),
         ("cannot be reached", "answer.unreachable"),
         ("answered two parts with one Content-ID", "answer.parts"),
@@ -335,7 +337,7 @@ def test_reasons_that_take_more_than_one_peer_to_induce(reason: str, code: str) 
 
 
 def test_the_words_of_every_reason_are_those_of_the_gateway() -> None:
-    sources = "".join(Path(module.__file__).read_text() for module in (client, engine, gateway, forks))
+    sources = "".join(Path(module.__file__).read_text() for module in (client, engine, gateway, forks, membership))
     assert [words for words, _ in REASONS if words not in sources] == []
 
 

@@ -95,6 +95,16 @@ class Line:
         assert self.connection.sock or answer.status != 200
         return answer.status
 
+    def bring(self, directory: bytes) -> tuple[int, bytes]:
+        self.connection.request("POST", "/federation/directory", directory, {"Content-Type": "application/json"})
+        answer = self.connection.getresponse()
+        return answer.status, answer.read()
+
+    def take(self, etag: str = "") -> tuple[int, str, bytes]:
+        self.connection.request("GET", "/federation/directory", headers={"If-None-Match": etag} if etag else {})
+        answer = self.connection.getresponse()
+        return answer.status, answer.getheader("ETag", ""), answer.read()
+
     def until_refused(self, seconds: float = 60.0) -> float:
         began = time.monotonic()
         while self.status() == 200:
@@ -148,6 +158,7 @@ def test_a_wrong_number_voids_the_invitation_on_both_sides_with_an_alarm(region:
     again = Conversation(("federation", "join", line, "--dir", str(east.folder)), tmp_path)
     assert again.end("") in (1, 3), again.text
     assert "federation-invitation" in alarms(region[0])
+    assert "federation-invitation" in alarms(east)
     assert "East" not in members(region[0])
     assert not (east.folder / "keys" / "tls.pem").exists()
 
@@ -181,6 +192,23 @@ def test_whoever_holds_an_invitation_may_join_and_nothing_else(region: list[Node
         connection.request(method, path, b"x" if method == "POST" else None)
         assert connection.getresponse().status in (401, 403), path
         connection.close()
+
+
+def test_c16_a_member_cannot_bring_an_older_or_altered_directory(region: list[Node]) -> None:
+    north, south, west = region
+    line = Line(south, west)
+    status, etag, old = line.take()
+    assert (status, line.take(etag)[0]) == (200, 304)
+    north.run("federation", "sign")
+    until = time.monotonic() + 60
+    while line.take(etag)[0] == 304:
+        assert time.monotonic() < until
+    assert line.bring(old) == (409, b"rolled-back")
+    _, newer, present = line.take()
+    assert line.bring(present.replace(b'"signature":"', b'"signature":"A')) == (409, b"malformed")
+    assert line.bring(present) == (204, b"")  # what is in force changes nothing
+    assert line.take()[1] == newer
+    assert "directory-rolled-back" in alarms(west)
 
 
 def test_a_certificate_renews_itself_with_overlap_while_everything_goes_on(region: list[Node], tmp_path: Path) -> None:
