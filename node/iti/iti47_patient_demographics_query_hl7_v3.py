@@ -18,6 +18,7 @@ from node.continuations import KEPT, Pending
 from node.exchange import Exchange
 from node.hl7v3.answer import ANSWER, Subject, write_answer
 from node.hl7v3.continuation import CONTINUATION, Continuation, read_continuation
+from node.hl7v3.datatypes import child, read_digits
 from node.hl7v3.query import DemographicsQuery, read_query
 from node.hl7v3.wrapper import BadMessage, acknowledgement, control_act, read_wrapper, write_message
 from node.patient_answers import PatientAnswer, accepted, decoded, details, envelope_of, fresh_id, party, unknown_key
@@ -104,7 +105,9 @@ def _page(pending: Pending, quantity: int, exchange: Exchange) -> PatientAnswer:
 
 
 def _subjects(request: DemographicsQuery, index: MasterIndex) -> list[Subject]:
-    asked = request.person
+    asked, born = request.person, _interval(request.element)
+    if born is not None:
+        asked = replace(asked, birth_date=None)
     wanted = [
         (spelled(word), request.wildcards or "*" in part)
         for name in asked.names for part in (name.family, *name.given) for word in words(part)
@@ -120,7 +123,7 @@ def _subjects(request: DemographicsQuery, index: MasterIndex) -> list[Subject]:
     found: dict[int, Subject] = {}
     for hit in index.having(asked, wanted):
         score = _score(hit, best)
-        if score >= request.minimum and _agrees(hit):
+        if score >= request.minimum and _agrees(hit) and (born is None or _within(hit, *born)):
             records = index.person(hit.record.no)
             found.setdefault(records[0].no, _subject(records, request.scopes, score, index))
     return sorted(found.values(), key=lambda one: -one.score)
@@ -128,6 +131,21 @@ def _subjects(request: DemographicsQuery, index: MasterIndex) -> list[Subject]:
 
 def _agrees(hit: Hit) -> bool:
     return not any(item.field in _ELSEWHERE and item.weight < 0 for item in hit.match.evidence)
+
+
+def _interval(query: etree._Element) -> tuple[str, str] | None:
+    """First and last day of birth that are asked for, as digits of any precision; None where one date is, or none."""
+    value = child(query, "parameterList", "livingSubjectBirthTime", "value")
+    low, high = read_digits(child(value, "low"))[:8], read_digits(child(value, "high"))[:8]
+    return (low, high) if low != high else None
+
+
+def _within(hit: Hit, low: str, high: str) -> bool:
+    """Whether a record's date of birth, as precise as both are, lies within; an open end is ""."""
+    born = hit.record.person.birth_date.value if hit.record.person.birth_date else ""
+    if not born:
+        return False
+    return low[: len(born)] <= born[: len(low)] and (not high or born[: len(high)] <= high[: len(born)])
 
 
 def _score(hit: Hit, best: float) -> int:

@@ -134,6 +134,24 @@ def test_parameters_are_all_to_agree(client: Client) -> None:
     assert reply.code == "NF"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "found"),
+    [
+        ("1970", "1980", 2),  # Nora and Ole of 1980
+        ("19720415", "19720416", 1),
+        ("19720416", "1979", 0),
+        ("1972", "", 7),
+        ("", "197205", 1),
+        ("198101", "198312", 3),
+    ],
+)
+def test_an_interval_of_birth_dates(client: Client, low: str, high: str, found: int) -> None:
+    ends = "".join(f'<{name} value="{text}"/>' for name, text in (("low", low), ("high", high)) if text)
+    born = f"<livingSubjectBirthTime><value>{ends}</value><semanticsText>b</semanticsText></livingSubjectBirthTime>"
+    reply = said(client, "iti47/query", NEW, (SEARCH, born + SEARCH))
+    assert reply.quantities[0] == found
+
+
 def test_domains_of_iti_47(client: Client) -> None:
     scope = (
         '<otherIDsScopingOrganization><value root="{}"/><semanticsText>o</semanticsText></otherIDsScopingOrganization>'
