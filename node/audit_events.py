@@ -192,7 +192,7 @@ async def _on_record(asked: Asked, desk: Desk, given: Given, details: Mapping[st
     record = audit_log_used(
         desk.actors.clock(),
         node=desk.actors.own.home,
-        user=f"{asked.caller.name} ({asked.caller.role})",
+        user=asked.caller.user or f"{asked.caller.name} ({asked.caller.role})",
         what="ITI-81",
         patient=patient,
         details=details,

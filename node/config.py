@@ -21,6 +21,7 @@ from node.settings import (
     AuditSection,
     ConsentSection,
     FederationSection,
+    IuaSection,
     KeysSection,
     LimitsSection,
     LogSection,
@@ -58,6 +59,7 @@ class Config:
     federation: FederationSection
     audit: AuditSection
     xua: XuaSection
+    iua: IuaSection
     limits: LimitsSection
     submit: SubmitSection
     subscriptions: SubscriptionsSection

@@ -58,6 +58,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         purpose="ITI-81: search of the audit log as FHIR AuditEvents; `date` is required",
         handle=audit_events.search_events,
         audits="what was looked for",
+        scopes=frozenset({"ITI-81"}),
     ),
     Resource(
         method="GET",
@@ -66,6 +67,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         purpose="one record of the audit log as FHIR AuditEvent",
         handle=audit_events.read_event,
         audits="which record was read",
+        scopes=frozenset({"ITI-81"}),
     ),
     Resource(
         method="GET",

@@ -39,6 +39,7 @@ from node.scrubbing import Scrubber
 from node.security_records import activity, alarm, refusal
 from node.services import Services, open_services
 from node.soap.limits import MimeLimits
+from node.tokens import Tokens, tokens_of
 from node.tuning import settle
 from trust.audit.event import Action, Coded, EventId, NewRecord
 from trust.errors import BadCertificate, LedgerBroken, NotAuthenticated, TrustError
@@ -52,7 +53,7 @@ log = logging.getLogger("node.serving")
 
 ORPHAN_SECONDS: Final = 60.0
 _QUIET: Final = 50  # new audit entries in a second, below which the index is filled
-_MOST_BEHIND: Final = 50_000  # entries after which it is filled in any case
+_MOST_BEHIND: Final = 50_000  # entries after which it is filled all the same
 _AT_ONCE: Final = 100  # records of refusals and alarms in one commit
 _GRACE: Final = 8.0  # seconds that requests under way have when the node stops
 _START: Final = Coded("110120", "DCM", "Application Start")
@@ -122,7 +123,8 @@ class Running:
         self._log_end = self._indexed = 0  # entries of the log a second ago, and when the index last reached its end
         self._tasks: list[asyncio.Task[None]] = []
         self._index = AuditIndex(config.folder.audit_index, config.folder.database)
-        self._servers = self._listeners(config, services)
+        self._bearer = tokens_of(config, services.clock)
+        self._servers = self._listeners(config, services, self._bearer)
         self._management = ManagementServer(
             live=lambda: not services.fatal.is_set(),
             ready=lambda: self._ready,
@@ -143,7 +145,7 @@ class Running:
         )
         self._exporters = exporters(config, self._tls, services.sequencer, services.metrics, now=services.clock)
 
-    def _listeners(self, config: Config, services: Services) -> dict[str, NodeServer]:
+    def _listeners(self, config: Config, services: Services, bearer: Tokens) -> dict[str, NodeServer]:
         dispatcher = Dispatcher(
             services.actors,
             services.users,
@@ -161,7 +163,7 @@ class Running:
             spool=services.spool.create,
             new_uuid=services.new_uuid,
             mime=MimeLimits(total=config.limits.document_bytes, inline=config.limits.inline_bytes),
-            resources=Resources(RESOURCES, self._desk(config, services)),
+            resources=Resources(RESOURCES, self._desk(config, services), bearer.caller),
         )
         addresses = ("127.0.0.1", "::1") if config.node.listen == "localhost" else (config.node.listen or "0.0.0.0",)  # noqa: S104
         return {
@@ -242,9 +244,9 @@ class Running:
         ]
         for exporter in self._exporters:
             exporter.start(self._services.actors.alarm, self._services.refusals.append)
-        self._tasks.append(asyncio.create_task(self._services.witnessing.cosigner().run()))
         telling = deliverer(config, self._services.actors, self._tls, self._services.bindings)
-        self._tasks.append(asyncio.create_task(telling.run()))
+        lasting = (self._services.witnessing.cosigner().run(), self._bearer.run(), telling.run())
+        self._tasks += [asyncio.create_task(one) for one in lasting]
         upkeep.begin()
         settle()
         self._ready = True

@@ -166,6 +166,33 @@ class XuaSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenIssuerRow:
+    """[[iua.issuers]]: an authorization server whose access tokens count here."""
+
+    name: str = key(readers.word, "short name, for messages")
+    issuer: str = key(readers.name, "the iss of its tokens, exactly")
+    jwks: str = key(readers.text, "file with its keys (JWK set), read again each five minutes", "")
+    jwks_url: str = key(readers.text, "or where it publishes them, fetched each five minutes", "")
+    communities: tuple[str, ...] = key(
+        readers.communities, 'homeCommunityIds whose users it vouches for; empty means ours, ["*"] means every one', ()
+    )
+    certificate_bound: bool = _flag("its tokens must be bound to the caller's certificate", True)  # noqa: FBT003
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IuaSection:
+    """[iua]: who the user is, by access tokens (ITI-72), on plain HTTP resources."""
+
+    mode: str = key(partial(readers.choice, allowed=_XUA_MODES), "access tokens: off, accepted or required", "off")
+    issuers: tuple[TokenIssuerRow, ...] = key(
+        partial(readers.tables, kind=TokenIssuerRow), "authorization servers, each as [[iua.issuers]]", ()
+    )
+    audiences: tuple[str, ...] = key(
+        readers.texts, "URIs that mean this node in aud, besides homeCommunityId and address", ()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSection:
     """[limits]: what one request may cost."""
 
@@ -312,6 +339,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "federation": FederationSection,
     "audit": AuditSection,
     "xua": XuaSection,
+    "iua": IuaSection,
     "limits": LimitsSection,
     "submit": SubmitSection,
     "subscriptions": SubscriptionsSection,

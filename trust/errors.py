@@ -14,6 +14,17 @@ class NotAuthenticated(TrustError):
     """The certificate (or later the assertion) does not establish who is calling."""
 
 
+class TokenRefused(NotAuthenticated):
+    """An access token is not accepted. `code` is that of RFC 6750: `invalid_token` or `insufficient_scope`.
+
+    The text is for the record, not for the sender.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
 class AssertionRefused(NotAuthenticated):
     """A user assertion is not accepted. `code` is the fault's subcode; the text is for the record, not for the sender.
 

@@ -16,13 +16,14 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,
 class Objection:
     """Why a request is refused before its body is read. `close` ends the connection after the answer.
 
-    `allow` names the methods that are answered, for a 405.
+    `allow` names the methods that are answered, for a 405; `error` is that of an access token (RFC 6750).
     """
 
     status: int
     reason: str
     close: bool = True
     allow: str = "POST"
+    error: str = ""
 
 
 _NOT_HTTP: Final = Objection(400, "the request line is not HTTP/1.1")

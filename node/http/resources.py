@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 from node.http.checks import Objection, objection_to_body
 from node.http.reply import BLOCK, Reply, StreamReply
 from node.http.request import Body, Request, has_body
+from trust.errors import TokenRefused
 from trust.identity.caller import Caller, Role
 from trust.identity.claims import acts_as
 from trust.ledger.sequencer import AuditProof
@@ -29,8 +30,10 @@ IMMUTABLE: Final = "public, max-age=31536000, immutable"
 TEXT: Final = "text/plain; charset=utf-8"
 BYTES: Final = "application/octet-stream"
 JSON: Final = "application/json"
+FHIR_JSON: Final = "application/fhir+json"
 
 _MOST_PARAMETERS: Final = 64
+_PATIENT: Final = ("patient.identifier", "patient")
 
 # What may stand at a `{name}` of a path. None matches a dot at the beginning of a segment.
 PARTS: Final[Mapping[str, str]] = {
@@ -101,13 +104,19 @@ class Resource:
     handle: Handle
     audits: str = ""
     most_bytes: int = 0
+    scopes: frozenset[str] = frozenset()
+
+
+# Authorization header, caller, certificate, scopes, patient -> the caller with the person behind it, or TokenRefused.
+Bearer = Callable[[str, Caller, bytes, frozenset[str], str], Caller]
 
 
 class Resources:
-    """The rows, by path. `context` is handed to every handler."""
+    """The rows, by path. `context` is handed to every handler; `bearer` judges access tokens where a row has scopes."""
 
-    def __init__(self, rows: Iterable[Resource], context: object) -> None:
+    def __init__(self, rows: Iterable[Resource], context: object, bearer: Bearer | None = None) -> None:
         self._context = context
+        self._bearer = bearer
         by_template: dict[str, dict[str, Resource]] = {}
         for row in rows:
             by_template.setdefault(row.template, {})[row.method] = row
@@ -118,7 +127,7 @@ class Resources:
         for compiled, methods in self._rows:
             matched = compiled.fullmatch(path)
             if matched is not None:
-                return Found(methods, matched.groupdict(), self._context)
+                return Found(methods, matched.groupdict(), self._context, self._bearer)
         return None
 
 
@@ -136,9 +145,16 @@ def pattern(template: str) -> re.Pattern[str]:
 class Found:
     """What is at the path of one request."""
 
-    __slots__ = ("_context", "_methods", "_parameters")
+    __slots__ = ("_bearer", "_context", "_methods", "_parameters")
 
-    def __init__(self, methods: Mapping[str, Resource], parameters: Mapping[str, str], context: object) -> None:
+    def __init__(
+        self,
+        methods: Mapping[str, Resource],
+        parameters: Mapping[str, str],
+        context: object,
+        bearer: Bearer | None = None,
+    ) -> None:
+        self._bearer = bearer
         self._methods = methods
         self._parameters = parameters
         self._context = context
@@ -152,9 +168,30 @@ class Found:
             return Objection(403, "this role may not call here", close=has_body(request))
         if row is None:
             return Objection(405, f"{request.method} is not answered here", allow=", ".join(self._methods))
+        if row.scopes and self._bearer is not None:
+            try:
+                self._take_token(exchange, row, self._bearer)
+            except TokenRefused as refusal:
+                status = 401 if refusal.code == "invalid_token" else 403
+                return Objection(status, str(refusal), close=has_body(request), error=refusal.code)
         if row.method == "GET":
             return Objection(400, "a GET has no body") if has_body(request) else None
         return objection_to_body(request.headers, row.most_bytes)
+
+    def _take_token(self, exchange: Request, row: Resource, bearer: Bearer) -> None:
+        """The caller becomes the person that an access token names.
+
+        Raises:
+            TokenRefused: it is not accepted, or there must be one.
+        """
+        named = [value for name, value in _query(exchange.query) if name in _PATIENT]
+        exchange.caller = bearer(
+            exchange.request.headers.get("Authorization", ""),
+            cast(Caller, exchange.caller),
+            exchange.peer.certificate,
+            row.scopes,
+            named[0] if len(named) == 1 else "",
+        )
 
     async def answer(self, exchange: Request, incident: str) -> Reply:
         """Read the body, have the row answer, and let the answer go with its proof.
@@ -194,6 +231,13 @@ class Found:
             endpoint=exchange.path,
             incident=incident,
         )
+
+
+def refused_token(error: str) -> bytes:
+    """The body of a refusal: an OperationOutcome that says no more than the header does."""
+    code = "login" if error == "invalid_token" else "forbidden"
+    issue = f'{{"severity":"error","code":"{code}","diagnostics":"{error}"}}'
+    return f'{{"resourceType":"OperationOutcome","issue":[{issue}]}}'.encode()
 
 
 def _query(text: str) -> list[tuple[str, str]]:

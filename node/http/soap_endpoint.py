@@ -21,7 +21,7 @@ from node.http.incoming import Incoming, Outgoing, Refusal
 from node.http.reading import PackageReader, SpooledPart
 from node.http.reply import SOAP_CONTENT, PackageReply, Reply
 from node.http.request import Body, Request, has_body, is_read, refusal_of
-from node.http.resources import Found, Resources
+from node.http.resources import FHIR_JSON, Found, Resources, refused_token
 from node.soap import faults
 from node.soap.faults import FaultCode, SoapFault, write_fault
 from node.soap.leniencies import Leniency
@@ -241,8 +241,12 @@ class SoapEndpoint:
             await self._refused(refusal_of(exchange, wrong.reason, wrong.status, self._new_uuid()))
         except (LedgerBusy, LedgerBroken, StorageFailed):
             return self._unavailable(exchange)
-        headers = (("Allow", wrong.allow),) if wrong.status == 405 else ()
-        return Reply(wrong.status, headers=headers, close=wrong.close)
+        headers: tuple[tuple[str, str], ...] = (("Allow", wrong.allow),) if wrong.status == 405 else ()
+        if not wrong.error:
+            return Reply(wrong.status, headers=headers, close=wrong.close)
+        headers = (("WWW-Authenticate", f'Bearer error="{wrong.error}"'),)
+        body = refused_token(wrong.error)
+        return Reply(wrong.status, body, content_type=FHIR_JSON, headers=headers, close=wrong.close)
 
     def _unavailable(self, exchange: Request) -> Reply:
         """Nothing can be recorded, so nothing is answered: the one reply without a record."""

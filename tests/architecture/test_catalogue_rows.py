@@ -34,13 +34,13 @@ WITNESSES = [f"A{number}" for number in (4, 5, 6, 7, 12, 15)]
 # And receipts, leaves that say nothing, the disclosure report, and what an Audit Record Repository misses.
 AUDITOR = [f"A{number}" for number in (10, 11, 16, 17, 18)]
 # "What it must reach", point 2 of part 3, as far as it is about the user.
-USERS = [*_rows("S", 24), "X9", "X15"]
+USERS = [*_rows("S", 24), *_rows("J", 15), "X9", "X15"]
 # "What it must reach", point 2 of part 3, as far as consent: C7 needs ITI-57, C12 to C17 other parts.
 CONSENT = _rows("C", 18, (7, *range(12, 18)))
 # And of its directory.
 DIRECTORY = ["C15", "C16"]
-_IN_NAME = re.compile(r"(?<![a-z0-9])([txmaics][0-9]+)(?![0-9])")
-_IN_TEXT = re.compile(r"([TXMAICS][0-9]+)(?![0-9A-Za-z])")
+_IN_NAME = re.compile(r"(?<![a-z0-9])([txmaicsj][0-9]+)(?![0-9])")
+_IN_TEXT = re.compile(r"([TXMAICSJ][0-9]+)(?![0-9A-Za-z])")
 
 
 @cache
