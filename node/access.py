@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from registry.document_registry import DocumentRegistry, Labels, RegisteredDocument
 
 _MOST_REASONS: Final = 8
+_PLAIN: Final = (("N", "2.16.840.1.113883.5.25"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,17 @@ class Access:
             authors = self._authors(labels)
             return self._decide(labels, patient, authors) if self._institutions & {*authors} else found
         return found
+
+    def may_know(self, patient: str) -> bool:
+        """Whether the caller may learn that a patient (CX) is known here: if any plain document could be seen."""
+        if not self._bound:
+            return True
+        consents = store.of_patient(self._reader, self._registry.identities_of(patient) or (patient,))
+        resource = ResourceLabels(patient=patient, document="", confidentiality=_PLAIN)
+        decision = decide(self._caller, resource, consents, self._rules, self._now)
+        if not decision.permit:
+            self._deny(patient, decision.reasons[0].line())
+        return decision.permit
 
     def explain(self, labels: Labels) -> Decision:
         """What a request would meet, for a dry run."""

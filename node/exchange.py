@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from node.access import Access, Policy
     from node.continuations import Continuations
     from node.damages import Damages
+    from node.discovery.discovery import Discovery
     from node.federation.gateway import Gateway
     from node.membership.membership import Membership
     from node.metrics import Metrics
@@ -76,6 +77,7 @@ class Actors:
     index: Callable[[sqlite3.Connection], MasterIndex]  # of patients
     repository: DocumentRepository
     gateway: Gateway
+    discovery: Discovery
     receipts: Receipts
     sequencer: Sequencer
     clock: Callable[[], datetime]

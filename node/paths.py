@@ -19,4 +19,5 @@ PATHS: Final = {
     "iti-45": "/iti-45",
     "iti-47": "/iti-47",
     "iti-52": "/iti-52",
+    "iti-55": "/iti-55",
 }

@@ -73,6 +73,20 @@ def query_object(transaction: str, name: str, query_id: str, request: bytes, hom
     )
 
 
+def parameters_object(
+    transaction: str, name: str, id_: str, parameters: bytes, *details: tuple[str, str]
+) -> AuditedObject:
+    """A query by parameters as it was asked, ITI-55 (type 2, role 24)."""
+    return AuditedObject(
+        id=id_ or "none",
+        type_code="2",
+        role="24",
+        id_type=Coded(transaction, IHE_TRANSACTIONS, name),
+        query=parameters,
+        details=details,
+    )
+
+
 def document_object(unique_id: str, repository_unique_id: str, home: str | None) -> AuditedObject:
     """A document that was fetched or asked for (type 2, role 3)."""
     details = [("Repository Unique Id", repository_unique_id)]

@@ -19,6 +19,7 @@ from node.asserted import Users
 from node.config import Config
 from node.continuations import Continuations
 from node.damages import Damages
+from node.discovery.discovery import Discovery
 from node.exchange import Actors, Community
 from node.federation.client import PeerClient
 from node.federation.gateway import Gateway
@@ -280,6 +281,7 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
         index=partial(index_of, config),
         repository=repository,
         gateway=gateway,
+        discovery=Discovery(config.federation, alarm),
         receipts=receipts,
         sequencer=sequencer,
         clock=clock,

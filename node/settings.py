@@ -72,6 +72,20 @@ class FederationSection:
     directory_seconds: float = key(
         partial(readers.seconds, least=0.2, most=60.0), "how often another member is asked for a newer directory", 30.0
     )
+    correlation_days: int = key(
+        partial(readers.number, least=1, most=365), "days for which it is remembered who knows a patient (ITI-55)", 7
+    )
+    negative_minutes: int = key(
+        partial(readers.number, least=0, most=10_080), "minutes for which it is remembered who does not", 60
+    )
+    questions_of_peer: int = key(
+        partial(readers.number, least=1, most=100_000),
+        "patients one peer may ask for in a minute (ITI-55)",
+        600,
+    )
+    questions_of_user: int = key(
+        partial(readers.number, least=1, most=100_000), "patients one user of a peer may ask for in a minute", 60
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,9 @@ from node.iti import (
 from node.iti import (
     iti52_document_metadata_subscribe as iti52,
 )
+from node.iti import (
+    iti55_cross_gateway_patient_discovery as iti55,
+)
 from node.notifications import wsn
 from node.paths import PATHS
 from trust.audit.event import Action, EventId
@@ -47,6 +50,7 @@ from trust.identity.caller import Role
 
 LCM = "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}"
 QUERY = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}"
+V3 = "{urn:hl7-org:v3}"
 WSN = "http://docs.oasis-open.org/wsn/bw-2"
 XDS = "{urn:ihe:iti:xds-b:2007}"
 V3 = "{urn:hl7-org:v3}"
@@ -323,6 +327,30 @@ ITI_47: Final = Transaction(
     audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti47.facts),
 )
 
+ITI_55: Final = Transaction(
+    id="ITI-55",
+    name="Cross Gateway Patient Discovery",
+    spec="ITI TF-2: 3.55",
+    actors=("Initiating Gateway", "Responding Gateway"),
+    binding=SoapBinding(
+        path=PATHS["iti-55"],
+        action="urn:hl7-org:v3:PRPA_IN201305UV02:CrossGatewayPatientDiscovery",
+        response_action="urn:hl7-org:v3:PRPA_IN201306UV02:CrossGatewayPatientDiscovery",
+        root=V3 + "PRPA_IN201305UV02",
+        packaging=Packaging.SOAP,
+        decode=iti55.decode,
+        encode=iti55.encode,
+        encode_errors=queries.encode_errors,
+        refuse=iti55.refuse,
+        headers=iti55.headers,
+    ),
+    roles=_PEERS,
+    writes=False,
+    prepare=iti55.nothing,
+    handle=iti55.cross_gateway_patient_discovery,
+    audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti55.audited),
+)
+
 TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
     ITI_18,
     ITI_38,
@@ -334,5 +362,6 @@ TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
     ITI_45,
     ITI_47,
     ITI_52,
+    ITI_55,
 )
 BY_PATH: Final = {row.binding.path: row for row in TRANSACTIONS}

@@ -58,7 +58,7 @@ def without_certificate(config: Config, urls: Mapping[str, str]) -> Community:
     return Community(
         home=config.node.home_community_id,
         name=config.node.name,
-        endpoints={key: urls[key] for key in REQUIRED_ENDPOINTS} | own,
+        endpoints={key: urls[key] for key in (*REQUIRED_ENDPOINTS, "iti-55")} | own,
         certificates="",
         fingerprint="",
         assigning_authority=config.node.assigning_authority,

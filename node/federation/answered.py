@@ -8,6 +8,7 @@ from typing import Final
 from node.exchange import NO_RECEIPT, PeerReceipt
 from node.federation.calls import Call
 from node.federation.client import PeerAnswer, PeerFault
+from node.hl7v3.answer import DemographicsAnswer
 from node.outcome_words import Outcome, Word
 from registry.ebrim.reader import QueryAnswer, ResponseHead
 from registry.errors import ErrorCode, RegistryError
@@ -39,6 +40,9 @@ class Answered:
     receipt: PeerReceipt = NO_RECEIPT
     query: QueryAnswer = NO_OBJECTS
     retrieve: RetrieveAnswer = NO_DOCUMENTS
+    discovered: DemographicsAnswer | None = None  # of ITI-55
+    correlated: str = ""  # how the community names the patient that was asked for (CX), if it knows them
+    keep: int | None = None  # seconds that this may be kept; None: not at all
     accepted: tuple[bytes, ...] = ()
     errors: tuple[RegistryError, ...] = ()
     outcome: Outcome | None = None

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from node.soap.writing import write_envelope
 from registry.ebrim.messages import AdhocQuery, adhoc_query_request
+from registry.patients.demographics import Demographics
 from repository.messages import DocumentRequest, retrieve_request
 from trust.communities import Community
 from trust.ledger.record import payload_digest
@@ -17,7 +18,11 @@ from trust.ledger.record import payload_digest
 CROSS_GATEWAY_QUERY: Final = "urn:ihe:iti:2007:CrossGatewayQuery"
 CROSS_GATEWAY_RETRIEVE: Final = "urn:ihe:iti:2007:CrossGatewayRetrieve"
 
-NAMES: Final = {"ITI-38": "Cross Gateway Query", "ITI-39": "Cross Gateway Retrieve"}
+NAMES: Final = {
+    "ITI-38": "Cross Gateway Query",
+    "ITI-39": "Cross Gateway Retrieve",
+    "ITI-55": "Cross Gateway Patient Discovery",
+}
 
 QUERY_RESPONSE: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryResponse"
 RETRIEVE_RESPONSE: Final = "{urn:ihe:iti:xds-b:2007}RetrieveDocumentSetResponse"
@@ -25,8 +30,19 @@ _ROOT: Final = "root@xdsnode"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What ITI-55 asks, for the record: the id of the query, its parameters, and the person it describes."""
+
+    id: str
+    parameters: bytes
+    person: Demographics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One request to one community. `root_content_id` names the envelope in the digest: "body" for simple SOAP.
+
+    `patient` is our identifier (CX) of the patient it is about, where the request itself names another or none.
 
     `again` makes the same request under another message id; None for one that is never asked twice at once.
     """
@@ -43,6 +59,8 @@ class Call:
     root_content_id: str = "body"
     query: AdhocQuery | None = None
     requests: tuple[DocumentRequest, ...] = ()
+    asked: Asked | None = None
+    patient: str = ""
     again: Callable[[str], Call] | None = None
 
     @property
@@ -55,10 +73,12 @@ class Call:
         return adhoc_query_request(self.query) if self.query else b""
 
 
-def query_call(query: AdhocQuery, community: Community, message_id: str, assertion: bytes = b"") -> Call:
+def query_call(
+    query: AdhocQuery, community: Community, message_id: str, assertion: bytes = b"", *, patient: str = ""
+) -> Call:
     """ITI-38: the query as it was asked; `home` only on queries by id, as XCA wants it.
 
-    `assertion` is the user's, as it came; b"" for none.
+    `assertion` is the user's, as it came; b"" for none. `patient` is ours, where the query names theirs.
     """
     url = community.endpoints["iti-38"]
     envelope = write_envelope(
@@ -80,7 +100,8 @@ def query_call(query: AdhocQuery, community: Community, message_id: str, asserti
         digest=payload_digest([("body", len(envelope), sha256(envelope).digest())]),
         response_root=QUERY_RESPONSE,
         query=query,
-        again=lambda other_id: query_call(query, community, other_id, assertion),
+        patient=patient,
+        again=lambda other_id: query_call(query, community, other_id, assertion, patient=patient),
     )
 
 

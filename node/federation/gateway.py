@@ -21,6 +21,8 @@ from node.federation.engine import Engine, Read
 from node.federation.judging import ANOTHER_PERSON, judge
 from node.federation.outcomes import Known, KnownDocument, outcome_record, sent_record
 from node.federation.watching import Watching
+from node.hl7v3.answer import read_answer
+from node.hl7v3.correlation import time_to_live
 from registry.ebrim.messages import AdhocQuery
 from registry.ebrim.reader import read_query_answer
 from repository.messages import DocumentRequest, read_retrieve_response
@@ -116,6 +118,14 @@ class Gateway:
             found = [answered async for answered in arrivals]
         return tuple(sorted(found, key=_order([community for community, _ in groups])))
 
+    async def ask(
+        self, calls: Sequence[Call], exchange: Exchange, *, durable: bool = False
+    ) -> AsyncGenerator[Answered, None]:
+        """Calls of any kind that were made elsewhere: each outcome once, as it arrives; `durable` as for `stream`."""
+        async with aclosing(self._arrivals(calls, exchange, _read_any, durable=durable)) as arrivals:
+            async for answered in arrivals:
+                yield answered
+
     def _query_calls(self, query: AdhocQuery, communities: Sequence[Community], exchange: Exchange) -> list[Call]:
         return [
             query_call(
@@ -198,7 +208,7 @@ class Gateway:
             _judge_receipt(answered, exchange)
         judge(answered)
         if answered.accepted:
-            self._known.remember(answered.query.objects)
+            self._known.remember(answered.query.objects, answered.call.patient)
         if answered.outcome is not None and answered.outcome.reason == ANOTHER_PERSON:
             exchange.actors.alarm("another-person-answered")
         _count(answered, exchange)
@@ -236,3 +246,12 @@ def _read_query(answered: Answered) -> None:
 def _read_retrieve(answered: Answered) -> None:
     assert answered.answer is not None  # noqa: S101
     answered.retrieve = read_retrieve_response(answered.answer.body)
+
+
+def _read_any(answered: Answered) -> None:
+    assert answered.answer is not None  # noqa: S101
+    if answered.call.asked is None:
+        _read_query(answered)
+    else:
+        answered.discovered = read_answer(answered.answer.body)
+        answered.keep = time_to_live(answered.answer.message.element)

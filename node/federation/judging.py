@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from node.outcome_words import Outcome, Word
 from registry.errors import ErrorCode, RegistryError, Severity
+from registry.patients.matching import Bars, Verdict, match
+from registry.patients.profile import profile
 from registry.queries.catalogue import patient_of
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ def judge(answered: Answered) -> None:
         _end(answered, answered.word or Word.PROTOCOL, reason=answered.reason, code=_fault_code(answered))
     elif answered.call.query is not None:
         _judge_query(answered, answered.call.query)
+    elif answered.call.asked is not None:
+        _judge_asked(answered)
     else:
         _judge_retrieve(answered)
 
@@ -70,6 +74,42 @@ def _judge_query(answered: Answered, query: AdhocQuery) -> None:
         errors.append(RegistryError(ErrorCode.UNAVAILABLE_COMMUNITY, what, home))
     answered.accepted, answered.errors = tuple(accepted), tuple(errors)
     _judge_what_is_left(answered, len(accepted), dropped=homeless + foreign)
+
+
+def _judge_asked(answered: Answered) -> None:
+    """ITI-55. Of a person only who is above the bar of an automatic link here is believed to be the one."""
+    person, found = answered.call.asked.person if answered.call.asked else None, answered.discovered
+    assert found is not None and person is not None  # noqa: S101, PT018  an answer was read
+    if found.code not in ("OK", "NF"):
+        busy = "ResponderBusy" in found.failures
+        reason = "says that it is overloaded" if busy else "refused"
+        code = found.failures[0] if found.failures else found.code
+        answered.errors = (
+            RegistryError(
+                ErrorCode.UNAVAILABLE_COMMUNITY,
+                f"{answered.community.name} could not say whether it knows the patient ({code})",
+                answered.community.home,
+            ),
+        )
+        _end(answered, Word.UNREACHABLE if busy else Word.REFUSED, reason=reason, code=code)
+        return
+    own = answered.community.home.removeprefix("urn:oid:")
+    asked = profile(person)
+    subjects = [one for one in found.subjects if one.community in ("", own)]
+    verdicts = [match(asked, profile(one.person), Bars()).verdict for one in subjects]
+    sure = [one for one, verdict in zip(subjects, verdicts, strict=True) if verdict is Verdict.LINK]
+    if Verdict.NONE in verdicts:
+        home, name = answered.community.home, answered.community.name
+        answered.errors = (RegistryError(ErrorCode.UNAVAILABLE_COMMUNITY, f"{name} {ANOTHER_PERSON}", home),)
+        _end(answered, Word.PROTOCOL, reason=ANOTHER_PERSON)
+    elif len(sure) == 1 and len(subjects) == 1:
+        answered.correlated = sure[0].id.cx
+        _end(answered, Word.FOUND, count=1)
+    elif subjects or found.requested:
+        wanted = f"; it asks for {', '.join(found.requested)}" if found.requested else ""
+        _end(answered, Word.NO_PATIENT, reason=f"may know the patient, which is not certain{wanted}"[:200])
+    else:
+        _end(answered, Word.NO_PATIENT)
 
 
 def _judge_retrieve(answered: Answered) -> None:

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from node.bindings import AuditFact
 from node.exchange import Exchange
 from node.federation.calls import Call
-from node.records import End, calling_end, document_object, event, instant, participants, query_object, subject
+from node.records import (
+    DOCUMENT_HOME,
+    End,
+    calling_end,
+    document_object,
+    event,
+    instant,
+    parameters_object,
+    participants,
+    query_object,
+    subject,
+)
 from registry.ebrim.reader import RemoteObject
 from registry.errors import ErrorCode, RegistryError
 from registry.queries.catalogue import patient_of
@@ -41,12 +52,12 @@ class Known:
         self._most = most
         self._facts: OrderedDict[tuple[str, str, str], KnownDocument] = OrderedDict()
 
-    def remember(self, objects: Iterable[RemoteObject]) -> None:
-        """Keep hash, size and patient of every document entry of an answer."""
+    def remember(self, objects: Iterable[RemoteObject], patient: str = "") -> None:
+        """Keep hash, size and patient of every document entry of an answer; `patient` is our identifier of theirs."""
         for item in objects:
             if item.kind == "document" and item.home and item.hash and item.size and item.size.isdigit():
                 key = (item.home, item.repository_unique_id, item.unique_id)
-                self._facts[key] = KnownDocument(item.hash.lower(), int(item.size), item.patient_id)
+                self._facts[key] = KnownDocument(item.hash.lower(), int(item.size), patient or item.patient_id)
                 self._facts.move_to_end(key)
         while len(self._facts) > self._most:
             self._facts.popitem(last=False)
@@ -61,7 +72,7 @@ def sent_record(call: Call, exchange: Exchange) -> NewRecord:
     return NewRecord(
         kind=Kind.REQUEST_SENT,
         time=instant(exchange.now),
-        subject=subject(_patient(call)),
+        subject=subject(call.patient or _patient(call)),
         peer=call.community.home,
         cid=call.message_id,
         leg="q",
@@ -81,7 +92,7 @@ def outcome_record(outcome: Answered, exchange: Exchange) -> list[NewRecord]:
             kind=Kind.RESPONSE_RECEIVED if answer else Kind.EXCHANGE_FAILED,
             time=instant(exchange.now),
             event=_event(call, exchange, fact),
-            subject=subject(fact.patient),
+            subject=subject(call.patient or fact.patient),
             peer=call.community.home,
             cid=call.message_id,
             leg="s" if answer else "q",
@@ -102,6 +113,10 @@ def _note(outcome: Answered, answer: PeerAnswer | None) -> dict[str, str]:
 
 def _facts(outcome: Answered, exchange: Exchange, *, broken: bool) -> list[AuditFact]:
     call, errors = outcome.call, outcome.faults()
+    if call.asked is not None:
+        home = (DOCUMENT_HOME, call.community.home)
+        asked = parameters_object(call.transaction, call.name, call.asked.id, call.asked.parameters, home)
+        return [AuditFact(objects=(asked,), errors=errors or outcome.errors, broken=broken)]
     if call.query is not None:
         query = query_object(call.transaction, call.name, call.query.query_id, call.body(), call.community.home)
         return [AuditFact(patient=_patient(call), objects=(query,), errors=errors, broken=broken)]
@@ -137,7 +152,7 @@ def _event(call: Call, exchange: Exchange, fact: AuditFact) -> AuditEvent:
     type_ = Coded(call.transaction, "IHE Transactions", call.name)
     here = calling_end(exchange.endpoint, exchange.actors.own.name)
     there = End(call.url, call.host, call.community.name)
-    if call.query is not None:
+    if call.query is not None or call.asked is not None:
         ends = participants(source=here, destination=there)
         return event(exchange, event_id=EventId.QUERY, action=Action.EXECUTE, type_=type_, fact=fact, ends=ends)
     ends = participants(source=there, destination=here, pulled=True)

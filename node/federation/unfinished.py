@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("node.federation")
 
 _AT_ONCE: Final = 500
-_QUERIES: Final = "ITI-38"
+_QUERIES: Final = frozenset({"ITI-38", "ITI-55"})
 
 
 class Unfinished:
@@ -67,7 +67,7 @@ def failed(sent: bytes, *, endpoint: str, now: datetime) -> NewRecord:
     body = json.loads(sent)
     note = body["event"].get("note", {})
     transaction = note.get("transaction", "")
-    query = transaction == _QUERIES
+    query = transaction in _QUERIES
     authority, _, identifier = body["subject"].partition("|")
     patient = f"{identifier}^^^&{authority}&ISO" if identifier else ""
     here, there = calling_end(endpoint, ""), End(body["peer"])

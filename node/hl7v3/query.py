@@ -10,6 +10,7 @@ from typing import Final
 from lxml import etree
 
 from node.hl7v3.datatypes import (
+    V3,
     Ii,
     attribute,
     bounded,
@@ -27,7 +28,7 @@ from node.hl7v3.datatypes import (
     write_telecom,
 )
 from node.hl7v3.person import GENDER, birth_digits, read_sex
-from node.hl7v3.wrapper import BadMessage, Wrapper, control_act, write_message
+from node.hl7v3.wrapper import NO_ID, BadMessage, Party, Wrapper, control_act, write_message
 from node.soap.writing import escape
 from registry.patients.demographics import Demographics, Name
 
@@ -56,6 +57,19 @@ class DemographicsQuery:
     care_providers: tuple[Ii, ...] = ()
     wildcards: bool = False
     query_back: tuple[Ii, ...] = ()
+
+    @classmethod
+    def unread(cls, root: etree._Element) -> DemographicsQuery:
+        """What can be repeated of a message that cannot be read."""
+        query = child(root, "controlActProcess", "queryByParameter")
+        empty = etree.Element(f"{{{V3}}}queryByParameter")
+        wrapper = Wrapper(
+            interaction=QUERY,
+            id=read_ii(child(root, "id")),
+            sender=Party(device=NO_ID),
+            receiver=Party(device=NO_ID),
+        )
+        return cls(wrapper=wrapper, query_id=NO_ID, person=Demographics(), element=empty if query is None else query)
 
 
 def read_query(wrapper: Wrapper) -> DemographicsQuery:
@@ -125,16 +139,13 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
 
 
-def write_query(
-    wrapper: Wrapper, *, now: datetime, query_id: Ii, person: Demographics, query_back: Ii | None = None
-) -> bytes:
+def write_query(wrapper: Wrapper, *, now: datetime, query: str, query_back: Ii | None = None) -> bytes:
     """A whole PRPA_IN201305UV02 that asks for a person at once.
 
     Args:
         wrapper: its id, sender and receiver.
         now: its creationTime.
-        query_id: id of the query, which the answer repeats.
-        person: who is asked for; every identifier is a livingSubjectId.
+        query: what `query_parameters` wrote.
         query_back: assigning authority of the identifier under which the asker may be asked in return.
     """
     author = ""
@@ -143,10 +154,6 @@ def write_query(
             '<authorOrPerformer typeCode="AUT"><assignedDevice classCode="ASSIGNED">'
             f"{write_ii('id', query_back)}</assignedDevice></authorOrPerformer>"
         )
-    query = (
-        f'<queryByParameter>{write_ii("queryId", query_id)}<statusCode code="new"/><responseModalityCode code="R"/>'
-        f'<responsePriorityCode code="I"/><parameterList>{_parameters(person)}</parameterList></queryByParameter>'
-    )
     return write_message(
         QUERY,
         id_=wrapper.id,
@@ -155,6 +162,15 @@ def write_query(
         receiver=wrapper.receiver,
         accept="AL",
         act=control_act(_TRIGGER, author + query),
+    )
+
+
+def query_parameters(query_id: Ii, person: Demographics) -> str:
+    """The queryByParameter for a person, every identifier of whom is a livingSubjectId; `query_id` is repeated back."""
+    return (
+        f'<queryByParameter xmlns="{V3}">{write_ii("queryId", query_id)}<statusCode code="new"/>'
+        '<responseModalityCode code="R"/><responsePriorityCode code="I"/>'
+        f"<parameterList>{_parameters(person)}</parameterList></queryByParameter>"
     )
 
 

@@ -1,7 +1,7 @@
 """ITI-18 Registry Stored Query: what we and the communities connected to us hold (ITI TF-2: 3.18; XCA: ITI TF-1: 18).
 
-A query by patient id goes to the local registry and to every peer; one by entryUUID or uniqueId goes where its
-`home` says, or stays here when it names none.
+A query by patient id goes to the local registry and to the peers that know the patient; one by entryUUID or uniqueId
+goes where its `home` says, or stays here when it names none.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from lxml import etree
 
 from node import access
 from node.bindings import AuditFact
+from node.discovery.asking import ask_everywhere
 from node.exchange import Exchange
 from node.federation.answered import Answered
 from node.federation.merge import merge_queries
+from node.outcome_words import Word
 from node.queries import QueryRequest, QueryResult, query_fact
 from registry.document_registry import Found
 from registry.ebrim.reader import read_adhoc_query
-from registry.errors import ErrorCode, UnknownCommunity, UnknownPatientId
+from registry.errors import UnknownCommunity, UnknownPatientId
 from registry.queries.catalogue import is_patient_query, patient_of
 
 
@@ -64,7 +66,7 @@ async def ask_communities(request: QueryRequest, _incoming: object, exchange: Ex
         unknown, found = refusal, Found(query, query.return_type, [], patient_of(query))
     if alone:
         return Prepared(found)
-    return Prepared(found, await actors.gateway.query(query, actors.gateway.communities(), exchange), unknown)
+    return Prepared(found, await ask_everywhere(query, exchange), unknown)
 
 
 def registry_stored_query(
@@ -81,7 +83,7 @@ def registry_stored_query(
 
 
 def _knows_nobody(answer: Answered) -> bool:
-    return any(error.code == ErrorCode.UNKNOWN_PATIENT_ID for error in answer.query.head.errors)
+    return answer.outcome is not None and answer.outcome.word is Word.NO_PATIENT
 
 
 def audited(request: QueryRequest, result: QueryResult | None, _exchange: Exchange) -> list[AuditFact]:

@@ -75,6 +75,18 @@ patient_pair = Table(
     sqlite_with_rowid=False,
 )
 
+patient_correlation = Table(
+    "patient_correlation",  # under which identifier another community knows a patient (ITI-55)
+    metadata,
+    Column("patient", String, primary_key=True),  # CX, ours
+    Column("home", String, primary_key=True),
+    Column("theirs", String, nullable=False),  # CX, that community's; empty: it was asked and knows nobody
+    Column("person", String(64), nullable=False),  # fingerprint of what was asked: another is asked anew
+    Column("since", String(14), nullable=False),
+    Column("until", String(14), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 code = Table(
     "code",
     metadata,

@@ -36,7 +36,7 @@ def transaction(wanted: str, side: int) -> Rule:
     first = rows[number]
     name = re.search(rf"{wanted} ([^/]*)", first[0])
     assert name
-    row = rows[number + 1] if side and rows[number + 1][0] == "same" else first
+    row = rows[number + 1] if side and rows[number + 1][0] in ("same", wanted) else first
     return Rule(
         wanted,
         name[1].strip(),
@@ -61,6 +61,7 @@ def _actions(cell: str, side: int) -> dict[str, str]:
 
 
 def _object(text: str) -> tuple[str, tuple[int, int]]:
+    text = re.sub(r" only$", "", re.sub(r" *\([^)]*\)", "", text.strip()))
     found = re.fullmatch(r"(?:one )?(\w+)(?: (0|1)\.\.(1|n))?(?: \+ detail .*)?", text.strip())
     assert found, text
     least = int(found[2] or 1)

@@ -48,6 +48,7 @@ class Node:
     folder: Path
     base: int
     name: str
+    authority: str = AUTHORITY
     process: subprocess.Popen[bytes] | None = None
     described: dict = field(default_factory=dict)
 
@@ -60,7 +61,7 @@ class Node:
         return self.described["repository_unique_id"]
 
     def init(self, ca: Path) -> Node:
-        identity = ("--name", self.name, "--port-base", str(self.base), "--authority", AUTHORITY)
+        identity = ("--name", self.name, "--port-base", str(self.base), "--authority", self.authority)
         self.run("init", *identity, "--ca", str(ca), "--dev")
         self.described = json.loads(self.run("endpoints", "--json").stdout)
         return self
@@ -135,10 +136,12 @@ def connect(nodes: list[Node]) -> None:
                 node.run("peer", "add", str(exports[other.name]), "--fingerprint", fingerprint)
 
 
-def federation(folder: Path, count: int = 3) -> list[Node]:
-    """`count` started development nodes that know each other and share an assigning authority."""
+def federation(folder: Path, count: int = 3, *, apart: bool = False) -> list[Node]:
+    """`count` started development nodes that know each other and share an assigning authority, unless `apart`."""
     base = free_base(count)
     nodes = [Node(folder / f"node{k + 1}", base + 10 * k, f"Institution {k + 1}") for k in range(count)]
+    for number, node in enumerate(nodes if apart else ()):
+        node.authority = f"2.999.77.{number + 1}"
     for node in nodes:
         node.init(folder / "ca")
     for node in nodes:

@@ -43,7 +43,8 @@ PATIENT = f"WALK1^^^&{AUTHORITY}&ISO"
 UNKNOWN = f"WALK404^^^&{AUTHORITY}&ISO"
 RECEIVED_ONLY = {"ITI-42"}  # transactions that no part of a node ever begins
 NO_SCHEMA = {"ITI-52"}  # no schema of WS-BaseNotification was given: tests/node/notifications reads what is written
-PATIENTS = {"ITI-44", "ITI-45", "ITI-47"}  # received only: test_patients_v3 validates every request and answer
+# Of persons: test_patients_v3, test_discovery and tests/node/hl7v3 validate every request and answer.
+PATIENTS = {"ITI-44", "ITI-45", "ITI-47", "ITI-55"}
 WALKED = [row for row in TRANSACTIONS if row.id not in NO_SCHEMA | PATIENTS]
 SCHEMA_OF = {
     NS["query"]: "query.xsd",

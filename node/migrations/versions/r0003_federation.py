@@ -18,6 +18,7 @@ def upgrade() -> None:
     _subscriptions()
     _patient_index()
     _membership()
+    _correlations()
 
 
 def _subscriptions() -> None:
@@ -127,4 +128,18 @@ def _membership() -> None:
         sa.Column("expires", sa.String(length=20), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("fingerprint"),
+    )
+
+
+def _correlations() -> None:
+    op.create_table(
+        "patient_correlation",
+        sa.Column("patient", sa.String(), nullable=False),
+        sa.Column("home", sa.String(), nullable=False),
+        sa.Column("theirs", sa.String(), nullable=False),
+        sa.Column("person", sa.String(length=64), nullable=False),
+        sa.Column("since", sa.String(length=14), nullable=False),
+        sa.Column("until", sa.String(length=14), nullable=False),
+        sa.PrimaryKeyConstraint("patient", "home"),
+        sqlite_with_rowid=False,
     )

@@ -12,7 +12,7 @@ from lxml import etree
 from node.hl7v3.answer import ANSWER, Subject, read_answer, write_answer
 from node.hl7v3.datatypes import Ii
 from node.hl7v3.person import read_patient, write_patient
-from node.hl7v3.query import QUERY, DemographicsQuery, read_query, write_query
+from node.hl7v3.query import QUERY, DemographicsQuery, query_parameters, read_query, write_query
 from node.hl7v3.wrapper import (
     BadMessage,
     Party,
@@ -34,7 +34,8 @@ OWN = Identifier("B-88123", "2.999.20.200")
 
 
 def asked(person: Demographics = NORA) -> bytes:
-    return write_query(HEAD, now=NOW, query_id=Ii("2.999.10.2", "qid-77"), person=person, query_back=Ii("2.999.10.100"))
+    parameters = query_parameters(Ii("2.999.10.2", "qid-77"), person)
+    return write_query(HEAD, now=NOW, query=parameters, query_back=Ii("2.999.10.100"))
 
 
 def query(person: Demographics = NORA) -> DemographicsQuery:

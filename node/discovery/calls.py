@@ -1,0 +1,108 @@
+"""What a community is asked about a patient: ITI-55 as a complete request, and a query under its own identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+from node.federation.calls import NAMES, Asked, Call
+from node.hl7v3.answer import ANSWER
+from node.hl7v3.correlation import write_time_to_live
+from node.hl7v3.datatypes import V3, Ii
+from node.hl7v3.query import QUERY, query_parameters, write_query
+from node.hl7v3.wrapper import Party, Wrapper
+from node.soap.writing import write_envelope
+from registry.ebrim.messages import AdhocQuery
+from registry.patients.demographics import Demographics
+from registry.queries.catalogue import patient_slot
+from trust.communities import Community
+from trust.ledger.record import payload_digest
+
+DISCOVERY: Final = f"urn:hl7-org:v3:{QUERY}:CrossGatewayPatientDiscovery"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who asks: homeCommunityId of this node, the instant, for how many days our identifier may be kept, and the user.
+
+    `assertion` is the user's, as it came; b"" for none.
+    """
+
+    home: str
+    now: datetime
+    days: int
+    assertion: bytes = b""
+
+
+def discovery_call(patient: str, person: Demographics, community: Community, message_id: str, asker: Asker) -> Call:
+    """ITI-55: whether a community knows a person; `patient` is our identifier, for the record.
+
+    The HL7 ids of message and query are made of the message id.
+    """
+    own, theirs = Ii(asker.home.removeprefix("urn:oid:")), Ii(community.home.removeprefix("urn:oid:"))
+    id_ = Ii(message_id.removeprefix("urn:uuid:"))
+    head = Wrapper(
+        interaction=QUERY,
+        id=id_,
+        sender=Party(device=own, organization=own.root),
+        receiver=Party(device=theirs, organization=theirs.root, telecom=community.endpoints["iti-55"]),
+    )
+    parameters = query_parameters(id_, person)
+    return _call(
+        community,
+        "ITI-55",
+        message_id,
+        write_query(head, now=asker.now, query=parameters),
+        action=DISCOVERY,
+        response_root=f"{{{V3}}}{ANSWER}",
+        asked=Asked(id=id_.text, parameters=parameters.encode(), person=person),
+        patient=patient,
+        headers=write_time_to_live(asker.days),
+        assertion=asker.assertion,
+        again=lambda other: discovery_call(patient, person, community, other, asker),
+    )
+
+
+def _call(  # noqa: PLR0913  one fact each
+    community: Community,
+    transaction: str,
+    message_id: str,
+    body: bytes,
+    *,
+    action: str,
+    response_root: str,
+    asked: Asked,
+    patient: str,
+    again: Callable[[str], Call],
+    headers: bytes = b"",
+    assertion: bytes = b"",
+) -> Call:
+    url = community.endpoints[transaction.lower()]
+    envelope = write_envelope(
+        action, body, message_id=message_id, to=url, reply_to=True, security=assertion, extra=headers
+    )
+    return Call(
+        community=community,
+        transaction=transaction,
+        name=NAMES[transaction],
+        url=url,
+        message_id=message_id,
+        envelope=envelope,
+        mtom=False,
+        digest=payload_digest([("body", len(envelope), sha256(envelope).digest())]),
+        response_root=response_root,
+        asked=asked,
+        patient=patient,
+        again=again,
+    )
+
+
+def for_patient(query: AdhocQuery, patient: str) -> AdhocQuery:
+    """The same query by another identifier of the patient (CX)."""
+    name = patient_slot(query.query_id)
+    literal = "'" + patient.replace("'", "''") + "'"
+    slots = tuple(replace(slot, values=(literal,)) if slot.name.strip() == name else slot for slot in query.slots)
+    return replace(query, slots=slots)

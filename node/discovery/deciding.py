@@ -1,0 +1,92 @@
+"""Which of the five answers of ITI-55 a query gets (ITI TF-2: 3.55.4.2.2; federation-wire 2.4). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from node.hl7v3.answer import Subject
+from node.hl7v3.query import DemographicsQuery
+from registry.patients.demographics import Demographics
+
+BUSY: Final = "ResponderBusy"
+NOT_AVAILABLE: Final = "AnswerNotAvailable"
+INTERNAL: Final = "InternalError"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Somebody who may be meant: `sure` above the bar of an automatic link."""
+
+    subject: Subject
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """An answer: queryResponseCode, and what belongs to it."""
+
+    code: str
+    subjects: tuple[Subject, ...] = ()
+    requested: tuple[str, ...] = ()
+    failure: str = ""
+    detail: str = ""
+
+
+def refusal(query: DemographicsQuery) -> Decided | None:
+    """Why a query is not answered at all (case 5); None where it is."""
+    if query.priority == "D":
+        return _bad("deferred answers are not supported: ask with responsePriorityCode I")
+    if query.wildcards:
+        return _bad("names are not searched for: a livingSubjectName may not have the use SRCH")
+    person = query.person
+    if not person.identifiers and not (any(name.family for name in person.names) and person.birth_date):
+        return _bad("livingSubjectName with a family name and livingSubjectBirthTime are needed, or a livingSubjectId")
+    return None
+
+
+def decide(query: DemographicsQuery, candidates: Sequence[Candidate]) -> Decided:
+    """Cases 1 to 4. Rather than show several persons, or a doubtful one, it asks for attributes that would tell."""
+    found = [one.subject for one in candidates if one.sure and one.subject.score >= query.minimum]
+    if len(found) == 1:
+        return Decided(code="OK", subjects=(_as_asked(found[0], query.person),))
+    missing = _missing(query.person)
+    if missing and (found or any(not one.sure for one in candidates)):
+        return Decided(code="OK", requested=missing)
+    if found:
+        return Decided(code="OK", subjects=tuple(_as_asked(one, query.person) for one in found))
+    return Decided(code="NF")
+
+
+def _bad(detail: str) -> Decided:
+    return Decided(code="QE", failure=NOT_AVAILABLE, detail=detail)
+
+
+def _missing(asked: Demographics) -> tuple[str, ...]:
+    wanted = (
+        ("LivingSubjectAdministrativeGenderRequested", bool(asked.sex)),
+        ("PatientAddressRequested", bool(asked.addresses)),
+        ("PatientTelecomRequested", bool(asked.telecoms)),
+        ("MothersMaidenNameRequested", bool(asked.mothers_maiden_name)),
+    )
+    return tuple(code for code, given in wanted if not given)
+
+
+def _as_asked(subject: Subject, asked: Demographics) -> Subject:
+    """Of a person only what the asker gave comes back: a lucky guess of a name tells nothing more.
+
+    An identifier comes back if the asker has it or one of its authority, since that is what it will compare.
+    """
+    person = subject.person
+    authorities = {one.authority for one in asked.identifiers}
+    shown = Demographics(
+        identifiers=tuple(one for one in person.identifiers if one.authority in authorities),
+        names=person.names if asked.names else (),
+        sex=person.sex if asked.sex else "",
+        birth_date=person.birth_date if asked.birth_date else None,
+        addresses=person.addresses if asked.addresses else (),
+        telecoms=person.telecoms if asked.telecoms else (),
+        mothers_maiden_name=person.mothers_maiden_name if asked.mothers_maiden_name else "",
+    )
+    return replace(subject, person=shown)

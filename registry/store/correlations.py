@@ -1,0 +1,70 @@
+"""Correlations: under which identifier another community knows a patient of ours (ITI TF-2: 3.55.4.1.2.4).
+
+One without their identifier says that the community was asked and knows nobody. Each holds for the person as it was
+asked for: when the demographics change, or records are merged or taken apart, it counts no more.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from registry.patients.demographics import Demographics
+from registry.patients.stored import to_text
+
+_COLUMNS: Final = "patient, home, theirs, person, since, until"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correlation:
+    """One correlation; `theirs` is a CX or "", `person` a `fingerprint`, times are 14 digits, UTC."""
+
+    patient: str
+    home: str
+    theirs: str
+    person: str
+    since: str
+    until: str
+
+
+def fingerprint(person: Demographics) -> str:
+    """What a person looks like now, for comparison only."""
+    return sha256(to_text(person).encode()).hexdigest()
+
+
+def of_patient(connection: sqlite3.Connection, patient: str) -> list[Correlation]:
+    """Every correlation of a patient, also those that hold no more."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM patient_correlation WHERE patient = ? ORDER BY home", (patient,))  # noqa: S608
+    return [
+        Correlation(patient=patient_, home=home, theirs=theirs, person=person, since=since, until=until)
+        for patient_, home, theirs, person, since, until in rows
+    ]
+
+
+def valid(connection: sqlite3.Connection, patient: str, person: str, now: str) -> dict[str, Correlation]:
+    """What holds now for a person who looks like this, by community."""
+    return {one.home: one for one in of_patient(connection, patient) if one.person == person and one.until > now}
+
+
+def keep(connection: sqlite3.Connection, found: Iterable[Correlation]) -> None:
+    """Replace what was known of these patients at these communities. For a write job."""
+    connection.executemany(
+        f"INSERT OR REPLACE INTO patient_correlation ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
+        [(one.patient, one.home, one.theirs, one.person, one.since, one.until) for one in found],
+    )
+
+
+def forget(connection: sqlite3.Connection, patient: str, homes: Iterable[str] = ()) -> int:
+    """Drop the correlations of a patient, with some communities or with all; returns how many. For a write job."""
+    rows = [(patient, home) for home in homes]
+    if rows:
+        return connection.executemany("DELETE FROM patient_correlation WHERE patient = ? AND home = ?", rows).rowcount
+    return connection.execute("DELETE FROM patient_correlation WHERE patient = ?", (patient,)).rowcount
+
+
+def expire(connection: sqlite3.Connection, now: str) -> int:
+    """Drop what holds no more by its time; returns how many. For a write job."""
+    return connection.execute("DELETE FROM patient_correlation WHERE until <= ?", (now,)).rowcount
