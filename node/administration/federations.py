@@ -7,16 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from cryptography.x509 import Certificate
+
 from node.administration.exports import own_community, own_urls
 from node.administration.orders import Order, Result, node_object
 from node.client.institutions import meant
 from node.faults import refused
 from node.federation.client import PeerFault
+from node.folder import Folder
 from node.membership import inviting, signer
 from node.membership.membership import url_of
 from trust.audit.event import NewRecord
 from trust.directory.content import Content, Revoked
-from trust.directory.directory import Directory, Pin, Refusal, standing
+from trust.directory.directory import Directory, Pin, Refusal, accept, standing
 from trust.directory.store import Invitation
 from trust.errors import BadCertificate
 from trust.pki.authority import requested_key
@@ -47,6 +50,11 @@ async def create(order: Order) -> Result:
         write_private(folder.trust, signer.certifier(config, now).pem.encode())
     found = await membership.join(Pin(federation, root), data, f"federation {name} made by {order.operator}")
     return _shown(order, found)
+
+
+def _shows(folder: Folder, leaf: Certificate) -> bool:
+    """Whether this is the node's certificate already."""
+    return folder.tls_chain.exists() and from_pem(folder.tls_chain.read_bytes())[0] == leaf
 
 
 def _names(given: object) -> Mapping[str, str]:
@@ -126,14 +134,14 @@ async def joined(order: Order) -> Result:
         step = "do not join; ask the other administrator for a new invitation"
         raise refused("federation.certificate", pin.federation, "the certificate is not for this node's key", step)
     data = base64.b64decode(order.text("directory"))
-    found = await membership.join(pin, data, f"joined by {order.operator}; the numbers were compared")
-    own = found.content.member(services.config.node.home_community_id)
-    if own is None or own["fingerprint"] != fingerprint_of(leaf):
-        await membership.leave("the directory does not list this node")
+    offered = accept(pin, data, services.clock())
+    own = offered.content.member(services.config.node.home_community_id) if isinstance(offered, Directory) else None
+    if isinstance(offered, Directory) and (own is None or own["fingerprint"] != fingerprint_of(leaf)):
         step = "ask the other administrator for a new invitation"
-        raise refused("federation.not-listed", found.content.name, "the directory does not list this node", step)
-    if not folder.tls_chain.exists() or from_pem(folder.tls_chain.read_bytes())[0] != leaf:
-        _write_certificate(order, certificates)
+        raise refused("federation.not-listed", offered.content.name, "the directory does not list this node", step)
+    if own is not None and membership.directory is None and not _shows(folder, leaf):
+        _write_certificate(order, certificates)  # first: a member without its certificate could not be repaired
+    found = await membership.join(pin, data, f"joined by {order.operator}; the numbers were compared")
     if not folder.trust.exists():
         write_private(folder.trust, "".join(found.content.issuers).encode("ascii"))
     membership.applied()
@@ -250,7 +258,10 @@ def _shown(order: Order, directory: Directory) -> Result:
 
     def state(row: Mapping[str, Any]) -> str:
         home = row["home_community_id"]
-        return "this node" if home == own else membership.faults.get(home, "connected")
+        if home == own:
+            return "this node"
+        connected = order.services.communities.get(home) is not None
+        return membership.faults.get(home, "connected" if connected else "not connected: xdsnode check says why")
 
     return {
         "federation": directory.federation,

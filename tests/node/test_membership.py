@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from node.config import Config
 from node.faults import Faults
@@ -20,6 +21,7 @@ from tests.trust.directory.federations import Federation, community, node
 from tests.trust.pki.making import NOW
 from trust.directory.directory import Directory, Reason, Refusal
 from trust.errors import NotAuthenticated
+from trust.pki.authority import request
 
 FAR = node(1)
 MEMBER = community(1, FAR)
@@ -175,3 +177,32 @@ async def test_the_membership_survives_a_restart(made_node: Callable[..., Config
         listed = await execute(services, "federation list", {}, "tester")
         assert listed["names"] == {"en": "Region", "zh": "北区"}
         assert json.dumps(listed)
+
+
+async def test_who_is_not_in_the_directory_does_not_join_with_it(made_node: Callable[..., Config]) -> None:
+    federation = Federation()
+    federation.take(MEMBER)
+    async with open_services(made_node()) as services:
+        folder = services.config.folder
+        key = load_pem_private_key(folder.tls_key.read_bytes(), password=None)
+        arguments = {
+            "federation": federation.pin.federation,
+            "root": federation.pin.root,
+            "certificates": folder.tls_chain.read_text(),
+            "request": request(key, "Klinik", ["localhost"]),
+            "directory": base64.b64encode(federation.sealed()).decode(),
+        }
+        for changed, code in (
+            ({}, "federation.not-listed"),
+            ({"certificates": FAR.pem}, "federation.certificate"),
+            ({"root": "0" * 64}, "federation.wrong-keys"),
+            (
+                {"directory": base64.b64encode(federation.sealed(NOW - timedelta(days=30))).decode()},
+                "federation.expired",
+            ),
+        ):
+            with pytest.raises(Faults) as raised:
+                await execute(services, "federation joined", {**arguments, **changed}, "tester")
+            assert raised.value.faults[0].code == code
+        assert services.membership.directory is None
+        assert services.communities.all() == ()
