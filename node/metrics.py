@@ -30,6 +30,12 @@ class Metrics:
         self.leniencies = Counter(
             "xdsnode_leniencies", "Deviations of other systems that were tolerated", ["name"], registry=self.registry
         )
+        self.held_back = Counter(
+            "xdsnode_held_back",
+            "Requests of other communities that were told to come again, because too many of theirs waited",
+            ["community"],
+            registry=self.registry,
+        )
         by_community = partial(Counter, labelnames=["community", "outcome"], registry=self.registry)
         self.peers = by_community("xdsnode_peer_calls", "Calls to other communities, by outcome")
         self.receipts = by_community("xdsnode_audit_proofs", "Receipts of other communities: good, or why not")

@@ -28,6 +28,7 @@ from node.http.management import ManagementServer
 from node.http.resources import Resources
 from node.http.server import NodeServer
 from node.http.soap_endpoint import SoapEndpoint
+from node.http.turns import Turns
 from node.learning import learn_dictionary
 from node.lock import exclusive
 from node.membership.renewal import Upkeep
@@ -164,6 +165,7 @@ class Running:
             new_uuid=services.new_uuid,
             mime=MimeLimits(total=config.limits.document_bytes, inline=config.limits.inline_bytes),
             resources=Resources(RESOURCES, self._desk(config, services), bearer.caller),
+            turns=Turns(lambda home: services.metrics.held_back.labels(home).inc()),
         )
         addresses = ("127.0.0.1", "::1") if config.node.listen == "localhost" else (config.node.listen or "0.0.0.0",)  # noqa: S104
         return {

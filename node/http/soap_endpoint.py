@@ -22,6 +22,7 @@ from node.http.reading import PackageReader, SpooledPart
 from node.http.reply import SOAP_CONTENT, PackageReply, Reply
 from node.http.request import Body, Request, has_body, is_read, refusal_of
 from node.http.resources import FHIR_JSON, Found, Resources, refused_token
+from node.http.turns import TooMany, Turns
 from node.soap import faults
 from node.soap.faults import FaultCode, SoapFault, write_fault
 from node.soap.leniencies import Leniency
@@ -32,7 +33,7 @@ from node.soap.mtom import MtomWriter
 from node.soap.names import SOAP_TYPE
 from trust.audit.event import Kind
 from trust.errors import LedgerBroken, LedgerBusy, NotAuthenticated, NotPermitted, StorageFailed
-from trust.identity.caller import Caller
+from trust.identity.caller import Caller, Role
 from trust.ledger.receipt import HEADER, to_header
 from trust.ledger.record import payload_digest
 from trust.ledger.sequencer import AuditProof
@@ -62,6 +63,7 @@ class SoapEndpoint:
         spool: makes a place for bytes that come too early or inside the envelope.
         new_uuid: a fresh `urn:uuid:…`, for boundaries and incidents.
         resources: what is answered at other paths, in plain HTTP.
+        turns: how many requests of one community are worked on at once.
     """
 
     def __init__(  # noqa: PLR0913  what the edge is given, each by name
@@ -76,6 +78,7 @@ class SoapEndpoint:
         new_uuid: Callable[[], str],
         mime: MimeLimits | None = None,
         resources: Resources | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._routes = routes
         self._hosts = hosts
@@ -86,6 +89,7 @@ class SoapEndpoint:
         self._new_uuid = new_uuid
         self._mime = mime or MimeLimits()
         self._resources = resources
+        self._turns = turns or Turns()
 
     async def __call__(self, request: web.BaseRequest) -> Reply:
         """Answer one request."""
@@ -101,7 +105,13 @@ class SoapEndpoint:
             return await self._plain(exchange, wrong)
         if found is not None:
             return await self._resource(exchange, found)
-        return await self._answer(exchange, most)
+        if exchange.caller.role is not Role.PEER:
+            return await self._answer(exchange, most)
+        try:
+            async with self._turns.turn(exchange.caller.home):
+                return await self._answer(exchange, most)
+        except TooMany:
+            return self._unavailable(exchange)
 
     async def malformed(self, request: web.BaseRequest, status: int) -> Reply:
         """Answer what aiohttp's parser refused."""
@@ -249,7 +259,7 @@ class SoapEndpoint:
         return Reply(wrong.status, body, content_type=FHIR_JSON, headers=headers, close=wrong.close)
 
     def _unavailable(self, exchange: Request) -> Reply:
-        """Nothing can be recorded, so nothing is answered: the one reply without a record."""
+        """Nothing can be recorded, or too much came at once, so nothing is done: the one reply without a record."""
         body = write_fault(faults.busy(), relates_to=exchange.message_id)
         return Reply(503, body, content_type=SOAP_CONTENT, headers=_RETRY, close=not is_read(exchange.request))
 

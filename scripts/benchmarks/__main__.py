@@ -11,6 +11,7 @@ from scripts.benchmarks import machine
 from scripts.benchmarks.audit import audit
 from scripts.benchmarks.cases import Case, growth, iti18, iti41, iti42, iti43
 from scripts.benchmarks.fanout import fanout
+from scripts.benchmarks.federations import communities, fifty
 from scripts.benchmarks.huge_document import memory
 from scripts.benchmarks.machine import ROOT
 from scripts.benchmarks.report import Row, table, write
@@ -27,7 +28,7 @@ QUICK: dict[str, Case] = {
     "fanout": fanout,
     "audit": audit,
 }
-FULL: dict[str, Case] = {**QUICK, "growth": growth, "memory": memory}
+FULL: dict[str, Case] = {**QUICK, "fifty": fifty, "communities": communities, "growth": growth, "memory": memory}
 SIZES: dict[str, tuple[int, dict[str, Case]]] = {
     "quick": (10_000, QUICK),
     "full": (1_000_000, FULL),

@@ -162,6 +162,7 @@ def _report(tally: Tally, seconds: float) -> dict[str, Any]:
         "received": tally.received,
         "seconds": seconds,
         "p50": _percentile(ordered, 0.5),
+        "p95": _percentile(ordered, 0.95),
         "p99": _percentile(ordered, 0.99),
         "p999": _percentile(ordered, 0.999),
         "lowest": ordered[0] / 1e6 if ordered else 0.0,
