@@ -30,12 +30,6 @@ class Metrics:
         self.leniencies = Counter(
             "xdsnode_leniencies", "Deviations of other systems that were tolerated", ["name"], registry=self.registry
         )
-        self.held_back = Counter(
-            "xdsnode_held_back",
-            "Requests of other communities that were told to come again, because too many of theirs waited",
-            ["community"],
-            registry=self.registry,
-        )
         by_community = partial(Counter, labelnames=["community", "outcome"], registry=self.registry)
         self.peers = by_community("xdsnode_peer_calls", "Calls to other communities, by outcome")
         self.receipts = by_community("xdsnode_audit_proofs", "Receipts of other communities: good, or why not")
@@ -47,6 +41,7 @@ class Metrics:
         self.emergencies = Counter("xdsnode_emergency_accesses", "Answers that broke the glass", registry=self.registry)
         self.alarms = Counter("xdsnode_alarms", "Alarms raised", ["alarm"], registry=self.registry)
         self._of_witnesses()
+        self._of_flooding()
         self.free_bytes = Gauge("xdsnode_disk_free_bytes", "Free space for documents", registry=self.registry)
         self.audit_size = Gauge("xdsnode_audit_entries", "Entries under the latest checkpoint", registry=self.registry)
         self.audit_backlog = Gauge(
@@ -80,6 +75,14 @@ class Metrics:
         )
         self.quorum_age = Gauge(
             "xdsnode_audit_quorum_age_seconds", "Time since a quorum of witnesses signed", registry=self.registry
+        )
+
+    def _of_flooding(self) -> None:
+        self.held_back = Counter(
+            "xdsnode_held_back",
+            "Requests of other communities that were told to come again, because too many of theirs waited",
+            ["community"],
+            registry=self.registry,
         )
 
     def answered(self, transaction: str, outcome: str, seconds: float) -> None:
