@@ -306,9 +306,7 @@ class Running:
         refusals, services.refusals[:] = list(services.refusals), []
         alarms, services.alarms[:] = list(services.alarms), []
         records = [self._refusal_record(text) for text in counted(refusals)]
-        records += [
-            self._alarm_record(name, text) for name, text in zip(dict.fromkeys(alarms), counted(alarms), strict=True)
-        ]
+        records += [self._alarm_record(*one) for one in zip(dict.fromkeys(alarms), counted(alarms), strict=True)]
         if records:
             await services.sequencer.record(records[:_AT_ONCE])
             services.metrics.refused.labels("handshake").inc(len(refusals))
