@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from node.commands import console
+from node.commands import console, mcsd_text
 from node.commands.environment import now
 from node.commands.execution import execute
 from node.commands.options import add_dir, add_json, root
@@ -33,6 +33,8 @@ examples:
   xdsnode federation revoke 3f9a…                         a certificate counts no more; effective at the next request
   xdsnode federation sign --rotate-key                    a new signing key, which the old one signs
   xdsnode federation publish                              give the directory to every member now, and say who has it
+  xdsnode federation export region.json                   the directory as FHIR (mCSD Organization and Endpoint)
+  xdsnode federation import partners.json                 what such a file would change; prints the line that signs it
   xdsnode federation leave
 
 two commands instead of a conversation, for scripts:
@@ -47,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One verb each."""
     add_dir(parser)
     verbs = parser.add_subparsers(
-        metavar="create|invite|confirm|join|list|remove|revoke|sign|publish|leave", dest="verb", required=True
+        metavar="create|invite|confirm|join|list|remove|revoke|sign|publish|export|import|leave",
+        dest="verb",
+        required=True,
     )
 
     def verb(name: str, summary: str) -> argparse.ArgumentParser:
@@ -86,6 +90,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     signing.add_argument("--rotate-key", action="store_true", help="under a new key, which the old one signs")
     publishing = verb("publish", "give the directory to every member now")
     publishing.add_argument("file", nargs="?", type=Path, metavar="FILE", help="take the signed directory in it first")
+    exporting = verb("export", "the directory as mCSD: a Bundle of FHIR with Organization and Endpoint")
+    exporting.add_argument("file", nargs="?", type=Path, metavar="FILE", help="write it there; else it is printed")
+    importing = verb("import", "what an mCSD Bundle would change in the directory; nothing changes unsigned (signer)")
+    importing.add_argument("file", type=Path, metavar="FILE", help="Organization and Endpoint resources, FHIR JSON")
+    importing.add_argument("--sign", default="", metavar="PROPOSAL", help="sign what was shown under this id")
     verb("leave", "leave the federation")
 
 
@@ -98,6 +107,8 @@ def run(args: argparse.Namespace) -> int:
         case "join":
             return _join(config, args)
     result = execute(config, f"federation {args.verb}", _arguments(args))
+    if args.verb in ("export", "import"):
+        return mcsd_text.show(result, args)
     if args.json:
         console.emit(result)
     elif args.verb == "confirm":
@@ -128,6 +139,8 @@ def _arguments(args: argparse.Namespace) -> dict[str, Any]:
             return {"fingerprint": args.fingerprint, "reason": args.reason, **lists}
         case "sign":
             return {"rotate": args.rotate_key}
+        case "import":
+            return {"bundle": _read(args.file), "proposal": args.sign}
         case "publish" if args.file:
             return {"directory": base64.b64encode(args.file.read_bytes()).decode("ascii")}
     return {}
@@ -144,7 +157,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise misused("federation.file", str(path), str(problem), "name a readable PEM file") from None
+        raise misused("federation.file", str(path), str(problem), "name a readable file of text") from None
 
 
 def _invite(config: Config, args: argparse.Namespace) -> int:

@@ -245,6 +245,32 @@ def test_a_certificate_renews_itself_with_overlap_while_everything_goes_on(regio
         late.stop()
 
 
+def test_an_mcsd_file_changes_the_directory_only_when_it_is_signed(region: list[Node], tmp_path: Path) -> None:
+    north, west = region[:2]
+    file = tmp_path / "region.json"
+    west.run("federation", "export", str(file))
+    known = json.loads(north.run("federation", "list", "--json").stdout)
+    same = json.loads(north.run("federation", "import", str(file), "--json").stdout)
+    assert {one["state"] for one in same["changes"]} == {"same"}
+    file.write_text(file.read_text().replace('"name": "South"', '"name": "South Clinic"'))
+    shown = json.loads(north.run("federation", "import", str(file), "--json").stdout)
+    assert [(one["name"], one["text"]) for one in shown["changes"] if one["state"] == "changed"] == [
+        ("South Clinic", "name")
+    ]
+    after = json.loads(north.run("federation", "list", "--json").stdout)
+    assert after == known
+    refused = north.run("federation", "import", str(file), "--sign", "0" * 64, check=False)
+    assert "federation.proposal" in refused.stderr
+    assert "federation.no-signer" in west.run("federation", "import", str(file), check=False).stderr
+    north.run("federation", "import", str(file), "--sign", shown["proposal"])
+    signed = json.loads(north.run("federation", "list", "--json").stdout)
+    assert signed["version"] == known["version"] + 1
+    assert "South Clinic" in {one["name"] for one in signed["members"]}
+    file.write_text(file.read_text().replace('"name": "South Clinic"', '"name": "South"'))
+    again = json.loads(north.run("federation", "import", str(file), "--json").stdout)
+    north.run("federation", "import", str(file), "--sign", again["proposal"])
+
+
 def test_t10_a_removed_member_gets_nothing_any_more_on_open_connections_too(region: list[Node]) -> None:
     north, south, west = region
     removed = [Line(west, north), Line(west, south)]
