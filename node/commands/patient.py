@@ -26,6 +26,7 @@ examples:
   xdsnode patient search --family Halv* --birth-date 1972
   xdsnode patient merge 4711 0815                 0815 was 4711 all along: its documents show under 4711
   xdsnode patient unmerge 0815                    that was a mistake
+  xdsnode patient locate 4711                     which other institutions know this patient, and until when that counts
   xdsnode patient match 4711 --explain            who may be the same person, and what speaks for and against it
   xdsnode patient link 4711 'L-9^^^&2.999.8&ISO'  the laboratory's L-9 is this person
   xdsnode patient review list                     pairs that the matching leaves to a person
@@ -38,6 +39,7 @@ _VERBS = (
     ("search", "patients that resemble what is said", ()),
     ("merge", "merge the second patient into the first", ("survivor", "subsumed")),
     ("unmerge", "undo the merge of a patient", ("subsumed",)),
+    ("locate", "which other institutions know a patient, as far as they were asked", ("patient",)),
     ("match", "what the matching says of a patient", ("patient",)),
     ("link", "two records are one person", ("one", "other")),
     ("unlink", "two records are two persons", ("one", "other")),
@@ -98,6 +100,8 @@ def _add_verb(child: argparse.ArgumentParser, verb: str, arguments: tuple[str, .
         child.add_argument("other", metavar="OTHER", nargs="?", default="", help="compare with this patient only")
     if verb in ("match", "search"):
         child.add_argument("--explain", action="store_true", help="what each field says, and what that weighs")
+    if verb == "locate":
+        child.add_argument("--refresh", action="store_true", help="forget it: the next query asks everybody anew")
     add_dir(child, of_verb=True)
     add_json(child, "the result")
 
@@ -106,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     """Carry one of the verbs out."""
     config = load(root(args))
     command = " ".join(filter(None, [args.verb, getattr(args, "act", "")]))
-    names = [*_MEANINGS, *(name.replace("-", "_") for name, _, _ in _ABOUT)]
+    names = ["refresh", *_MEANINGS, *(name.replace("-", "_") for name, _, _ in _ABOUT)]
     arguments = {name: getattr(args, name) for name in names if hasattr(args, name)}
     result = execute(config, f"patient {command}", arguments)
     if args.json:
@@ -133,10 +137,25 @@ def _print(verb: str, result: dict[str, Any]) -> None:
         console.out(f"{result['subsumed']} is merged into {result['survivor']}")
     elif verb == "unmerge":
         console.out(f"{result['subsumed']} is a patient of its own again (was merged into {result['survivor']})")
+    elif verb == "locate":
+        _print_locations(result)
     elif not result["known"]:
         console.note(f"{result['patient']} is not known here; next: xdsnode patient add ID")
     else:
         _print_patient(result)
+
+
+def _print_locations(result: dict[str, Any]) -> None:
+    if "forgotten" in result:
+        console.out(f"{result['forgotten']} answers forgotten; the next query asks everybody anew")
+        return
+    rows = [
+        (one["institution"], one["patient"] or "not known there", one["since"], one["until"])
+        for one in result["locations"]
+    ]
+    console.table(rows, ("institution", "patient there", "since (UTC)", "until (UTC)"))
+    if any(one["changed"] for one in result["locations"]):
+        console.note("the patient was described anew since then; the next query asks again")
 
 
 def _print_patient(result: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from node.discovery.calls import for_patient
@@ -18,6 +19,7 @@ from node.federation.calls import Call, query_call
 from node.federation.judging import ANOTHER_PERSON
 from node.outcome_words import Outcome, Word
 from registry.errors import ErrorCode, RegistryError
+from registry.patients.demographics import Identifier
 from registry.queries.catalogue import patient_of
 from registry.store import correlations
 
@@ -86,7 +88,12 @@ async def _by_person(
     query: AdhocQuery, plan: Plan, nothing: Answered, exchange: Exchange, watcher: Watcher | None
 ) -> list[Answered]:
     """A community that has nothing under our identifier, although it shares the authority: does it know the person?"""
-    only = Plan(patient=plan.patient, person=plan.person, ask=[nothing.community])
+    assert plan.person is not None  # noqa: S101  else nobody is asked again
+    authority = Identifier.of(plan.patient).authority
+    # One authority gives a person one identifier as a rule; what is asked for here is the exception to it.
+    others = tuple(one for one in plan.person.identifiers if one.authority != authority)
+    person = replace(plan.person, identifiers=others)
+    only = Plan(patient=plan.patient, person=person, seen=plan.seen, ask=[nothing.community])
     for answer in await exchange.actors.discovery.ask(only, exchange):
         if answer.correlated and answer.correlated != plan.patient:
             return await _documents(query, [(answer.community, answer.correlated)], exchange, watcher)

@@ -46,6 +46,7 @@ class Plan:
 
     patient: str
     person: Demographics | None = None
+    seen: str = ""  # fingerprint of the person, as answers are kept for it
     direct: list[Community] = field(default_factory=list)
     known: list[tuple[Community, str]] = field(default_factory=list)
     ask: list[Community] = field(default_factory=list)
@@ -76,14 +77,14 @@ class Discovery:
             self._alarm("patient-discovery-flood")
         return peer and user
 
-    def plan(self, patient: str, actors: Actors, *, refresh: bool = False) -> Plan:
-        """Who has to be asked for a patient (CX); with `refresh` nothing that was learned counts."""
+    def plan(self, patient: str, actors: Actors) -> Plan:
+        """Who has to be asked for a patient (CX)."""
         authority = Identifier.of(patient).authority
         plan = Plan(patient=patient, person=describe(patient, actors.index(actors.reader)))
         holding: Mapping[str, Correlation] = {}
-        if plan.person is not None and not refresh:
-            seen = correlations.fingerprint(plan.person)
-            holding = correlations.valid(actors.reader, patient, seen, _stamp(actors.clock()))
+        if plan.person is not None:
+            plan.seen = correlations.fingerprint(plan.person)
+            holding = correlations.valid(actors.reader, patient, plan.seen, _stamp(actors.clock()))
         for community in actors.gateway.communities():
             shared = community.assigning_authority in ("", authority)
             self._place(community, holding.get(community.home), plan, shared=shared)
@@ -138,8 +139,8 @@ class Discovery:
 
     def _learned(self, plan: Plan, answered: Answered, now: datetime) -> Correlation | None:
         """What may be kept of an answer; nothing of a failure, nor where the community does not allow it."""
-        outcome, person = answered.outcome, plan.person
-        if outcome is None or person is None or not answered.received:
+        outcome = answered.outcome
+        if outcome is None or not answered.received:
             return None
         if outcome.word is Word.FOUND:
             seconds = min(answered.keep or 0, self._settings.correlation_days * 86_400)
@@ -153,7 +154,7 @@ class Discovery:
             patient=plan.patient,
             home=answered.community.home,
             theirs=answered.correlated,
-            person=correlations.fingerprint(person),
+            person=plan.seen,
             since=_stamp(now),
             until=_stamp(now + timedelta(seconds=seconds)),
         )

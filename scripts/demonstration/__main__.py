@@ -46,6 +46,9 @@ def _show(federation: Federation) -> None:
     found = story.find(first)
     fetched, output = story.fetch(first, federation)
     print(f"\n{found} documents found, {fetched} fetched through {first.name}, every one identical to its original.")
+    elsewhere = story.find(first, story.OTHER_NUMBERS[0])
+    numbers = ", ".join(story.OTHER_NUMBERS)
+    print(f"{elsewhere} documents of one person with the identifiers {numbers}, found by demographics.")
     print(f"  fetched files: {output}")
     print(f"  originals:     {federation.kept / 'documents'}")
     print("\nInstitutions:")
@@ -74,6 +77,9 @@ def _run(federation: Federation, *, leave: bool) -> int:
         story.submit(federation)
         federation.mark("story")
     print(f"ready: all three institutions answer ({time.monotonic() - started:.0f} s)")
+    if not federation.done("another"):
+        story.submit_elsewhere(federation)
+        federation.mark("another")
     _show(federation)
     if leave:
         return 0

@@ -12,6 +12,11 @@ from scripts.demonstration.federation import Federation, Node
 from scripts.demonstration.processes import CommandFailed, together, xdsnode
 
 PATIENT = "DEMO-1"
+OTHER_NUMBERS = ("RGH-204417", "MSC-0931", "NL-771204")  # of one person, at each institution another
+OTHER_PERSON = (
+    *("--family", "Zhang", "--given", "Wei", "--birth-date", "1958-11-02", "--sex", "M"),
+    *("--street", "16 Lotus Road", "--city", "Hangzhou", "--phone", "+86-571-5550-9911"),
+)
 
 
 def submit(federation: Federation) -> None:
@@ -35,10 +40,29 @@ def submit(federation: Federation) -> None:
         print(_indented(said.out))
 
 
-def find(node: Node) -> int:
+def submit_elsewhere(federation: Federation) -> None:
+    """A patient who has another identifier at each institution, with one note at each: found by demographics."""
+    folder = federation.kept / "notes"
+    folder.mkdir(exist_ok=True)
+    together(
+        [
+            ["patient", "add", number, *OTHER_PERSON, "--dir", str(node.folder)]
+            for node, number in zip(federation.nodes, OTHER_NUMBERS, strict=True)
+        ]
+    )
+    commands = []
+    for node, number in zip(federation.nodes, OTHER_NUMBERS, strict=True):
+        note = folder / f"note-of-{number}.txt"
+        note.write_text(f"Note of {node.name} about its patient {number}.\n", encoding="utf-8")
+        report = federation.kept / "reports" / f"note{node.number}"
+        commands.append(["submit", "--dir", str(node.folder), "--patient", number, "--report", str(report), str(note)])
+    together(commands)
+
+
+def find(node: Node, patient: str = PATIENT) -> int:
     """Ask one institution for everything that any of them has; prints it and returns how many documents."""
-    said = json.loads(xdsnode("find", "--json", "--dir", str(node.folder), "--patient", PATIENT, partly=True).out)
-    print(f"\nEverything that is known of the patient, asked at {node.name}:")
+    said = json.loads(xdsnode("find", "--json", "--dir", str(node.folder), "--patient", patient, partly=True).out)
+    print(f"\nEverything that is known of patient {patient}, asked at {node.name}:")
     for one in sorted(said["documents"], key=lambda one: str(one["creation_time"])):
         made = one["creation_time"]
         print(f"  {made[:4]}-{made[4:6]}-{made[6:8]}  {one['title']}  ({one['institution']})")

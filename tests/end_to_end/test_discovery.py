@@ -125,3 +125,27 @@ def test_a_patient_whose_policy_denies_is_not_known(apart: list[Node]) -> None:
     assert answer.status == SUCCESS
     assert answer.unique_ids() == []
     assert "ITI-38" not in asked(apart[0])[before:]
+
+
+def test_who_knows_a_patient_can_be_looked_up_and_forgotten(apart: list[Node]) -> None:
+    identifiers = known_at(apart[:2], next(_numbers))
+    apart[0].client().send("iti-18", find_documents(identifiers[0]))
+    found = json.loads(apart[0].run("patient", "locate", identifiers[0], "--json").stdout)["locations"]
+    known = {one["home_community_id"]: one["patient"] for one in found}
+    assert known == {apart[1].home: identifiers[1], apart[2].home: ""}
+    assert json.loads(apart[0].run("patient", "locate", identifiers[0], "--refresh", "--json").stdout)["forgotten"] == 2
+    before = len(asked(apart[0]))
+    apart[0].client().send("iti-18", find_documents(identifiers[0]))
+    assert asked(apart[0])[before:].count("ITI-55") == 2
+
+
+def test_one_authority_may_have_given_a_person_two_identifiers(nodes: list[Node]) -> None:
+    number = next(_numbers)
+    here, there = (f"{letter}-TWICE-{number}^^^&{nodes[0].authority}&ISO" for letter in "AB")
+    nodes[0].run("patient", "add", here, *person(number))
+    nodes[1].run("patient", "add", there, *person(number))
+    document = Document(b"under the other identifier")
+    put(nodes[1], there, document)
+    answer = nodes[0].client().send("iti-18", find_documents(here))
+    assert answer.status == SUCCESS, answer.errors
+    assert answer.unique_ids() == [document.unique_id]
