@@ -117,13 +117,12 @@ class Communities:
     def take(connection: sqlite3.Connection, community: Community, now: datetime) -> None:
         """Connect a community of a directory, or take its new description; exactly what is in it counts.
 
-        A certificate of it that is not in the description any more is revoked. For a write job; `reload` both after
-        its commit.
+        A certificate of it that is not in the description any more is revoked. That its log and issuers are nobody
+        else's is for the caller to see. For a write job; `reload` both after its commit.
 
         Raises:
-            BadRecord: a certificate or log of it is that of somebody else, or was revoked here.
+            BadRecord: a certificate of it is that of somebody else, or was revoked here.
         """
-        _refuse_names_of_another(connection, community)
         wanted = {one.fingerprint: one for one in _bindings_of(community, now)}
         bound = connection.execute(
             "SELECT fingerprint FROM certificate_binding WHERE home = ? AND role = ? AND revoked = ''",

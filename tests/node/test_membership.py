@@ -19,6 +19,7 @@ from node.services import Services, open_services
 from tests.attacks.test_directory_attacks import CORPUS, World
 from tests.trust.directory.federations import Federation, community, node
 from tests.trust.pki.making import NOW
+from trust.communities import AuditIdentity
 from trust.directory.directory import Directory, Reason, Refusal
 from trust.errors import NotAuthenticated
 from trust.pki.authority import request
@@ -206,3 +207,13 @@ async def test_who_is_not_in_the_directory_does_not_join_with_it(made_node: Call
             assert raised.value.faults[0].code == code
         assert services.membership.directory is None
         assert services.communities.all() == ()
+
+
+async def test_one_log_belongs_to_one_member_and_the_other_one_alone_is_left_out(services: Services) -> None:
+    log = AuditIdentity(log="n1.example.org/audit", key=bytes(32))
+    first, second = replace(MEMBER, audit=log), replace(community(2, node(2)), audit=log)
+    for one in (first, second, community(3, node(3))):
+        await services.membership.change(lambda content, one=one: signer.with_member(content, one), "member")
+    assert {one.home for one in services.communities.all()} == {MEMBER.home, "urn:oid:2.999.3"}
+    fault = services.membership.faults["urn:oid:2.999.2"]
+    assert fault == "the audit log n1.example.org/audit is that of another community"

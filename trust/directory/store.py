@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from trust.communities import Community
+from trust.communities import Community, export, known
 from trust.community_store import Communities
 from trust.directory.directory import Directory, restored
 from trust.directory.members import Members
@@ -58,8 +58,9 @@ def take(connection: sqlite3.Connection, directory: Directory, members: Members,
     for home in removed:
         Communities.remove(connection, home)
     faults, added = dict(members.faults), []
+    owners = _owners(connection)
     for home, community in wanted.items():
-        fault = _connect(connection, community, now)
+        fault = _connect(connection, community, owners, now)
         if fault:
             faults[home] = fault
         elif home not in before:
@@ -67,15 +68,34 @@ def take(connection: sqlite3.Connection, directory: Directory, members: Members,
     return Taken(added=tuple(added), removed=tuple(before[home] for home in removed), faults=faults)
 
 
-def _connect(connection: sqlite3.Connection, community: Community, now: datetime) -> str:
+def _owners(connection: sqlite3.Connection) -> dict[str, str]:
+    """Whose each audit log and each issuer of assertions is: read once, whatever the number of communities."""
+    rows = connection.execute("SELECT description FROM community").fetchall()
+    communities = (known(text, clearance="", previous="", audit_proof="") for (text,) in rows)
+    return {name: one.home for one in communities for name in _owned(one)}
+
+
+def _owned(community: Community) -> Iterator[str]:
+    if community.audit is not None:
+        yield f"the audit log {community.audit.log}"
+    yield from (f"the issuer {one.issuer}" for one in community.assertions)
+
+
+def _connect(connection: sqlite3.Connection, community: Community, owners: dict[str, str], now: datetime) -> str:
     """Connect one community or take its new description; why that is not possible, else ""."""
     row = connection.execute(
-        "SELECT federation, clearance, audit_proof FROM community WHERE home = ?", (community.home,)
+        "SELECT federation, clearance, audit_proof, description, previous FROM community WHERE home = ?",
+        (community.home,),
     ).fetchone()
     if row is not None and row[0] != community.federation:
         return "it was connected by hand, which counts: xdsnode peer remove lets the directory decide"
+    if row is not None and row[3:] == (export(community), community.previous):
+        return ""
     if row is not None:
         community = replace(community, clearance=row[1], audit_proof=row[2])
+    for name in _owned(community):
+        if owners.setdefault(name, community.home) != community.home:
+            return f"{name} is that of another community"
     connection.execute("SAVEPOINT member")
     try:
         Communities.take(connection, community, now)
