@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from node.discovery.calls import for_patient
 from node.discovery.discovery import Plan, left_out
+from node.federation import quirks
 from node.federation.answered import Answered
 from node.federation.calls import Call, query_call
 from node.federation.judging import ANOTHER_PERSON
@@ -130,8 +131,13 @@ async def _documents(
 def _call(query: AdhocQuery, community: Community, theirs: str, exchange: Exchange) -> Call:
     patient, message_id = patient_of(query), exchange.actors.new_uuid()
     if theirs == patient:
-        return query_call(query, community, message_id, exchange.assertion)
-    return query_call(for_patient(query, theirs), community, message_id, exchange.assertion, patient=patient)
+        return query_call(_as_understood(query, community, exchange), community, message_id, exchange.assertion)
+    asked = _as_understood(for_patient(query, theirs), community, exchange)
+    return query_call(asked, community, message_id, exchange.assertion, patient=patient)
+
+
+def _as_understood(query: AdhocQuery, community: Community, exchange: Exchange) -> AdhocQuery:
+    return quirks.asked(query, quirks.read(community.quirks), exchange.now)
 
 
 async def _forget(patient: str, plan: Plan, found: Sequence[Answered], exchange: Exchange) -> None:
