@@ -90,11 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     signing.add_argument("--rotate-key", action="store_true", help="under a new key, which the old one signs")
     publishing = verb("publish", "give the directory to every member now")
     publishing.add_argument("file", nargs="?", type=Path, metavar="FILE", help="take the signed directory in it first")
-    exporting = verb("export", "the directory as mCSD: a Bundle of FHIR with Organization and Endpoint")
-    exporting.add_argument("file", nargs="?", type=Path, metavar="FILE", help="write it there; else it is printed")
-    importing = verb("import", "what an mCSD Bundle would change in the directory; nothing changes unsigned (signer)")
-    importing.add_argument("file", type=Path, metavar="FILE", help="Organization and Endpoint resources, FHIR JSON")
-    importing.add_argument("--sign", default="", metavar="PROPOSAL", help="sign what was shown under this id")
+    mcsd_text.add_verbs(verb)
     verb("leave", "leave the federation")
 
 

@@ -1,14 +1,25 @@
-"""What `federation export` and `federation import` print."""
+"""`federation export` and `federation import`: their arguments, and what they print."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import shlex
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from node.commands import console
 from node.faults import Exit
+
+
+def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    """The two verbs."""
+    exporting = verb("export", "the directory as mCSD: a Bundle of FHIR with Organization and Endpoint")
+    exporting.add_argument("file", nargs="?", type=Path, metavar="FILE", help="write it there; else it is printed")
+    importing = verb("import", "what an mCSD Bundle would change in the directory; nothing changes unsigned (signer)")
+    importing.add_argument("file", type=Path, metavar="FILE", help="Organization and Endpoint resources, FHIR JSON")
+    importing.add_argument("--sign", default="", metavar="PROPOSAL", help="sign what was shown under this id")
 
 
 def show(result: dict[str, Any], args: argparse.Namespace) -> int:

@@ -1,8 +1,9 @@
 """The directory of a federation as an mCSD directory: Organization and Endpoint in a Bundle of FHIR R4, and back.
 
-Source: mCSD 4.0.0, Organization and Endpoint for Document Sharing. Certificates, audit keys and whatever else FHIR has
-no element for stand in one extension, so that nothing is lost between two nodes. Nothing here is believed: what
-becomes of a Bundle is decided in `proposals`.
+Certificates, audit keys and whatever else FHIR has no element for stand in one extension, so that nothing is lost
+between two nodes. Nothing here is believed: what becomes of a Bundle is decided in `proposals`.
+
+Source: HL7 FHIR R4, IHE mCSD 4.0.0 (Organization, Endpoint for Document Sharing)
 """
 
 from __future__ import annotations
