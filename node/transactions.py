@@ -53,7 +53,6 @@ QUERY = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}"
 V3 = "{urn:hl7-org:v3}"
 WSN = "http://docs.oasis-open.org/wsn/bw-2"
 XDS = "{urn:ihe:iti:xds-b:2007}"
-V3 = "{urn:hl7-org:v3}"
 HL7: Final = "urn:hl7-org:v3:"
 
 _APPLICATIONS: Final = frozenset({Role.APPLICATION, Role.OPERATOR})

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import pytest
 from lxml import etree
 
+from node.federation.circuit import FAILURES
 from scripts.simulated.behaviours import KINDS, lying, mix_of
 from scripts.simulated.population import Member, connect, give, members
 from tests.end_to_end.nodes import AUTHORITY, Node, free_base
@@ -33,6 +34,7 @@ WORDS = {
     "lying": "protocol",
     "refusing": "refused",
 }
+pytestmark = pytest.mark.xdist_group("fan-out")
 KNOWN = 20  # of the 25 that answer truthfully
 
 
@@ -95,7 +97,7 @@ def test_soap_gets_one_answer_with_one_error_for_each_sick_one(many: tuple[Node,
 
 def test_who_never_answers_is_left_alone_and_the_others_are_not(many: tuple[Node, list[Member]]) -> None:
     node, _ = many
-    for _ in range(3):
+    for _ in range(FAILURES):
         told(node)
     words = Counter(one["outcome"] for one in told(node)["outcomes"])
     assert words["paused"] + words["timeout"] + words["unreachable"] == 15
