@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from scripts.demonstration.federation import Federation, free_base
 from scripts.demonstration.processes import CommandFailed
+from scripts.suites import initiating
 from scripts.suites.outcome import RESULTS, SHARED, Request, Status, echoed
 
 # Collections R.b, SQ.b, PR.b, Ret.b, reg, rep and rg(xca): what needs neither metadata update, removal, on-demand
@@ -76,9 +77,9 @@ def configuration(described: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _run_plans(config: Path, plans: Sequence[str], *, strict: bool) -> bool:
+def _run_plans(config: Path, plans: Sequence[str], *, strict: bool, of: str = "") -> bool:
     """Run `plans`; True when every one of them ran and passed."""
-    name = "strict" if strict else "plain"
+    name = of + ("strict" if strict else "plain")
     print(f"\n{len(plans)} plans, {name}:", flush=True)
     arguments = [sys.executable, "-P", "-m", "scripts.suites.plans", "--data", str(SHARED / "nist-testkit" / "data")]
     arguments += ["--config", str(config), "--json", str(RESULTS / f"conformance-{name}.json"), "--tests", *plans]
@@ -108,7 +109,25 @@ def run(_: Request) -> Status:
             strict = _run_plans(config, [plan for plan in PLANS if plan not in NOT_STRICT], strict=True)
             if not (plain and strict):
                 print(f"\nthe end of the log of node 1:\n{federation.log_tail(federation.nodes[0])}")
+        asked = _initiating()
     except CommandFailed as problem:
         print(problem)
         return Status.FAILED
-    return Status.PASSED if plain and strict else Status.FAILED
+    return Status.PASSED if plain and strict and asked else Status.FAILED
+
+
+def _initiating() -> bool:
+    """Both rounds against a node that asks the runner's own gateways."""
+    with (
+        tempfile.TemporaryDirectory(prefix="xdsnode-") as folder,
+        initiating.gateway_under_test(Path(folder), free_base(2)) as (federation, stubs),
+    ):
+        described = federation.nodes[0].describe()
+        config = RESULTS / "initiating.toml"
+        further = "".join(f'{name} = "{url}"\n' for name, url in initiating.endpoints(described).items())
+        text = configuration(described).replace("[patients]\n", further + "[patients]\n")
+        config.write_text(text + stubs, encoding="utf-8")
+        good = [_run_plans(config, initiating.PLANS, strict=strict, of="initiating ") for strict in (False, True)]
+        if not all(good):
+            print(f"\nthe end of the log:\n{federation.log_tail(federation.nodes[0])}")
+        return all(good)
