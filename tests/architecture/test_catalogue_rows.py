@@ -35,10 +35,12 @@ WITNESSES = [f"A{number}" for number in (4, 5, 6, 7, 12, 15)]
 AUDITOR = [f"A{number}" for number in (10, 11, 16, 17, 18)]
 # "What it must reach", point 2 of part 3, as far as it is about the user.
 USERS = [*_rows("S", 24), *_rows("J", 15), "X9", "X15"]
-# "What it must reach", point 2 of part 3, as far as consent: C7 needs ITI-57, C12 to C17 other parts.
+# "What it must reach", point 2 of part 3, as far as consent: C7 needs ITI-57, C12 and C13 the pages.
 CONSENT = _rows("C", 18, (7, *range(12, 18)))
 # And of its directory.
 DIRECTORY = ["C15", "C16"]
+# And of who asks other institutions: floods of discovery, answers that lie.
+FEDERATION = ["C14", "C17"]
 _IN_NAME = re.compile(r"(?<![a-z0-9])([txmaicsj][0-9]+)(?![0-9])")
 _IN_TEXT = re.compile(r"([TXMAICSJ][0-9]+)(?![0-9A-Za-z])")
 
@@ -63,6 +65,6 @@ def named() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("row", [*PART_1, *WITNESSES, *AUDITOR, *USERS, *CONSENT, *DIRECTORY])
+@pytest.mark.parametrize("row", [*PART_1, *WITNESSES, *AUDITOR, *USERS, *CONSENT, *DIRECTORY, *FEDERATION])
 def test_every_promised_row_is_a_test(row: str) -> None:
     assert row in named()

@@ -91,6 +91,26 @@ def test_another_person_costs_the_whole_answer() -> None:
     assert answered.accepted == ()
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        pytest.param((OTHER_PERSON,), id="C17-other-patient"),
+        pytest.param((GOOD, OTHER_PERSON), id="C17-other-patient-beside-the-right-one"),
+        pytest.param((FOREIGN,), id="C17-home-of-another-community"),
+        pytest.param((GOOD, FOREIGN), id="C17-home-of-another-community-beside-its-own"),
+        pytest.param((HOMELESS,), id="C17-no-home"),
+    ],
+)
+def test_c17_what_a_peer_may_not_say_is_dropped_and_said(hostile: tuple[RemoteObject, ...]) -> None:
+    answered = judged(*hostile)
+    whole = OTHER_PERSON not in hostile
+    assert answered.accepted == tuple(one.xml for one in hostile if whole and one is GOOD)
+    assert answered.outcome is not None
+    assert answered.outcome.word is (Word.FOUND if answered.accepted else Word.PROTOCOL)
+    assert answered.outcome.incomplete or not answered.accepted
+    assert [fault.location for fault in answered.errors] == [HOME]
+
+
 @pytest.mark.parametrize("word", list(Word))
 def test_a_call_without_an_answer_keeps_the_word_of_its_fault(word: Word) -> None:
     answered = Answered(community=NORTH, call=query_call(QUERY, NORTH, "urn:uuid:1"))
