@@ -29,7 +29,6 @@ _HOME_CODES: Final = ("homeCommunityId", "HCID")
 _REPOSITORY: Final = ("https://profiles.ihe.net/ITI/mCSD/CodeSystem/MCSDEndpointIdentifierTypes", "DocRepoId")
 _OWN_TYPES: Final = "urn:hdn:mcsd:endpoint"  # what IHE has no code for: the key of the endpoint
 _REST: Final = "urn:hdn:mcsd:community"
-_MOST_RESOURCES: Final = 1_000_000
 
 # Endpoint of a description: IHE's general code, and the one for exactly this transaction.
 _CODES: Final[Mapping[str, tuple[str, str]]] = {
@@ -172,12 +171,13 @@ def read(text: str) -> Sequence[Listed]:
     if bundle.get("resourceType") != "Bundle":
         raise Malformed("it is not a Bundle of FHIR in JSON")
     resources: dict[str, dict[str, Any]] = {}
-    for entry in _dicts(bundle.get("entry"))[:_MOST_RESOURCES]:
+    every: list[dict[str, Any]] = []
+    for entry in _dicts(bundle.get("entry")):
         one = entry.get("resource")
         if isinstance(one, dict):
-            names = {f"{one.get('resourceType')}/{one.get('id')}", str(entry.get("fullUrl") or "")}
-            resources |= dict.fromkeys(names - {""}, one)
-    every = {id(one): one for one in resources.values()}.values()
+            every.append(one)
+            local = f"{one.get('resourceType')}/{one['id']}" if one.get("id") else ""
+            resources |= {name: one for name in (local, str(entry.get("fullUrl") or "")) if name}
     owned: dict[int, list[dict[str, Any]]] = {}
     for one in every:
         owner = resources.get(_reference(one.get("managingOrganization")))

@@ -178,9 +178,11 @@ def test_nobody_gets_the_certificate_of_another_member() -> None:
     assert states(proposed(directory(member(1)), bundle(*map(row, both)))) == {home(3): "new", home(4): "left-out"}
 
 
-def test_an_institution_that_stands_twice_is_left_out() -> None:
+@pytest.mark.parametrize("entry", [{"fullUrl": "urn:uuid:x"}, {}], ids=["another-url", "no-url"])
+@pytest.mark.parametrize("changed", [{"id": "x"}, {"id": None}, {}], ids=["another-id", "no-id", "same-id"])
+def test_an_institution_that_stands_twice_is_left_out(entry: dict[str, Any], changed: dict[str, Any]) -> None:
     offered = bundle(member(2))
-    offered["entry"] += [{"fullUrl": "urn:uuid:x", "resource": offered["entry"][0]["resource"] | {"id": "x"}}]
+    offered["entry"] += [{**entry, "resource": offered["entry"][0]["resource"] | changed}]
     assert states(proposed(directory(member(1)), offered)) == {home(2): "left-out"}
 
 
