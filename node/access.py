@@ -201,12 +201,16 @@ class Access:
         return found
 
     def _authors(self, labels: Labels) -> tuple[str, ...]:
-        """Names and OIDs of the institutions that wrote a document (XON: name, …, id)."""
-        found: list[str] = []
-        for xon in self._registry.author_institutions(labels.id):
-            parts = [*xon.split("^"), *[""] * 10]
-            found += [part for part in (parts[0], oid(parts[9])) if part]
-        return tuple(found)
+        return authors(self._registry, labels.id)
+
+
+def authors(registry: DocumentRegistry, id_: int) -> tuple[str, ...]:
+    """Names and OIDs of the institutions that wrote a document (XON: name, …, id)."""
+    found: list[str] = []
+    for xon in registry.author_institutions(id_):
+        parts = [*xon.split("^"), *[""] * 10]
+        found += [part for part in (parts[0], oid(parts[9])) if part]
+    return tuple(found)
 
 
 def of(exchange: Exchange) -> Access:

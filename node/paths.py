@@ -20,4 +20,9 @@ PATHS: Final = {
     "iti-47": "/iti-47",
     "iti-52": "/iti-52",
     "iti-55": "/iti-55",
+    "iti-57": "/iti-57",
+    "iti-62": "/iti-62",
+    "iti-86": "/iti-86",
+    "iti-92": "/iti-92",
+    "iti-92-gateway": "/iti-92-gateway",
 }

@@ -227,7 +227,7 @@ def _root(row: Row) -> str:
 
 def _located(row: Row, exchange: Exchange, errors: Sequence[RegistryError]) -> Sequence[RegistryError]:
     """Errors to another community name the community they come from (ITI TF-2: 3.38, 3.39)."""
-    if row.id not in ("ITI-38", "ITI-39"):
+    if row.id not in ("ITI-38", "ITI-39") and not (row.id == "ITI-92" and Role.PEER in row.roles):
         return errors
     home = exchange.actors.own.home
     return [

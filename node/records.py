@@ -37,6 +37,8 @@ _CONSENT = Coded("12", "RFC-3881", "URI")
 _SUBMISSION_SET = Coded(
     "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd", "IHE XDS Metadata", "submission set classificationNode"
 )
+_OBJECT_REF = Coded("urn:ihe:iti:2017:ObjectRef", "IHE XDS Metadata", "registry object reference")
+DESTROYED = "15"  # life cycle: permanent erasure
 QUERY_HOME = "urn:ihe:iti:xca:2010:homeCommunityId"
 DOCUMENT_HOME = "ihe:homeCommunityID"
 
@@ -87,17 +89,29 @@ def parameters_object(
     )
 
 
-def document_object(unique_id: str, repository_unique_id: str, home: str | None) -> AuditedObject:
-    """A document that was fetched or asked for (type 2, role 3)."""
+def document_object(
+    unique_id: str, repository_unique_id: str, home: str | None, facts: Sequence[tuple[str, str]] = (), life: str = ""
+) -> AuditedObject:
+    """A document that was fetched, asked for or, with its life cycle, removed (type 2, role 3)."""
     details = [("Repository Unique Id", repository_unique_id)]
     if home:
         details.append((DOCUMENT_HOME, home))
-    return AuditedObject(id=unique_id, type_code="2", role="3", id_type=_REPORT_NUMBER, details=tuple(details))
+    details += facts
+    return AuditedObject(
+        id=unique_id, type_code="2", role="3", id_type=_REPORT_NUMBER, life_cycle=life, details=tuple(details)
+    )
 
 
 def submission_set_object(unique_id: str) -> AuditedObject:
     """The submission set of a registration (type 2, role 20)."""
     return AuditedObject(id=unique_id or "none", type_code="2", role="20", id_type=_SUBMISSION_SET)
+
+
+def removed_object(entry_uuid: str, facts: Sequence[tuple[str, str]]) -> AuditedObject:
+    """Metadata that was removed (type 2, role 3, life cycle 15), with what it was: the record is all that is left."""
+    return AuditedObject(
+        id=entry_uuid, type_code="2", role="3", id_type=_OBJECT_REF, life_cycle=DESTROYED, details=tuple(facts)
+    )
 
 
 def outcome(errors: Sequence[RegistryError]) -> Outcome:

@@ -95,7 +95,11 @@ def from_here(requests: Sequence[DocumentRequest], exchange: Exchange, *, gatewa
 
 
 def _visible(entries: Sequence[RegisteredDocument], view: Access) -> RegisteredDocument | None:
-    """Several entries may share one uniqueId; the caller must be allowed to see every one that is not quarantined."""
+    """Several entries may share one uniqueId; the caller must be allowed to see every one, none may be quarantined.
+
+    Older versions of an entry do not count: the latest says who may see the document.
+    """
+    entries = [entry for entry in entries if not entry.superseded]
     live = [entry for entry in entries if not entry.quarantined]
     if not live or len(live) != len(entries):
         return None

@@ -45,6 +45,7 @@ from node.iti import (
 )
 from node.notifications import wsn
 from node.paths import PATHS
+from node.update_transactions import ITI_57, ITI_62, ITI_86, ITI_92, ITI_92_GATEWAY
 from trust.audit.event import Action, EventId
 from trust.identity.caller import Role
 
@@ -362,5 +363,10 @@ TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
     ITI_47,
     ITI_52,
     ITI_55,
+    ITI_57,
+    ITI_62,
+    ITI_86,
+    ITI_92,
+    ITI_92_GATEWAY,
 )
 BY_PATH: Final = {row.binding.path: row for row in TRANSACTIONS}

@@ -6,6 +6,7 @@ The numbers V45 to V67 are those of the tests. What can be told without the data
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -45,6 +46,13 @@ def _all(submission: Submission, referred: Referred) -> Iterator[RegistryError]:
     for association in submission.associations:
         join = _memberships if association.association_type == HAS_MEMBER else _relationships
         yield from join(association, message, referred)
+
+
+def set_conflicts(submission: Submission, referred: Referred) -> list[RegistryError]:
+    """Those of them that hold for a metadata update too: ids given out before, unknown patients, impossible sizes."""
+    new = replace(submission, documents=(), folders=())
+    found = (*_sizes(submission, referred), *_entry_uuids(submission, referred))
+    return list(islice((*found, *_unique_ids(new, referred), *_patients(submission, referred)), _MOST))
 
 
 def _fault(code: ErrorCode, context: str, item: RegistryObject) -> RegistryError:
@@ -88,6 +96,8 @@ def _unique_ids(submission: Submission, referred: Referred) -> Iterator[Registry
             break
     for document in submission.documents:
         for stored in referred.unique_ids.get(document.unique_id or "", ()):
+            if stored.superseded:
+                continue  # its latest version says what bytes it has
             found = list(_other_bytes(document, stored))
             yield from found
             if found:

@@ -7,7 +7,7 @@ which document is decided outside as well.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -33,19 +33,30 @@ from registry.store.found import Found, FoundObject, RegisteredDocument
 from registry.store.labels import Judge, Labels
 from registry.store.patients import PatientDirectory
 from registry.store.references import References
+from registry.store.removal import Removal, RemovedObject
 from registry.store.search import Search
 from registry.store.sight import Sees
 from registry.store.submissions import write
+from registry.store.updates import UpdateReferences, write_update
+from registry.update_changes import update_changes
+from registry.update_conflicts import update_conflicts
+from registry.update_proposals import Proposed, propositions
+from registry.updates import Transaction as UpdateTransaction
+from registry.updates import read_update
 
 __all__ = [
     "DocumentRegistry",
     "Found",
     "FoundObject",
     "Labels",
+    "Permits",
+    "Proposed",
     "Registered",
     "RegisteredDocument",
     "RegistrySettings",
+    "RemovedObject",
     "UnknownDocument",
+    "Updated",
 ]
 
 Transaction = Literal["ITI-41", "ITI-42", "ITI-61"]
@@ -76,6 +87,19 @@ class Registered:
     entry_uuids: dict[str, str]
     documents: tuple[DocumentEntry, ...]  # as registered, with their entryUUIDs
     submission_set: SubmissionSet  # likewise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Updated:
+    """What became of a metadata update. `changed`: the documents and folders it was about, as they were."""
+
+    patient_id: str
+    submission_set_unique_id: str
+    entry_uuids: dict[str, str]
+    changed: tuple[Proposed, ...]
+
+
+Permits = Callable[[Sequence[Proposed]], Iterable[RegistryError]]
 
 
 class DocumentRegistry:
@@ -168,6 +192,51 @@ class DocumentRegistry:
         directory.add(patient, now)
         return directory.chain(patient)[0]
 
+    def update(
+        self,
+        submission: Submission,
+        faults: Sequence[RegistryError],
+        *,
+        transaction: UpdateTransaction,
+        permits: Permits,
+        now: str,
+        new_uuid: Callable[[], str],
+    ) -> Updated:
+        """Carry a metadata update out, whole or not at all. The connection is in a writing transaction.
+
+        Args:
+            submission: as it was read; ids may be symbolic.
+            faults: what reading it found wrong.
+            transaction: which rules apply.
+            permits: asked what speaks against it beyond the rules; told what each document was and is to be.
+            now: 14 digits, UTC.
+            new_uuid: gives UUID URNs.
+
+        Raises:
+            XdsErrors: everything that is wrong with it; nothing has been written.
+
+        Source: ITI TF-2: 3.57.4.1.3, 3.92.4.1.3.
+        """
+        update, found = read_update(submission, self._domain, transaction)
+        references = UpdateReferences(self._connection, self._codes, self._fragments)
+        referred = references.load(update, authority=self._settings.assigning_authority)
+        found = [*faults, *found, *update_conflicts(update, referred, transaction)]
+        proposed = tuple(propositions(update, referred))
+        if not found:
+            found = list(permits(proposed))
+        if found:
+            raise XdsErrors(found)
+        changes = update_changes(update, referred, now=now, new_uuid=new_uuid)
+        patient = submission.submission_set.patient_id or ""
+        number = referred.named.known_patients[patient]
+        write_update(self._connection, self._codes, self._fragments, changes, referred, patient=number)
+        return Updated(
+            patient_id=patient,
+            submission_set_unique_id=submission.submission_set.unique_id or "",
+            entry_uuids=changes.entry_uuids,
+            changed=proposed,
+        )
+
     def find(self, query: AdhocQuery, sees: Sees | None = None, judge: Judge | None = None) -> Found:
         """Answer a stored query, to somebody who may see only those documents whose confidentiality `sees` allows.
 
@@ -227,6 +296,35 @@ class DocumentRegistry:
             UnknownDocument: it is not registered.
         """
         stored_documents.quarantine(self._connection, unique_id, on=on)
+
+    def remove(self, entry_uuids: Sequence[str]) -> tuple[RemovedObject, ...]:
+        """Remove objects for good, all or none, and say what they were. The connection is in a writing transaction.
+
+        Raises:
+            XdsErrors: what speaks against it (`store.removal`); nothing has been written.
+
+        Source: ITI TF-2: 3.62.4.1.3.
+        """
+        removal = Removal(self._connection)
+        objects = removal.plan(entry_uuids)
+        removal.carry_out(objects)
+        return objects
+
+    def with_dependents(self, unique_id: str) -> tuple[RemovedObject, ...]:
+        """Every entry of a document and all that would have to go with it, for `remove_all`.
+
+        Raises:
+            UnknownDocument: it is not registered.
+        """
+        entries = self.documents([unique_id]).get(unique_id)
+        if not entries:
+            raise UnknownDocument(unique_id)
+        removal = Removal(self._connection, anything=True)
+        return removal.plan(removal.closure([entry.entry_uuid for entry in entries]))
+
+    def remove_all(self, objects: Sequence[RemovedObject]) -> None:
+        """Remove what `with_dependents` gave. The connection is in the same writing transaction."""
+        Removal(self._connection, anything=True).carry_out(objects)
 
     def trained(self) -> bytes | None:
         """A dictionary for stored metadata, made of what is registered; None when there is no use for another one.

@@ -11,6 +11,9 @@ from typing import ClassVar
 class ErrorCode(StrEnum):
     """Every errorCode this node sends. Source: ITI TF-3: Table 4.2.4.1-2 and the supplements."""
 
+    LOCAL_POLICY_RESTRICTION = "LocalPolicyRestrictionError"
+    REFERENCES_EXIST = "ReferencesExistException"
+    UNMODIFIABLE_METADATA = "UnmodifiableMetadataError"
     INVALID_DOCUMENT_CONTENT = "InvalidDocumentContent"
     UNRESOLVED_REFERENCE = "UnresolvedReferenceException"
     DOCUMENT_UNIQUE_ID = "XDSDocumentUniqueIdError"
@@ -19,8 +22,16 @@ class ErrorCode(StrEnum):
     MISSING_DOCUMENT = "XDSMissingDocument"
     MISSING_DOCUMENT_METADATA = "XDSMissingDocumentMetadata"
     MISSING_HOME_COMMUNITY_ID = "XDSMissingHomeCommunityId"
+    INVALID_REQUEST = "XDSInvalidRequestException"
+    METADATA_ANNOTATION = "XDSMetadataAnnotationError"
+    METADATA_IDENTIFIER = "XDSMetadataIdentifierError"
+    METADATA_UPDATE = "XDSMetadataUpdateError"
+    METADATA_UPDATE_OPERATION = "XDSMetadataUpdateOperationError"
+    METADATA_VERSION = "XDSMetadataVersionError"
     NON_IDENTICAL_HASH = "XDSNonIdenticalHash"
     NON_IDENTICAL_SIZE = "XDSNonIdenticalSize"
+    OBJECT_TYPE = "XDSObjectTypeError"
+    PATIENT_ID_RECONCILIATION = "XDSPatientIDReconciliationError"
     PATIENT_ID_DOES_NOT_MATCH = "XDSPatientIdDoesNotMatch"
     REGISTRY_BUSY = "XDSRegistryBusy"
     REPOSITORY_BUSY = "XDSRepositoryBusy"
@@ -43,6 +54,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_PATIENT_ID = "XDSUnknownPatientId"
     UNKNOWN_REPOSITORY_ID = "XDSUnknownRepositoryId"
     UNKNOWN_STORED_QUERY = "XDSUnknownStoredQuery"
+    UNREFERENCED_OBJECT = "XDSUnreferencedObjectException"
 
 
 class Severity(StrEnum):

@@ -39,6 +39,7 @@ class Stored:
     hash: str = ""
     size: int | None = None
     transformed: bool = False  # a document that is the source of an XFRM
+    superseded: bool = False  # by a newer version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ def changes(submission: Submission, referred: Referred, *, now: str, new_uuid: C
     A replaced document is deprecated with all that was made from it or appended to it, and its replacement takes its
     place in folders (ITI TF-3: 4.2.2.2.1, 4.2.2.2.3). A folder that gains a document is updated (4.2.3.4.6).
     """
-    submission = _with_registered_spelling(submission, referred)
+    submission = with_registered_spelling(submission, referred)
     deprecated: dict[int, Stored] = {}
     links: list[Association] = []
     members = {(item.source.lower(), item.target.lower()) for item in submission.associations}
@@ -118,7 +119,7 @@ def changes(submission: Submission, referred: Referred, *, now: str, new_uuid: C
     )
 
 
-def _with_registered_spelling(submission: Submission, referred: Referred) -> Submission:
+def with_registered_spelling(submission: Submission, referred: Referred) -> Submission:
     """Associations that spell every entryUUID as its object does: consumers compare them as text."""
     spelled = {key: stored.entry_uuid for key, stored in referred.objects.items()}
     spelled |= {item.entry_uuid.lower(): item.entry_uuid for item in submission.objects()}

@@ -57,6 +57,17 @@ class DocumentRepository:
             self.note(connection, kept, damaged=False, now="")
         return kept
 
+    def remove(self, connection: sqlite3.Connection, unique_id: str) -> StoredDocument | None:
+        """Remove a document within the transaction that `connection` holds; None when it is not here.
+
+        Its row goes with the commit and nobody gets it from then on. The file follows: `sweep` removes what no row
+        refers to, also after a crash in between. Another uniqueId with the same content keeps it.
+        """
+        stored = Catalogue(connection).remove(unique_id)
+        if stored is not None:
+            self._blobs.release(stored.blob)
+        return stored
+
     def locate(self, unique_id: str) -> StoredDocument | None:
         """What is known of a document without touching its file; None when it is not here."""
         return self._catalogue.locate(unique_id)

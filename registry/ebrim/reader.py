@@ -19,6 +19,7 @@ from registry.ebrim.elements import (
     EXTERNAL_IDENTIFIER,
     EXTRINSIC_OBJECT,
     OBJECT_REF,
+    OBJECT_REF_LIST,
     REGISTRY_ERROR,
     REGISTRY_ERROR_LIST,
     REGISTRY_OBJECT_LIST,
@@ -119,6 +120,19 @@ def _package(element: etree._Element, siblings: list[etree._Element], faults: Fa
     if is_set:
         return read_submission_set(element, siblings, faults)
     return read_folder(element, siblings, faults)
+
+
+def read_remove_objects(request: etree._Element) -> tuple[str, ...]:
+    """The entryUUIDs of lcm:RemoveObjectsRequest, each once.
+
+    Source: ITI TF-2: 3.62.4.1.2
+    """
+    references = [
+        (item.get("id") or "").strip()
+        for listed in request.iterchildren(OBJECT_REF_LIST)
+        for item in listed.iterchildren(OBJECT_REF)
+    ]
+    return tuple(dict.fromkeys(references))
 
 
 # --- stored queries -------------------------------------------------------------------------------------------------

@@ -215,14 +215,20 @@ _UNRESOLVED: Final = ErrorCode.UNRESOLVED_REFERENCE
 
 ASSOCIATION_RULES: Final = (
     SubmissionRule(says="known association types", check=_known_types, source="ITI TF-3: 4.2.2"),
-    SubmissionRule(says="an association has two ends", check=_two_ends, source="ITI TF-3: 4.2.2"),
+    SubmissionRule(says="an association has two ends", check=_two_ends, source="ITI TF-3: 4.2.2", updates=True),
     SubmissionRule(
-        says="symbolic references resolve", check=_resolved, source="ITI TF-2: 3.42.4.1.3.7", code=_UNRESOLVED
+        says="symbolic references resolve",
+        check=_resolved,
+        source="ITI TF-2: 3.42.4.1.3.7",
+        code=_UNRESOLVED,
+        updates=True,
     ),
     SubmissionRule(
         says="a submission set is no target", check=_submission_set_is_no_target, source="ITI TF-3: 4.2.2.1"
     ),
-    SubmissionRule(says="Original or Reference", check=_submission_set_status, source="ITI TF-3: 4.2.2.1.1"),
+    SubmissionRule(
+        says="Original or Reference", check=_submission_set_status, source="ITI TF-3: 4.2.2.1.1", updates=True
+    ),
     SubmissionRule(says="Original here, Reference there", check=_targets_of_status, source="ITI TF-3: 4.2.2.1.1"),
     SubmissionRule(says="documents are members", check=_documents_are_members, source="ITI TF-3: 4.2.2.1.1"),
     SubmissionRule(says="folders are members", check=_folders_are_members, source="ITI TF-3: 4.2.2.1.2"),

@@ -20,6 +20,11 @@ APND = "urn:ihe:iti:2007:AssociationType:APND"
 XFRM_RPLC = "urn:ihe:iti:2007:AssociationType:XFRM_RPLC"
 SIGNS = "urn:ihe:iti:2007:AssociationType:signs"
 IS_SNAPSHOT_OF = "urn:ihe:iti:2010:AssociationType:IsSnapshotOf"
+UPDATE_AVAILABILITY_STATUS = "urn:ihe:iti:2010:AssociationType:UpdateAvailabilityStatus"
+SUBMIT_ASSOCIATION = "urn:ihe:iti:2010:AssociationType:SubmitAssociation"
+
+ONLINE = "urn:ihe:iti:2010:DocumentAvailability:Online"
+OFFLINE = "urn:ihe:iti:2010:DocumentAvailability:Offline"
 
 ORIGINAL = "Original"
 REFERENCE = "Reference"

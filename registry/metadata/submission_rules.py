@@ -77,6 +77,7 @@ class SubmissionRule:
     check: Callable[[Linked], Iterator[Finding]]
     source: str
     code: ErrorCode = ErrorCode.REGISTRY_METADATA
+    updates: bool = False  # whether it holds for metadata updates (ITI-57, ITI-92) too
 
 
 # --- objects --------------------------------------------------------------------------------------------------------
@@ -163,19 +164,23 @@ def _one_patient(linked: Linked) -> Iterator[Finding]:
 
 
 SUBMISSION_RULES: Final = (
-    SubmissionRule(says="an id names one thing", check=_unique_ids_of_objects, source="ITI TF-2: 3.42.4.1.3.7"),
-    SubmissionRule(says="one submission set", check=_one_submission_set, source="ITI TF-3: 4.2.1.4"),
+    SubmissionRule(
+        says="an id names one thing", check=_unique_ids_of_objects, source="ITI TF-2: 3.42.4.1.3.7", updates=True
+    ),
+    SubmissionRule(says="one submission set", check=_one_submission_set, source="ITI TF-3: 4.2.1.4", updates=True),
     SubmissionRule(says="something is submitted", check=_some_content, source="ITI TF-3: 4.2.1.4"),
     SubmissionRule(
         says="a uniqueId stands once",
         check=_duplicate_unique_ids,
         source="ITI TF-2: 3.42.4.1.3.3",
         code=ErrorCode.REGISTRY_DUPLICATE_UNIQUE_ID_IN_MESSAGE,
+        updates=True,
     ),
     SubmissionRule(
         says="one patient",
         check=_one_patient,
         source="ITI TF-2: 3.42.4.1.3.3",
         code=ErrorCode.PATIENT_ID_DOES_NOT_MATCH,
+        updates=True,
     ),
 )

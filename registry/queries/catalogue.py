@@ -7,7 +7,7 @@ query is a row here and a plan in `store.search`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -35,6 +35,10 @@ class Kind(Enum):
     FROM = auto()
     TO = auto()
     ASSOCIATION_TYPE = auto()
+    ASSOCIATION_STATUS = auto()
+    LOGICAL_ID = auto()
+    LEVEL = auto()
+    AVAILABILITY = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,6 +106,11 @@ def _ids(prefix: str, of: str, *, many: bool) -> tuple[Parameter, Parameter]:
     )
 
 
+def _logical_ids(prefix: str, of: str) -> Parameter:
+    """Every version of an object (XDS Metadata Update, 3.18): asks for MetadataLevel 2."""
+    return Parameter(name=f"{prefix}LogicalID", kind=Kind.LOGICAL_ID, of=of, many=True)
+
+
 def _names(parameters: Iterable[Parameter]) -> tuple[str, ...]:
     return tuple(parameter.name for parameter in parameters)
 
@@ -138,11 +147,24 @@ _DOCUMENTS = (
     _DOCUMENT_STATUS,
     _OBJECT_TYPE,
 )
-_DOCUMENT_IDS = _ids("$XDSDocumentEntry", DOCUMENT, many=True)
-_DOCUMENT_ID = tuple(replace(parameter, many=False) for parameter in _DOCUMENT_IDS)
-_FOLDER_IDS = _ids("$XDSFolder", FOLDER, many=True)
-_FOLDER_ID = tuple(replace(parameter, many=False) for parameter in _FOLDER_IDS)
+_DOCUMENT_ID = _ids("$XDSDocumentEntry", DOCUMENT, many=False)
+_DOCUMENT_IDS = (*_ids("$XDSDocumentEntry", DOCUMENT, many=True), _logical_ids("$XDSDocumentEntry", DOCUMENT))
+_FOLDER_ID = _ids("$XDSFolder", FOLDER, many=False)
+_FOLDER_IDS = (*_ids("$XDSFolder", FOLDER, many=True), _logical_ids("$XDSFolder", FOLDER))
 _SUBMISSION_SET_ID = _ids("$XDSSubmissionSet", SUBMISSION_SET, many=False)
+
+# What XDS Metadata Update adds to every query. Level 1, the default, is what a consumer sees that knows no versions.
+OF_EVERY_QUERY: Final = (
+    Parameter(name="$MetadataLevel", kind=Kind.LEVEL),
+    Parameter(name="$XDSAssociationStatus", kind=Kind.ASSOCIATION_STATUS, many=True),
+    Parameter(
+        name="$XDSDocumentEntryDocumentAvailability",
+        kind=Kind.AVAILABILITY,
+        of=DOCUMENT,
+        attribute="document_availability",
+        many=True,
+    ),
+)
 
 FIND_DOCUMENTS: Final = StoredQuery(
     id="urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d",

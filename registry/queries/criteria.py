@@ -13,7 +13,16 @@ from typing import Any, Final
 from registry.ebrim.messages import LEAF_CLASS, OBJECT_REF, AdhocQuery
 from registry.errors import ErrorCode, RegistryError, UnknownStoredQuery, XdsErrors
 from registry.metadata.objects import APPROVED, DEPRECATED, STABLE_DOCUMENT
-from registry.queries.catalogue import DOCUMENT, FOLDER, SUBMISSION_SET, Kind, Parameter, StoredQuery, stored_query
+from registry.queries.catalogue import (
+    DOCUMENT,
+    FOLDER,
+    OF_EVERY_QUERY,
+    SUBMISSION_SET,
+    Kind,
+    Parameter,
+    StoredQuery,
+    stored_query,
+)
 from registry.queries.parameters import MalformedValue, read_code, read_instant, read_pattern, scan
 
 MOST_REPETITIONS: Final = 20  # of a slot that may be repeated: each is one more condition on each object
@@ -36,7 +45,9 @@ class Condition:
 class Criteria:
     """What to select. Conditions are all to hold; no condition on an attribute, no restriction of it.
 
-    `patient` is "" for a query by ids, which then stand in `entry_uuids` or `unique_ids`.
+    `patient` is "" for a query by ids, which then stand in `entry_uuids`, `unique_ids` or `logical_ids`.
+    `level` 1: as if there were no versions; 2: older ones, Offline documents, Deprecated folders and associations too.
+    `association_statuses`: of associations that are looked at; none: any.
     """
 
     query: StoredQuery
@@ -44,7 +55,10 @@ class Criteria:
     patient: str = ""
     entry_uuids: tuple[str, ...] = ()
     unique_ids: tuple[str, ...] = ()
+    logical_ids: tuple[str, ...] = ()
     association_types: tuple[str, ...] = ()
+    association_statuses: tuple[str, ...] = ()
+    level: int = 1
     documents: tuple[Condition, ...] = ()
     submission_sets: tuple[Condition, ...] = ()
     folders: tuple[Condition, ...] = ()
@@ -90,7 +104,7 @@ def criteria_of(row: StoredQuery, query: AdhocQuery, faults: Sequence[RegistryEr
     for slot in query.slots:
         if slot.values:
             given.setdefault(slot.name.strip(), []).append(slot.values)
-    for parameter in row.parameters:
+    for parameter in (*row.parameters, *OF_EVERY_QUERY):
         slots = given.get(parameter.name)
         if slots:
             _read(reading, parameter, slots)
@@ -100,6 +114,9 @@ def criteria_of(row: StoredQuery, query: AdhocQuery, faults: Sequence[RegistryEr
             reading.conditions[DOCUMENT].append(_STABLE_ONLY)
     if row.either:
         _check_alternatives(reading, given)
+    level = reading.named.get(Kind.LEVEL, ("1",))[0]
+    if Kind.LOGICAL_ID in reading.named and level == "1":
+        reading.fault(ErrorCode.REGISTRY_ERROR, "a LogicalID names several versions; ask with $MetadataLevel 2")
     if reading.errors:
         raise XdsErrors(reading.errors)
     return Criteria(
@@ -108,7 +125,10 @@ def criteria_of(row: StoredQuery, query: AdhocQuery, faults: Sequence[RegistryEr
         patient=reading.named.get(Kind.PATIENT, ("",))[0],
         entry_uuids=reading.named.get(Kind.ENTRY_UUID, ()),
         unique_ids=reading.named.get(Kind.UNIQUE_ID, ()),
+        logical_ids=reading.named.get(Kind.LOGICAL_ID, ()),
         association_types=reading.named.get(Kind.ASSOCIATION_TYPE, ()),
+        association_statuses=reading.named.get(Kind.ASSOCIATION_STATUS, ()),
+        level=int(level),
         documents=tuple(reading.conditions[DOCUMENT]),
         submission_sets=tuple(reading.conditions[SUBMISSION_SET]),
         folders=tuple(reading.conditions[FOLDER]),
@@ -175,7 +195,10 @@ def _values(kind: Kind, slot: tuple[str, ...]) -> tuple[Any, ...]:
 def _converted(kind: Kind, slot: tuple[str, ...]) -> tuple[Any, ...]:
     read = _READERS[kind]
     values = dict.fromkeys(read(item) for text in slot for item in scan(text))
-    if kind is Kind.STATUS:  # an unknown status is dropped (3.18.4.1.2.3.5); others that are unknown match nothing
+    if kind in {
+        Kind.STATUS,
+        Kind.ASSOCIATION_STATUS,
+    }:  # an unknown status is dropped (3.18.4.1.2.3.5); others that are unknown match nothing
         return tuple(status for status in values if status in {APPROVED, DEPRECATED})
     return tuple(values)
 
@@ -186,12 +209,19 @@ def _named(text: str) -> str:
     return text
 
 
+def _level(text: str) -> str:
+    if text not in {"1", "2"}:
+        raise MalformedValue(f"{text[:40]!r} is not 1 or 2")
+    return text
+
+
 _LONGEST_REMEMBERED: Final = 1024  # characters; bounds what clients can make this module hold to some 2 MB
 _remembered = lru_cache(maxsize=2048)(_converted)  # statuses, types and codes come again and again
 
 _READERS: Final[dict[Kind, Callable[[str], Any]]] = {
     **dict.fromkeys(Kind, str),
-    **dict.fromkeys((Kind.PATIENT, Kind.ENTRY_UUID, Kind.UNIQUE_ID), _named),
+    **dict.fromkeys((Kind.PATIENT, Kind.ENTRY_UUID, Kind.UNIQUE_ID, Kind.LOGICAL_ID), _named),
+    Kind.LEVEL: _level,
     Kind.CODE: read_code,
     Kind.FROM: read_instant,
     Kind.TO: read_instant,

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from registry.metadata.objects import APPROVED, DEPRECATED, ON_DEMAND_DOCUMENT, STABLE_DOCUMENT
+from registry.metadata.objects import APPROVED, DEPRECATED, OFFLINE, ON_DEMAND_DOCUMENT, ONLINE, STABLE_DOCUMENT
 from registry.queries.catalogue import Kind
 from registry.queries.criteria import Condition
 from registry.queries.like import like
 from registry.store.codes import UNKNOWN, CodeBook
-from registry.store.keys import SEPARATOR
+from registry.store.keys import SEPARATOR, Hidden
 
 _COLUMN: Final = {
     "availability_status": "deprecated",
     "object_type": "on_demand",
+    "document_availability": f"(hidden & {Hidden.AWAY})",
     "class_codes": "class_code",
     "type_codes": "type_code",
     "practice_setting_codes": "practice_setting_code",
@@ -32,6 +33,7 @@ _COLUMN: Final = {
 _PACKED: Final = frozenset({"confidentiality_codes", "event_codes", "codes"})
 _STATUS_NUMBER: Final = {APPROVED: 0, DEPRECATED: 1}
 _TYPE_NUMBER: Final = {STABLE_DOCUMENT: 0, ON_DEMAND_DOCUMENT: 1}
+_AVAILABILITY_NUMBER: Final = {ONLINE: 0, OFFLINE: Hidden.AWAY}
 _MOST_PLACEHOLDERS: Final = 32
 
 
@@ -64,6 +66,14 @@ def one_of(column: str, values: Sequence[object]) -> Clause:
     return Clause(_in(column, len(values)), (json.dumps(values),))
 
 
+def with_status(statuses: Sequence[str]) -> Clause:
+    """Objects with any of these statuses, as a clause that begins with AND; none: any object."""
+    if not statuses:
+        return ALWAYS
+    clause = one_of("deprecated", [_STATUS_NUMBER[status] for status in statuses])
+    return Clause(f" AND {clause.text}", clause.values)
+
+
 def _compare(condition: Condition, codes: CodeBook, connection: sqlite3.Connection) -> list[object]:
     """The values that the column is compared with; none where every value is meant."""
     match condition.kind:
@@ -74,6 +84,8 @@ def _compare(condition: Condition, codes: CodeBook, connection: sqlite3.Connecti
             return [_STATUS_NUMBER[status] for status in condition.values]
         case Kind.OBJECT_TYPE:
             return [_TYPE_NUMBER.get(type_, UNKNOWN) for type_ in condition.values]
+        case Kind.AVAILABILITY:
+            return [_AVAILABILITY_NUMBER.get(word, UNKNOWN) for word in condition.values]
         case Kind.LIKE:
             return [SEPARATOR.join(condition.values)]
         case _:

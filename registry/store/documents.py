@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from registry.metadata.objects import APPROVED, DEPRECATED
+from registry.store import visibility
 from registry.store.codes import CodeBook
 from registry.store.conditions import one_of
 from registry.store.found import RegisteredDocument
-from registry.store.keys import patient_of_id
+from registry.store.keys import Hidden, patient_of_id
 from registry.store.patients import PatientDirectory
 
 _SELECT: Final = """
@@ -18,19 +19,6 @@ SELECT id, entry_uuid, unique_id, deprecated, confidentiality_codes, repository_
        hidden, title, creation_time
 FROM document_entry WHERE {where} ORDER BY id
 """
-# An association is hidden when it leads to a hidden document, or is the SS-HM of one that does.
-_HIDE: Final = (
-    """
-    UPDATE association SET hidden = EXISTS (
-        SELECT 1 FROM document_entry AS d WHERE d.id IN (association.source, association.target) AND d.hidden = 1
-    ) WHERE source = :id OR target = :id
-    """,
-    """
-    UPDATE association
-    SET hidden = (SELECT member.hidden FROM association AS member WHERE member.id = association.target)
-    WHERE target IN (SELECT id FROM association WHERE source = :id OR target = :id)
-    """,
-)
 
 
 class UnknownDocument(LookupError):  # noqa: N818  the name others rely on
@@ -57,7 +45,8 @@ def documents(
             hash=hash_,
             size=size,
             mime_type=mime,
-            quarantined=bool(hidden),
+            quarantined=bool(hidden & Hidden.QUARANTINED),
+            superseded=bool(hidden & Hidden.OLD),
             title=title,
             creation_time="" if created is None else str(created),
         )
@@ -85,7 +74,6 @@ def quarantine(connection: sqlite3.Connection, unique_id: str, *, on: bool) -> N
     ids = [id_ for (id_,) in connection.execute("SELECT id FROM document_entry WHERE unique_id = ?", (unique_id,))]
     if not ids:
         raise UnknownDocument(unique_id)
-    connection.execute("UPDATE document_entry SET hidden = ? WHERE unique_id = ?", (int(on), unique_id))
-    for id_ in ids:
-        for statement in _HIDE:
-            connection.execute(statement, {"id": id_})
+    change = f"hidden | {Hidden.QUARANTINED}" if on else f"hidden & ~{Hidden.QUARANTINED}"
+    connection.execute(f"UPDATE document_entry SET hidden = {change} WHERE unique_id = ?", (unique_id,))  # noqa: S608
+    visibility.follow(connection, ids)

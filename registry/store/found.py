@@ -131,5 +131,6 @@ class RegisteredDocument:
     size: int | None
     mime_type: str
     quarantined: bool
+    superseded: bool  # by a newer version of its metadata
     title: str
     creation_time: str

@@ -8,7 +8,16 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Final
 
-from registry.metadata.objects import APND, HAS_MEMBER, IS_SNAPSHOT_OF, RPLC, SIGNS, XFRM, XFRM_RPLC
+from registry.metadata.objects import (
+    APND,
+    HAS_MEMBER,
+    IS_SNAPSHOT_OF,
+    RPLC,
+    SIGNS,
+    UPDATE_AVAILABILITY_STATUS,
+    XFRM,
+    XFRM_RPLC,
+)
 
 # id = patient (27 bits), cluster (10), number (24), kind (2): below 2^63
 _PATIENT_SHIFT: Final = 36
@@ -32,8 +41,19 @@ class ObjectKind(IntEnum):
     ASSOCIATION = 3
 
 
+class Hidden:
+    """Bits of `hidden`: what an object is left out of answers for. Metadata level 2 asks for the first one only."""
+
+    QUARANTINED: Final = 1
+    OLD: Final = 2  # not the latest version; of an association, whatever makes it nothing for level 1
+    AWAY: Final = 4  # an Offline document, a Deprecated folder
+
+
 # The position is stored: append only.
-ASSOCIATION_TYPES: Final = (HAS_MEMBER, RPLC, XFRM, APND, XFRM_RPLC, SIGNS, IS_SNAPSHOT_OF)
+ASSOCIATION_TYPES: Final = (
+    *(HAS_MEMBER, RPLC, XFRM, APND, XFRM_RPLC, SIGNS, IS_SNAPSHOT_OF),
+    UPDATE_AVAILABILITY_STATUS,
+)
 ASSOCIATION_NUMBER: Final = {name: number for number, name in enumerate(ASSOCIATION_TYPES)}
 
 

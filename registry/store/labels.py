@@ -12,15 +12,15 @@ from typing import Any, Final
 
 from registry.store.codes import CodeBook, CodePair
 from registry.store.conditions import one_of
-from registry.store.keys import id_range, patient_of_id
+from registry.store.keys import Hidden, id_range, patient_of_id
 
 _AT_ONCE: Final = 500
+_GONE: Final = Hidden.QUARANTINED | Hidden.OLD
 _SELECT: Final = """
 SELECT id, unique_id, confidentiality_codes, class_code, type_code, practice_setting_code,
        healthcare_facility_type_code, event_codes
 FROM document_entry WHERE """
 _TEMPLATE: Final = "SELECT template FROM document_entry WHERE id = ?"
-_AUTHOR_INSTITUTIONS: Final = re.compile(rb'<rim:Slot name="authorInstitution">(.*?)</rim:Slot>', re.DOTALL)
 _VALUE: Final = re.compile(rb"<rim:Value>(.*?)</rim:Value>", re.DOTALL)
 
 
@@ -66,10 +66,12 @@ def read(connection: sqlite3.Connection, codes: CodeBook, ids: Iterable[int]) ->
 
 
 def of_patients(connection: sqlite3.Connection, codes: CodeBook, patients: Iterable[int]) -> list[Labels]:
-    """The labels of every document of these patients that is not quarantined, in the order of registration."""
+    """The labels of every document of these patients but quarantined ones and older versions, in order."""
     found: list[Labels] = []
     for patient in patients:
-        rows = connection.execute(f"{_SELECT}id BETWEEN ? AND ? AND hidden = 0 ORDER BY id", id_range(patient))
+        rows = connection.execute(
+            f"{_SELECT}id BETWEEN ? AND ? AND hidden & {_GONE} = 0 ORDER BY id", id_range(patient)
+        )
         found += _labels(connection, codes, rows.fetchall())
     return found
 
@@ -80,10 +82,12 @@ def _labels(connection: sqlite3.Connection, codes: CodeBook, rows: Iterable[tupl
 
 
 def author_institutions(connection: sqlite3.Connection, expand: Callable[[bytes], bytes], id_: int) -> Sequence[str]:
-    """The authorInstitution values (XON) of a document, out of its stored ebRIM, which this registry itself wrote."""
+    """The authorInstitution values (XON) of a document."""
+    return slot_values(connection, expand, id_, "authorInstitution")
+
+
+def slot_values(connection: sqlite3.Connection, expand: Callable[[bytes], bytes], id_: int, name: str) -> Sequence[str]:
+    """Every value of a slot of a document, out of its stored ebRIM, which this registry itself wrote."""
     (template,) = connection.execute(_TEMPLATE, (id_,)).fetchone()
-    return [
-        unescape(value.decode())
-        for slot in _AUTHOR_INSTITUTIONS.findall(expand(template))
-        for value in _VALUE.findall(slot)
-    ]
+    slots = re.findall(rb'<rim:Slot name="%s">(.*?)</rim:Slot>' % re.escape(name.encode()), expand(template), re.DOTALL)
+    return [unescape(value.decode()) for slot in slots for value in _VALUE.findall(slot)]

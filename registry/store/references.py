@@ -13,7 +13,7 @@ from registry.metadata.objects import APND, HAS_MEMBER, XFRM
 from registry.metadata.submission import Submission
 from registry.metadata.values import is_symbolic
 from registry.patients.identity import identifier_refusal
-from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, kind_of_id, patient_of_id
+from registry.store.keys import ASSOCIATION_NUMBER, Hidden, ObjectKind, kind_of_id, patient_of_id
 from registry.store.objects import ids_by_uuid
 from registry.store.patients import PatientDirectory
 
@@ -28,7 +28,7 @@ _SELECT: Final = {
         "SELECT id, entry_uuid, deprecated, hidden, unique_id, on_demand, hash, size FROM document_entry"
     ),
     ObjectKind.SUBMISSION_SET: "SELECT id, entry_uuid, deprecated, 0, unique_id, 0, '', NULL FROM submission_set",
-    ObjectKind.FOLDER: "SELECT id, entry_uuid, deprecated, 0, unique_id, 0, '', NULL FROM folder",
+    ObjectKind.FOLDER: "SELECT id, entry_uuid, deprecated, hidden, unique_id, 0, '', NULL FROM folder",
     ObjectKind.ASSOCIATION: "SELECT id, entry_uuid, deprecated, hidden, '', 0, '', NULL FROM association",
 }
 _UNIQUE: Final = (ObjectKind.DOCUMENT, ObjectKind.SUBMISSION_SET, ObjectKind.FOLDER)
@@ -51,20 +51,34 @@ class References:
         named = {item.entry_uuid for item in submission.objects()}
         ends = {end for item in submission.associations for end in (item.source, item.target)}
         objects = self._by_uuid(uuid for uuid in named | ends if uuid and not is_symbolic(uuid))
-        unique_ids: dict[str, list[Stored]] = {}
-        for stored in self._by_unique_id(submission):
-            unique_ids.setdefault(stored.unique_id, []).append(stored)
         replaced = self._targets(submission, objects, REPLACEMENTS)
         folders = {stored.key: self._folders(stored.key) for stored in replaced}
         objects |= {folder.entry_uuid.lower(): folder for held in folders.values() for folder in held}
         objects |= self._transformed(self._targets(submission, objects, {APND}))
         return Referred(
             objects=objects,
-            unique_ids={unique_id: tuple(found) for unique_id, found in unique_ids.items()},
+            unique_ids=self._unique_ids(submission),
             known_patients=self._known_patients(submission, authority),
             folders=folders,
             descendants={stored.key: self._descendants(stored.key) for stored in replaced},
         )
+
+    def load_named(self, submission: Submission, entry_uuids: Iterable[str], *, authority: str) -> Referred:
+        """What is stored under these entryUUIDs and under ids of `submission`; its patients; nothing that follows."""
+        named = {item.entry_uuid for item in submission.objects() if not is_symbolic(item.entry_uuid)}
+        objects = self._by_uuid({*entry_uuids, *named})
+        objects |= self._transformed([stored for stored in objects.values() if stored.kind == "document"])
+        return Referred(
+            objects=objects,
+            unique_ids=self._unique_ids(submission),
+            known_patients=self._known_patients(submission, authority),
+        )
+
+    def _unique_ids(self, submission: Submission) -> dict[str, tuple[Stored, ...]]:
+        unique_ids: dict[str, list[Stored]] = {}
+        for stored in self._by_unique_id(submission):
+            unique_ids.setdefault(stored.unique_id, []).append(stored)
+        return {unique_id: tuple(found) for unique_id, found in unique_ids.items()}
 
     def _known_patients(self, submission: Submission, authority: str) -> dict[str, int]:
         return {
@@ -80,9 +94,10 @@ class References:
 
     def _by_uuid(self, entry_uuids: Iterable[str]) -> dict[str, Stored]:
         ids = ids_by_uuid(self._connection, entry_uuids).values()
-        return {stored.entry_uuid.lower(): stored for stored in self._by_id(ids)}
+        return {stored.entry_uuid.lower(): stored for stored in self.by_id(ids)}
 
-    def _by_id(self, ids: Iterable[int]) -> list[Stored]:
+    def by_id(self, ids: Iterable[int]) -> list[Stored]:
+        """What is stored of these objects, in their order."""
         return self._stored(
             self._connection.execute(f"{_SELECT[ObjectKind(kind_of_id(id_))]} WHERE id = ?", (id_,)).fetchone()
             for id_ in ids
@@ -100,7 +115,7 @@ class References:
         """Approved folders that hold the document."""
         query = "SELECT source FROM association WHERE target = ? AND type = ? AND deprecated = 0"
         sources = {id_ for (id_,) in self._connection.execute(query, (document, _MEMBER))}
-        folders = self._by_id(sorted(id_ for id_ in sources if kind_of_id(id_) == ObjectKind.FOLDER))
+        folders = self.by_id(sorted(id_ for id_ in sources if kind_of_id(id_) == ObjectKind.FOLDER))
         return tuple(folder for folder in folders if folder.approved)
 
     def _descendants(self, document: int) -> tuple[Stored, ...]:
@@ -111,7 +126,7 @@ class References:
             sources = {id_ for (id_,) in self._connection.execute(query, (waiting.pop(), _XFRM, _APND))}
             waiting += sources - reached
             reached |= sources
-        return tuple(stored for stored in self._by_id(sorted(reached - {document})) if stored.approved)
+        return tuple(stored for stored in self.by_id(sorted(reached - {document})) if stored.approved)
 
     def _transformed(self, targets: Sequence[Stored]) -> dict[str, Stored]:
         query = "SELECT 1 FROM association WHERE source = ? AND type = ?"
@@ -131,7 +146,8 @@ class References:
                 entry_uuid=entry_uuid,
                 patient=patients[patient_of_id(id_)],
                 approved=not deprecated,
-                quarantined=bool(hidden),
+                quarantined=bool(hidden & Hidden.QUARANTINED),
+                superseded=bool(hidden & Hidden.OLD),
                 unique_id=unique_id,
                 on_demand=bool(on_demand),
                 hash=hash_,

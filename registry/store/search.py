@@ -16,7 +16,7 @@ from registry.errors import ResultNotSinglePatient
 from registry.queries import catalogue
 from registry.queries.criteria import Criteria
 from registry.store.codes import CodeBook
-from registry.store.conditions import Clause, compile_conditions
+from registry.store.conditions import Clause, compile_conditions, with_status
 from registry.store.found import FoundIn, FoundObject
 from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, class_cluster, patient_of_id
 from registry.store.labels import Judge
@@ -76,13 +76,21 @@ class Search:
             for conditions in (criteria.documents, criteria.submission_sets, criteria.folders)
         )
         clusters = self._clusters(criteria)
+        joins = with_status(criteria.association_statuses)
         directory = PatientDirectory(self._connection)
         with _snapshot(self._connection):
             patients = directory.chain(criteria.patient) if criteria.patient else []
             if criteria.patient and not patients:
                 return None
-            sight = Sight(self._connection, self._codes, sees, judge) if sees else None
-            selection = Selection(self._connection, leaf=criteria.leaf, limit=self._limit, sight=sight)
+            sight = Sight(self._connection, self._codes, sees, judge, criteria.level) if sees else None
+            selection = Selection(
+                self._connection,
+                leaf=criteria.leaf,
+                limit=self._limit,
+                level=criteria.level,
+                joins=joins,
+                sight=sight,
+            )
             PLANS[criteria.query.id](
                 selection, _Asked(criteria, patients, documents, submission_sets, folders, clusters)
             )
@@ -163,9 +171,11 @@ def _get_all(selection: Selection, asked: _Asked) -> None:
 
 
 def _named(selection: Selection, kind: ObjectKind, asked: _Asked) -> list[Row]:
-    """The objects of one kind that a query by ids names, by entryUUID or uniqueId."""
+    """The objects of one kind that a query by ids names, by entryUUID, logicalID or uniqueId."""
     if asked.criteria.entry_uuids:
         return selection.read_ids(kind, selection.ids_of(asked.criteria.entry_uuids))
+    if asked.criteria.logical_ids:
+        return selection.read_ids(kind, selection.ids_of_versions(asked.criteria.logical_ids))
     return selection.with_unique_ids(kind, asked.criteria.unique_ids)
 
 

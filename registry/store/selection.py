@@ -1,7 +1,8 @@
 """Reading rows of each kind of object, with a common limit on how many a query may find.
 
 Quarantined documents, and associations that lead to them, are invisible to every method here; so is what lies out of
-the `Sight` of whoever asks.
+the `Sight` of whoever asks, and at metadata level 1 older versions, Offline documents, Deprecated folders and
+associations, and associations that lead to any of these.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any, Final
 
 from registry.errors import TooManyResults
 from registry.metadata.objects import HAS_MEMBER
+from registry.store import versions
 from registry.store.conditions import ALWAYS, Clause, one_of
 from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, cluster_range, id_range, kind_of_id
 from registry.store.objects import ids_by_uuid
-from registry.store.sight import Sight
+from registry.store.sight import VISIBLE, Sight
 
 Row = tuple[Any, ...]
 
@@ -34,16 +36,17 @@ _COLUMNS: Final = {
     ObjectKind.FOLDER: "id, entry_uuid, deprecated, unique_id, last_update_time",
     ObjectKind.ASSOCIATION: "id, entry_uuid, deprecated, source, target, source_uuid, target_uuid",
 }
-_VISIBLE: Final = {ObjectKind.DOCUMENT: " AND hidden = 0", ObjectKind.ASSOCIATION: " AND hidden = 0"}
+_HAS_HIDDEN: Final = frozenset({ObjectKind.DOCUMENT, ObjectKind.FOLDER, ObjectKind.ASSOCIATION})
 _MEMBER: Final = ASSOCIATION_NUMBER[HAS_MEMBER]
 _MOST_RANGES: Final = 16
 SOURCE, TARGET = 3, 4  # positions in the row of an association
 
 
 @lru_cache(maxsize=512)
-def _select(kind: ObjectKind, where: str, *, leaf: bool) -> str:
+def _select(kind: ObjectKind, where: str, *, leaf: bool, level: int) -> str:
     columns = _COLUMNS[kind] + (", template" if leaf else "")
-    return f"SELECT {columns} FROM {_TABLE[kind]} WHERE {where}{_VISIBLE.get(kind, '')}"  # noqa: S608  own names only
+    visible = f" AND {VISIBLE[level]}" if kind in _HAS_HIDDEN else ""
+    return f"SELECT {columns} FROM {_TABLE[kind]} WHERE {where}{visible}"  # noqa: S608  own names only
 
 
 class Selection:
@@ -52,8 +55,19 @@ class Selection:
     Raises TooManyResults from any method as soon as more than `limit` objects are kept.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, leaf: bool, limit: int, sight: Sight | None = None) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        leaf: bool,
+        limit: int,
+        level: int = 1,
+        joins: Clause = ALWAYS,
+        sight: Sight | None = None,
+    ) -> None:
         self._connection = connection
+        self._level = level
+        self._joins = joins  # what every association that is looked at must fulfil
         self._sight = sight
         self._leaf = leaf
         self._left = limit
@@ -111,6 +125,10 @@ class Selection:
         """Ids of registered objects by entryUUID; what is not registered is passed over."""
         return list(ids_by_uuid(self._connection, entry_uuids).values())
 
+    def ids_of_versions(self, logical_ids: Iterable[str]) -> list[int]:
+        """Ids of every version of these logicalIDs."""
+        return [id_ for one in logical_ids for id_ in versions.of_logical_id(self._connection, one).values()]
+
     def associations(
         self, end: str, ids: Iterable[int], types: Sequence[int] = (), kinds: Sequence[ObjectKind] = ()
     ) -> Iterable[Row]:
@@ -137,7 +155,9 @@ class Selection:
         return self._read(ObjectKind.ASSOCIATION, f"{end} BETWEEN ? AND ?", id_range(patient))
 
     def _read(self, kind: ObjectKind, where: str, values: Sequence[object], *, limited: bool = False) -> Iterable[Row]:
-        text = _select(kind, where, leaf=self._leaf)
+        if kind is ObjectKind.ASSOCIATION and self._joins.text:
+            where, values = where + self._joins.text, (*values, *self._joins.values)
+        text = _select(kind, where, leaf=self._leaf, level=self._level)
         if self._sight is not None:  # what is out of sight must not use up the limit
             return self._sight.shown(kind, self._connection.execute(text, tuple(values)))
         if limited:

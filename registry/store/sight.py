@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, Final
 
 from registry.metadata.objects import HAS_MEMBER
-from registry.store import labels
+from registry.store import labels, versions
 from registry.store.codes import CodeBook, CodePair
 from registry.store.conditions import one_of
 from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, kind_of_id
@@ -25,8 +25,15 @@ _CONFIDENTIALITY: Final = 3  # position in the row of a document
 _AT_ONCE: Final = 200
 _MEMBER: Final = ASSOCIATION_NUMBER[HAS_MEMBER]
 _CODES_OF: Final = "SELECT id, confidentiality_codes FROM document_entry WHERE "
-_ENDS_OF: Final = "SELECT id, source, target FROM association WHERE hidden = 0 AND "
-_MEMBERS_OF: Final = f"SELECT source, target FROM association WHERE hidden = 0 AND type = {_MEMBER} AND "  # noqa: S608
+VISIBLE: Final = {1: "hidden = 0", 2: "hidden & 1 = 0"}  # by metadata level
+_ENDS_OF: Final = {
+    level: f"SELECT id, source, target FROM association WHERE {VISIBLE[level]} AND "  # noqa: S608
+    for level in (1, 2)
+}
+_MEMBERS_OF: Final = {
+    level: f"SELECT source, target FROM association WHERE {VISIBLE[level]} AND type = {_MEMBER} AND "  # noqa: S608
+    for level in (1, 2)
+}
 
 
 class Sight:
@@ -36,9 +43,15 @@ class Sight:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, codes: CodeBook, sees: Sees, judge: labels.Judge | None = None
+        self,
+        connection: sqlite3.Connection,
+        codes: CodeBook,
+        sees: Sees,
+        judge: labels.Judge | None = None,
+        level: int = 1,
     ) -> None:
         self._connection = connection
+        self._level = level
         self._codes = codes
         self._sees = sees
         self._judge_of_documents = judge
@@ -50,7 +63,8 @@ class Sight:
         """Those of a query's rows that may be known of, read as they are wanted."""
         if kind != ObjectKind.DOCUMENT:
             return self._others(rows)
-        return self._documents(rows) if self._judge_of_documents is None else self._judged(rows)
+        simple = self._judge_of_documents is None and self._level == 1
+        return self._documents(rows) if simple else self._judged(rows)
 
     def _documents(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         for row in rows:
@@ -80,6 +94,16 @@ class Sight:
             passed = [id_ for id_ in new if self._known[id_]]
             for one in labels.read(self._connection, self._codes, passed):
                 self._known[one.id] = self._judge_of_documents(one)
+        if self._level > 1:
+            self._know_latest([id_ for id_ in new if self._known[id_]])
+
+    def _know_latest(self, documents: Sequence[int]) -> None:
+        """An older version may be known of only by who may know of the latest: it may have become more restricted."""
+        latest = versions.latest_of(self._connection, documents)
+        if not latest:
+            return
+        self._know(dict(self._read(_CODES_OF, "id", [id_ for id_ in latest.values() if id_ not in self._known])))
+        self._known |= {id_: self._known[id_] and self._known[last] for id_, last in latest.items()}
 
     def _allowed(self, packed: str) -> bool:
         allowed = self._labels.get(packed)
@@ -96,11 +120,11 @@ class Sight:
         while new:
             of_kind = {kind: [id_ for id_ in new if kind_of_id(id_) == kind] for kind in ObjectKind}
             self._know(dict(self._read(_CODES_OF, "id", of_kind[ObjectKind.DOCUMENT])))
-            for id_, source, target in self._read(_ENDS_OF, "id", of_kind[ObjectKind.ASSOCIATION]):
+            for id_, source, target in self._read(_ENDS_OF[self._level], "id", of_kind[ObjectKind.ASSOCIATION]):
                 ends[id_] = [source, target]
             packages = [*of_kind[ObjectKind.SUBMISSION_SET], *of_kind[ObjectKind.FOLDER]]
             members |= {id_: [] for id_ in packages}
-            for source, target in self._read(_MEMBERS_OF, "source", packages):
+            for source, target in self._read(_MEMBERS_OF[self._level], "source", packages):
                 members[source].append(target)
             reached = {id_ for origin in new for id_ in ends.get(origin) or members.get(origin) or ()}
             new = reached - self._known.keys() - ends.keys() - members.keys() - new

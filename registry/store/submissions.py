@@ -13,6 +13,7 @@ from registry.ebrim.writer import template
 from registry.errors import RegistryOutOfResources
 from registry.lifecycle import Changes, Referred
 from registry.metadata.objects import (
+    OFFLINE,
     ON_DEMAND_DOCUMENT,
     Association,
     Author,
@@ -28,6 +29,7 @@ from registry.store.keys import (
     ASSOCIATION_NUMBER,
     MOST_OBJECTS,
     MOST_PATIENTS,
+    Hidden,
     ObjectKind,
     class_cluster,
     object_id,
@@ -61,12 +63,18 @@ class _Writing:
 
     def number(self, objects: Sequence[RegistryObject], patient: int) -> None:
         """Give every object its id."""
-        (last,) = self.connection.execute(_TAKE_NUMBERS, (len(objects), patient)).fetchone()
+        last = take_numbers(self.connection, patient, len(objects))
         if last > MOST_OBJECTS or patient > MOST_PATIENTS:
             raise RegistryOutOfResources("the registry cannot hold more objects of this patient")
         for number, item in enumerate(objects, start=last - len(objects) + 1):
             cluster = class_cluster(self.code(item.class_codes) or 0) if isinstance(item, DocumentEntry) else 0
             self.ids[item.entry_uuid.lower()] = object_id(patient, cluster, number, _OF[type(item)].kind)
+
+
+def take_numbers(connection: sqlite3.Connection, patient: int, count: int) -> int:
+    """The last of `count` numbers that no object of the patient has yet."""
+    (last,) = connection.execute(_TAKE_NUMBERS, (count, patient)).fetchone()
+    return int(last)
 
 
 def write(
@@ -109,7 +117,7 @@ def write(
 def _document(writing: _Writing, item: DocumentEntry) -> tuple[Any, ...]:
     return (
         writing.id(item.entry_uuid),
-        0,
+        Hidden.AWAY if item.document_availability == (OFFLINE,) else 0,
         0,
         int(item.object_type == ON_DEMAND_DOCUMENT),
         writing.code(item.class_codes),

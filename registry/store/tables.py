@@ -108,7 +108,7 @@ document_entry = Table(
     "document_entry",
     metadata,
     Column("id", _Id, primary_key=True, autoincrement=False),
-    Column("hidden", Integer, nullable=False),  # 1: quarantined
+    Column("hidden", Integer, nullable=False),  # 1 quarantined, 2 an older version, 4 Offline: `keys.Hidden`
     Column("deprecated", Integer, nullable=False),
     Column("on_demand", Integer, nullable=False),
     Column("class_code", Integer),
@@ -156,15 +156,26 @@ folder = Table(
     Column("last_update_time", BigInteger, nullable=False),
     Column("codes", String, nullable=False),
     Column("entry_uuid", String, nullable=False),
-    Column("unique_id", String, nullable=False, unique=True),
+    Column("unique_id", String, nullable=False),
     Column("template", LargeBinary, nullable=False),
+    Column("hidden", Integer, nullable=False, server_default=text("0")),  # 2 an older version, 4 Deprecated
+    Index("folder_unique_id", "unique_id"),  # not unique: versions share it
+)
+
+object_version = Table(
+    "object_version",  # of documents and folders that were updated: every version, the first too
+    metadata,
+    Column("key", LargeBinary, primary_key=True),  # of the logicalID: `keys.uuid_key`
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("id", BigInteger, nullable=False, unique=True),
+    sqlite_with_rowid=False,
 )
 
 association = Table(
     "association",
     metadata,
     Column("id", _Id, primary_key=True, autoincrement=False),
-    Column("hidden", Integer, nullable=False),  # 1: it leads to a quarantined document
+    Column("hidden", Integer, nullable=False),  # 1: it leads to something quarantined, 2: not for MetadataLevel 1
     Column("deprecated", Integer, nullable=False),
     Column("type", Integer, nullable=False),  # number of `keys.ASSOCIATION_TYPES`
     Column("source", BigInteger, nullable=False, index=True),  # id of any object

@@ -45,6 +45,7 @@ class BlobStore:
         self._staged: WeakSet[Staged] = WeakSet()
         self._naming = threading.Lock()  # making a file or giving it its name, against sweeping it
         self._swept_at = 0.0  # by the file system's clock
+        self._released: dict[str, int] = {}  # blobs that lost a row, and for how many more sweeps that is looked at
         self._sweep_again: set[Path] = set()  # folders with files that were too young to be judged
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="documents")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -163,7 +164,8 @@ class BlobStore:
 
         A file stays as long as it is young by the file system's own clock, or a `Staged` for it lives: its row may be
         on the way. `referenced` is called in this thread and must see every committed row. The first sweep of a
-        process looks at every file, later ones where something has changed: a row, once there, stays.
+        process looks at every file, later ones where something has changed: a row, once there, stays, unless `release`
+        was told that it goes.
         """
         now, since, again = file_system_time(self._staging), self._swept_at, self._sweep_again
         before = now - older_than_seconds
@@ -171,12 +173,21 @@ class BlobStore:
         for path in sorted(self._staging.iterdir()):
             with self._naming:
                 staged += remove_if_dead(path, before)
+        with self._naming:
+            again = again | {self.path(name).parent for name in self._released}
         for folder in folders(self._folder, strange):
             # A clock that went back makes every folder look unchanged.
             if folder in again or folder.stat().st_mtime >= since - _CLOCK_GRAIN or now < since:
                 documents += self._sweep_folder(folder, before, referenced, strange, young)
         self._swept_at, self._sweep_again = now, young
+        with self._naming:  # a transaction that was under way has ended by the sweep after this one
+            self._released = {name: left - 1 for name, left in self._released.items() if left > 1}
         return Swept(documents, staged, tuple(strange))
+
+    def release(self, name: str) -> None:
+        """A row that refers to this blob is about to go: the next sweeps look whether it was the last one."""
+        with self._naming:
+            self._released[name] = 2
 
     def _sweep_folder(
         self, folder: Path, before: float, referenced: Callable[[str], bool], strange: list[str], young: set[Path]

@@ -65,6 +65,15 @@ class Catalogue:
         """Whether any row refers to the blob of this name."""
         return self._connection.execute(_REFERENCES, (bytes.fromhex(blob),)).fetchone() is not None
 
+    def remove(self, unique_id: str) -> StoredDocument | None:
+        """Take the row of a document away; None when there is none."""
+        stored = self.locate(unique_id)
+        if stored is not None:
+            self._connection.execute("DELETE FROM stored_document WHERE unique_id = ?", (unique_id,))
+            if not self.references(stored.blob):
+                self.note(stored.blob, damaged=False, now="")
+        return stored
+
     def documents(self, after: str = "") -> Iterator[StoredDocument]:
         """Every row in order of uniqueId, read in short steps: nothing is held open between them.
 

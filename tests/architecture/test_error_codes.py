@@ -13,6 +13,9 @@ from tests.shared import SHARED, needs_shared
 # Every code that Provide and Register, Register, Stored Query, Retrieve and the gateways' transactions may answer.
 # Not here: XDSReplaceFailed, which is deprecated, and the warnings of a Document Recipient (XDR).
 _LIST = """
+LocalPolicyRestrictionError ReferencesExistException UnmodifiableMetadataError XDSInvalidRequestException
+XDSMetadataAnnotationError XDSMetadataIdentifierError XDSMetadataUpdateError XDSMetadataUpdateOperationError
+XDSMetadataVersionError XDSObjectTypeError XDSPatientIDReconciliationError XDSUnreferencedObjectException
 InvalidDocumentContent UnresolvedReferenceException
 XDSDocumentUniqueIdError XDSDuplicateUniqueIdInRegistry XDSExtraMetadataNotSaved XDSMissingDocument
 XDSMissingDocumentMetadata XDSMissingHomeCommunityId XDSNonIdenticalHash XDSNonIdenticalSize XDSPatientIdDoesNotMatch

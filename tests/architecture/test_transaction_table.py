@@ -11,6 +11,7 @@ from node.bindings import Transaction
 from node.transactions import BY_PATH, TRANSACTIONS
 from scripts import describe_transactions
 from tests.architecture.sources import ROOT
+from trust.identity.caller import Role
 
 # Of each message, as the standard has it: what its action begins with, and its answer's action after that of the request.
 ANSWERS = {
@@ -19,7 +20,7 @@ ANSWERS = {
     "http://docs.oasis-open.org/wsn/bw-2/": None,  # …Request and …Response
 }
 
-each_row = pytest.mark.parametrize("row", TRANSACTIONS, ids=lambda row: row.id)
+each_row = pytest.mark.parametrize("row", TRANSACTIONS, ids=lambda row: row.binding.path[1:])
 
 
 def _module(row: Transaction) -> str:
@@ -42,7 +43,8 @@ def test_the_handler_is_named_after_the_transaction(row: Transaction) -> None:
 
 @each_row
 def test_a_row_says_everything_that_others_read(row: Transaction) -> None:
-    assert row.binding.path == f"/{row.id.lower()}"
+    assert row.binding.path in (f"/{row.id.lower()}", f"/{row.id.lower()}-gateway")
+    assert row.binding.path.endswith("-gateway") <= (row.roles == {Role.PEER})
     for operation in row.binding.operations():
         (begin,) = (begin for begin in ANSWERS if operation.action.startswith(begin))
         ending = ANSWERS[begin]
@@ -54,7 +56,7 @@ def test_a_row_says_everything_that_others_read(row: Transaction) -> None:
 
 
 def test_rows_do_not_shadow_each_other() -> None:
-    assert len(BY_PATH) == len(TRANSACTIONS) == len({row.id for row in TRANSACTIONS})
+    assert len(BY_PATH) == len(TRANSACTIONS) == len({(row.id, row.roles) for row in TRANSACTIONS})
     for row in TRANSACTIONS:
         operations = row.binding.operations()
         assert len(operations) == len({one.action for one in operations})

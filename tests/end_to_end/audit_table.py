@@ -46,6 +46,13 @@ def transaction(wanted: str, side: int) -> Rule:
     )
 
 
+def name_of(wanted: str) -> str:
+    """What the page calls a transaction."""
+    rows = _rows("### 5.5 Per-transaction table", 6)
+    (found,) = [match for row in rows if (match := re.search(rf"{wanted} ([^/]*)", row[0]))]
+    return found[1].strip()
+
+
 def _at(found: list[str], side: int) -> str:
     return found[side] if len(found) > 1 else found[0]
 

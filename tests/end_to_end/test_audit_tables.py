@@ -436,4 +436,8 @@ def test_the_page_has_a_row_for_every_transaction_of_the_node() -> None:
             continue
         if row.id == "ITI-52":  # the page leaves DSUB out; tests/end_to_end/test_subscriptions.py looks at its records
             continue
+        if row.id in ("ITI-57", "ITI-62", "ITI-86", "ITI-92"):  # named shorter there, and marked as trial texts
+            page = audit_table.name_of(row.id).removesuffix(" (TI)")
+            assert row.name.startswith(page)
+            continue
         assert audit_table.transaction(row.id, 1).name == row.name

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -31,8 +31,11 @@ from tests.end_to_end.wire import (
     envelope,
     find_documents,
     provide,
+    remove_documents,
+    remove_metadata,
     retrieve,
     submission,
+    update,
 )
 from tests.shared import SHARED, needs_shared
 
@@ -41,7 +44,7 @@ pytestmark = needs_shared
 OURS = Path(__file__).resolve().parents[1] / "vectors" / "soap12" / "envelope.xsd"
 PATIENT = f"WALK1^^^&{AUTHORITY}&ISO"
 UNKNOWN = f"WALK404^^^&{AUTHORITY}&ISO"
-RECEIVED_ONLY = {"ITI-42"}  # transactions that no part of a node ever begins
+RECEIVED_ONLY = {"ITI-42", "ITI-57", "ITI-62", "ITI-86", "ITI-92"}  # transactions that no part of a node ever begins
 NO_SCHEMA = {"ITI-52"}  # no schema of WS-BaseNotification was given: tests/node/notifications reads what is written
 # Of persons: test_patients_v3, test_discovery and tests/node/hl7v3 validate every request and answer.
 PATIENTS = {"ITI-44", "ITI-45", "ITI-47", "ITI-55"}
@@ -97,6 +100,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
             key: url.replace(f":{base + 1}/", f":{base + 21}/") for key, url in client.endpoints.items()
         }
         _callers(client, asking.home)
+        _updates(client, asking)
         records = [
             json.loads(line)["dicom"].encode()
             for node in (asking, holding)
@@ -157,6 +161,31 @@ def _callers(client: Client, home: str) -> None:
     for name, (path, kind, raw) in FAULTS.items():
         answer = client.post(client.endpoints[path], kind, raw)
         assert answer.body.tag == f"{{{NS['s']}}}Fault", name
+
+
+def _updates(client: Client, node: Node) -> None:
+    """Metadata updated, removed, and documents removed: once as it should be, once refused."""
+    here = Document(b"to be corrected & removed")
+    body, parts = provide(PATIENT, [here])
+    client.send("iti-41", body, parts)
+    found = client.send("iti-18", find_documents(PATIENT))
+    (lid,) = [one.get("id") for one in found.entries() if here.unique_id.encode() in etree.tostring(one)]
+    changed = replace(here, title="Corrected", hash=True, repository=node.repository)
+    for previous, transaction in enumerate(("iti-57", "iti-92", "iti-92-gateway"), start=1):
+        request = update(PATIENT, changed, lid, previous=previous, home=node.home)
+        assert client.send(transaction, request).status == SUCCESS, transaction
+        assert client.send(transaction, request).status == FAILURE
+    assert client.send("iti-86", remove_documents((None, node.repository, here.unique_id))).status == SUCCESS
+    assert client.send("iti-86", remove_documents((None, node.repository, here.unique_id))).status == FAILURE
+    assert client.send("iti-62", remove_metadata(lid)).status == FAILURE
+    asked = "".join(
+        f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{value}</rim:Value></rim:ValueList></rim:Slot>'
+        for name, value in (("$XDSDocumentEntryUniqueId", f"('{here.unique_id}')"), ("$MetadataLevel", "2"))
+    )
+    found = client.send("iti-18", adhoc("urn:uuid:bab9529a-4a10-40b3-a01f-f68a615d247a", asked))
+    ids = [item.get("id") for item in found.body.iter("{*}ExtrinsicObject", "{*}Association")]
+    ids += [item.get("sourceObject") for item in found.body.iter("{*}Association")]
+    assert client.send("iti-62", remove_metadata(*dict.fromkeys(ids))).status == SUCCESS
 
 
 SOAP = "application/soap+xml; charset=UTF-8"

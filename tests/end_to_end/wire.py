@@ -37,6 +37,11 @@ ACTIONS = {
     "iti-41": "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
     "iti-42": "urn:ihe:iti:2007:RegisterDocumentSet-b",
     "iti-43": "urn:ihe:iti:2007:RetrieveDocumentSet",
+    "iti-57": "urn:ihe:iti:2010:UpdateDocumentSet",
+    "iti-62": "urn:ihe:iti:2010:DeleteDocumentSet",
+    "iti-86": "urn:ihe:iti:2017:RemoveDocuments",
+    "iti-92": "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
+    "iti-92-gateway": "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
 }
 MTOM = {"iti-39", "iti-41", "iti-43"}
 
@@ -149,6 +154,36 @@ def submission(patient: str, documents: list[Document], associations: str = "", 
         + members
         + associations
         + "</rim:RegistryObjectList></lcm:SubmitObjectsRequest>"
+    )
+
+
+def update(
+    patient: str, document: Document, logical_id: str, *, previous: int = 1, home: str = "", propagate: bool = True
+) -> str:
+    """The lcm:SubmitObjectsRequest of a new version of a document's metadata."""
+    body = submission(patient, [document])
+    kept = slot("AssociationPropagation", "yes" if propagate else "no")
+    versions = slot("PreviousVersion", str(previous)) + kept
+    body = body.replace("</rim:Association>", f"{versions}</rim:Association>", 1)
+    attributes = f' lid="{logical_id}"' + (f' home="{home}"' if home else "")
+    return body.replace("<rim:ExtrinsicObject", f"<rim:ExtrinsicObject{attributes}", 1)
+
+
+def remove_metadata(*entry_uuids: str) -> str:
+    """lcm:RemoveObjectsRequest."""
+    references = "".join(f'<rim:ObjectRef id="{one}"/>' for one in entry_uuids)
+    return (
+        f'<lcm:RemoveObjectsRequest xmlns:lcm="{NS["lcm"]}" xmlns:rim="{NS["rim"]}">'
+        f"<rim:ObjectRefList>{references}</rim:ObjectRefList></lcm:RemoveObjectsRequest>"
+    )
+
+
+def remove_documents(*wanted: tuple[str | None, str, str]) -> str:
+    """rmd:RemoveDocumentsRequest, each document as (home, repository, uniqueId)."""
+    return (
+        retrieve(*wanted)
+        .replace("xds:RetrieveDocumentSetRequest ", 'rmd:RemoveDocumentsRequest xmlns:rmd="urn:ihe:iti:rmd:2017" ')
+        .replace("</xds:RetrieveDocumentSetRequest>", "</rmd:RemoveDocumentsRequest>")
     )
 
 

@@ -117,16 +117,16 @@ def asked(query, bench: Bench):
     for chosen in query.either or ("",):
         names = [name for name, values in choices.items() if values and (name == chosen or name not in query.either)]
         for values in itertools.product(*(choices[name] for name in names)):
-            yield {name[1:]: value for name, value in zip(names, values, strict=True)}
+            yield {"MetadataLevel": 2} | {name[1:]: value for name, value in zip(names, values, strict=True)}
 
 
 def _values(parameter, everything: list[str]) -> list[object]:
     """What one parameter is asked with, one after the other; nothing: it is left out."""
     if parameter.name == "$uuid":
         return [tuple(everything), *((one,) for one in everything)]
-    if parameter.kind in {Kind.ENTRY_UUID, Kind.UNIQUE_ID}:
+    if parameter.kind in {Kind.ENTRY_UUID, Kind.UNIQUE_ID, Kind.LOGICAL_ID}:
         named = NAMED[next(kind for kind in NAMED if kind in parameter.name)]
-        ids = named if parameter.kind is Kind.ENTRY_UUID else named.values()
+        ids = named.values() if parameter.kind is Kind.UNIQUE_ID else named
         return [(one,) if parameter.many else one for one in ids]
     fixed = {
         Kind.PATIENT: P1,

@@ -227,6 +227,22 @@ class Bench:
                 new_uuid=self.new_uuid,  # type: ignore[arg-type]
             )
 
+    def update(self, submitted: Submission, *, transaction: str = "ITI-57", now: str = NOW, permits=lambda _: ()):
+        with self.transaction():
+            return self.registry.update(
+                submitted, (), transaction=transaction, permits=permits, now=now, new_uuid=self.new_uuid
+            )
+
+    def update_refusal(self, submitted: Submission, **given: object) -> list[tuple[str, str]]:
+        """(code, location) of each error that an update is refused with; nothing may have changed."""
+        before = self.dump()
+        try:
+            self.update(submitted, **given)  # type: ignore[arg-type]
+        except XdsErrors as refused:
+            assert self.dump() == before, "a refused update changed something"
+            return [(str(error.code), error.location) for error in refused.errors]
+        raise AssertionError("the update was carried out")
+
     def refusal(self, submitted: Submission, **given: object) -> list[tuple[str, str]]:
         """(code, location) of each error that a submission is refused with; nothing may have changed."""
         before = self.dump()

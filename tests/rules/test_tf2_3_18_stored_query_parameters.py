@@ -162,6 +162,10 @@ _ANY_VALUE = {
     Kind.FROM: 2024,
     Kind.TO: 2025,
     Kind.ASSOCIATION_TYPE: "urn:ihe:iti:2007:AssociationType:RPLC",
+    Kind.ASSOCIATION_STATUS: APPROVED,
+    Kind.LOGICAL_ID: uuid(1),
+    Kind.LEVEL: 2,
+    Kind.AVAILABILITY: "urn:ihe:iti:2010:DocumentAvailability:Online",
 }
 _EVERY_PARAMETER = [
     pytest.param(query, parameter, id=f"{query.name} {parameter.name}")
@@ -171,8 +175,8 @@ _EVERY_PARAMETER = [
 
 
 def _complete(query, *without):
-    """Everything that the query requires, and the first of its alternatives."""
-    return {
+    """Everything that the query requires, and the first of its alternatives; at the level that knows versions."""
+    return {"MetadataLevel": 2} | {
         parameter.name[1:]: _ANY_VALUE[parameter.kind]
         for parameter in query.parameters
         if (parameter.required or parameter.name in query.either[:1]) and parameter.name not in without
@@ -430,3 +434,20 @@ def test_names_and_ids_are_those_of_the_reference():
     }
     names = set(re.findall(r"\$\w+", text))
     assert {parameter.name for query in STORED_QUERIES.values() for parameter in query.parameters} <= names
+
+
+@pytest.mark.parametrize(
+    ("given", "codes"),
+    [
+        ({"XDSDocumentEntryLogicalID": (uuid(1),)}, ["XDSRegistryError"]),
+        ({"XDSDocumentEntryLogicalID": (uuid(1),), "MetadataLevel": 1}, ["XDSRegistryError"]),
+        ({"XDSDocumentEntryEntryUUID": (uuid(1),), "MetadataLevel": 3}, ["XDSRegistryError"]),
+        ({"XDSDocumentEntryEntryUUID": (uuid(1),), "MetadataLevel": (1, 2)}, ["XDSStoredQueryParamNumber"]),
+        (
+            {"XDSDocumentEntryEntryUUID": (uuid(1),), "XDSDocumentEntryLogicalID": (uuid(1),), "MetadataLevel": 2},
+            ["XDSStoredQueryParamNumber"],
+        ),
+    ],
+)
+def test_a_metadata_level_that_cannot_be_answered(given, codes):
+    assert _refused(stored_query("GetDocuments", **given)) == codes

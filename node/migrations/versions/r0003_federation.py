@@ -19,6 +19,7 @@ def upgrade() -> None:
     _patient_index()
     _membership()
     _correlations()
+    _metadata_versions()
 
 
 def _subscriptions() -> None:
@@ -143,3 +144,33 @@ def _correlations() -> None:
         sa.PrimaryKeyConstraint("patient", "home"),
         sqlite_with_rowid=False,
     )
+
+
+def _metadata_versions() -> None:
+    """Versions of a folder share its uniqueId: the constraint goes, and with it the old table."""
+    op.create_table(
+        "object_version",
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", "version"),
+        sa.UniqueConstraint("id"),
+        sqlite_with_rowid=False,
+    )
+    op.rename_table("folder", "folder_before")
+    op.create_table(
+        "folder",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("deprecated", sa.Integer(), nullable=False),
+        sa.Column("last_update_time", sa.BigInteger(), nullable=False),
+        sa.Column("codes", sa.String(), nullable=False),
+        sa.Column("entry_uuid", sa.String(), nullable=False),
+        sa.Column("unique_id", sa.String(), nullable=False),
+        sa.Column("template", sa.LargeBinary(), nullable=False),
+        sa.Column("hidden", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    columns = "id, deprecated, last_update_time, codes, entry_uuid, unique_id, template"
+    op.execute(f"INSERT INTO folder ({columns}) SELECT {columns} FROM folder_before")  # noqa: S608  names only
+    op.drop_table("folder_before")
+    op.create_index("folder_unique_id", "folder", ["unique_id"], unique=False)

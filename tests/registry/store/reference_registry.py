@@ -12,7 +12,10 @@ from registry.metadata.objects import (
     APPROVED,
     DEPRECATED,
     HAS_MEMBER,
+    OFFLINE,
+    ONLINE,
     RPLC,
+    UPDATE_AVAILABILITY_STATUS,
     XFRM,
     XFRM_RPLC,
     Association,
@@ -35,6 +38,8 @@ class Held:
     status: str = APPROVED
     quarantined: bool = False
     update_time: str = ""
+    version: int = 1
+    old: bool = False  # not the latest version
 
     @property
     def id(self) -> str:
@@ -51,6 +56,8 @@ class ReferenceRegistry:
     made: int = 0
     withheld: set[str] = field(default_factory=set)  # documents that whoever asks may not see
     by_id: dict[str, Held] = field(default_factory=dict)
+    level: int = 1  # of the query that is answered
+    statuses: tuple[str, ...] = ()  # of the associations that it looks at
     judged: dict[str, bool] | None = None  # while one query is answered: what is hidden and what is not
 
     # --- what happens to it
@@ -103,6 +110,86 @@ class ReferenceRegistry:
             if association.obj.target == document.id:
                 self._deprecate_with_children(self.get(association.obj.source))
 
+    # --- updates
+
+    def logical(self, held: Held) -> str:
+        return held.obj.logical_id if held.version > 1 else held.id
+
+    def versions(self, held: Held) -> list[Held]:
+        return [h for h in self.held if not h.is_a(Association) and self.logical(h) == self.logical(held)]
+
+    def heirlooms(self, held: Held) -> list[Held]:
+        """Associations that a new version inherits."""
+        return [
+            a
+            for a in self.associations()
+            if held.id in {a.obj.source, a.obj.target}
+            and a.status == APPROVED
+            and not self.get(a.obj.source).is_a(SubmissionSet)
+        ]
+
+    def one_patient(self, held: Held) -> bool:
+        ends = {end for a in self.heirlooms(held) for end in (a.obj.source, a.obj.target)}
+        return all(self.survivor(self.get(end).patient) == self.survivor(held.patient) for end in ends)
+
+    def update(self, old: Held, submission: Submission, *, propagate: bool, now: str) -> None:
+        heirlooms = self.heirlooms(old) if propagate else []
+        old.status, old.old = DEPRECATED, True
+        patient = submission.submission_set.patient_id
+        for obj in submission.objects():
+            new = Held(obj, patient)
+            if isinstance(obj, DocumentEntry | Folder):
+                new.version = old.version + 1
+                new.update_time = now if isinstance(obj, Folder) else ""
+                successor = new
+            self.held.append(new)
+        for a in heirlooms:
+            self.made += 1
+            ends = [successor.id if end == old.id else end for end in (a.obj.source, a.obj.target)]
+            link = Association(
+                entry_uuid=f"inherited {self.made}",
+                association_type=a.obj.association_type,
+                source=ends[0],
+                target=ends[1],
+            )
+            self.held.append(Held(link, patient))
+            if self.get(ends[0]).is_a(Folder):
+                self.get(ends[0]).update_time = now
+
+    def change_status(self, held: Held, submission: Submission, after: str) -> None:
+        held.status = after
+        self.held += [Held(obj, submission.submission_set.patient_id) for obj in submission.objects()]
+
+    def remove(self, ids: set[str], expected: set[str]) -> None:
+        """These, their versions, what joins them to anything, what had nothing else; `expected` went in the registry."""
+        gone = set(ids)
+        while True:
+            more = {h.id for one in gone if not self.get(one).is_a(Association) for h in self.versions(self.get(one))}
+            more |= {a.id for a in self.associations() if {a.obj.source, a.obj.target} & gone}
+            if more <= gone:
+                more = self._alone(gone)
+            if more <= gone:
+                break
+            gone |= more
+        assert {one for one in gone if one.startswith("urn")} == {
+            one for one in expected if one in {h.id for h in self.held}
+        }
+        self.held = [h for h in self.held if h.id not in gone]
+        self.by_id = {}
+
+    def _alone(self, gone: set[str]) -> set[str]:
+        alone = set()
+        for a in self.associations(HAS_MEMBER):
+            if a.id not in gone or not self.get(a.obj.source).is_a(SubmissionSet):
+                continue
+            left = [other for other in self.associations() if other.id not in gone]
+            if not any(other.obj.source == a.obj.source for other in left):
+                alone.add(a.obj.source)
+            holding = [o for o in left if o.obj.target == a.obj.target and o.obj.association_type == HAS_MEMBER]
+            if not any(self.get(other.obj.source).is_a(SubmissionSet) for other in holding):
+                alone.add(a.obj.target)
+        return alone
+
     # --- what can be seen
 
     def get(self, id_: str) -> Held:
@@ -122,24 +209,47 @@ class ReferenceRegistry:
 
     def _hidden(self, held: Held) -> bool:
         if held.is_a(DocumentEntry):
-            return held.quarantined or held.id in self.withheld
+            return held.quarantined or self._away(held) or self._withheld(held)
         if held.is_a(Association):
-            return self.hidden(self.get(held.obj.source)) or self.hidden(self.get(held.obj.target))
-        return self._hides_all(held)
+            return self._away(held) or any(self.hidden(self.get(end)) for end in (held.obj.source, held.obj.target))
+        return self._away(held) or self._hides_all(held)
+
+    def _withheld(self, document: Held) -> bool:
+        latest = next(h for h in self.versions(document) if not h.old)
+        return bool({document.id, latest.id} & self.withheld)
+
+    def _away(self, held: Held) -> bool:
+        """What metadata level 1 leaves out."""
+        if self.level > 1:
+            return False
+        if held.is_a(Association):
+            return held.status == DEPRECATED or held.obj.association_type == UPDATE_AVAILABILITY_STATUS
+        offline = held.is_a(DocumentEntry) and held.obj.document_availability == (OFFLINE,)
+        return held.old or offline or (held.is_a(Folder) and held.status == DEPRECATED)
 
     def _hides_all(self, package: Held) -> bool:
         """A submission set or folder with members, none of which may be seen by whoever asks."""
         links = self.associations(HAS_MEMBER) if self.withheld else []
-        members = [self.get(a.obj.target) for a in links if a.obj.source == package.id]
-        members = [h for h in members if not self._quarantined(h)]
+        links = [a for a in links if a.obj.source == package.id and not self._quarantined(a) and not self._gone(a)]
+        members = [self.get(a.obj.target) for a in links]
         return bool(members) and all(self.hidden(h) for h in members)
 
     def _quarantined(self, held: Held) -> bool:
         ends = [self.get(held.obj.source), self.get(held.obj.target)] if held.is_a(Association) else []
         return held.quarantined or any(self._quarantined(end) for end in ends)
 
-    def visible(self, type_: type) -> list[Held]:
-        return [h for h in self.held if h.is_a(type_) and not self.hidden(h)]
+    def _gone(self, held: Held) -> bool:
+        """Left out at this level, or an association with an end that is."""
+        ends = [self.get(held.obj.source), self.get(held.obj.target)] if held.is_a(Association) else []
+        return self._away(held) or any(self._gone(end) for end in ends)
+
+    def visible(self, type_: type, level: int | None = None) -> list[Held]:
+        before, self.level = self.level, level or self.level
+        found = [h for h in self.held if h.is_a(type_) and not self.hidden(h)]
+        self.level = before
+        if type_ is Association and self.statuses:
+            found = [h for h in found if h.status in self.statuses]
+        return found
 
     def survivor(self, patient: str) -> str:
         while patient in self.merged:
@@ -158,11 +268,11 @@ class ReferenceRegistry:
     def answer(self, criteria: Criteria) -> list[Held]:
         if criteria.patient and (criteria.patient in self.merged):
             return []
-        self.judged = {}
+        self.judged, self.level, self.statuses = {}, criteria.level, criteria.association_statuses
         try:
             return getattr(self, "_" + criteria.query.name)(criteria)
         finally:
-            self.judged = None
+            self.judged, self.level, self.statuses = None, 1, ()
 
     def _of_patient(self, type_: type, criteria: Criteria, conditions: tuple[Condition, ...]) -> list[Held]:
         return [
@@ -171,7 +281,11 @@ class ReferenceRegistry:
 
     def _named(self, type_: type, criteria: Criteria) -> list[Held]:
         return [
-            h for h in self.visible(type_) if h.id in criteria.entry_uuids or h.obj.unique_id in criteria.unique_ids
+            h
+            for h in self.visible(type_)
+            if h.id in criteria.entry_uuids
+            or h.obj.unique_id in criteria.unique_ids
+            or self.logical(h) in criteria.logical_ids
         ]
 
     def _touching(self, ids: set[str]) -> list[Held]:
@@ -269,6 +383,8 @@ class ReferenceRegistry:
         name, values, obj = condition.attribute, condition.values, held.obj
         if name == "availability_status":
             return held.status in values
+        if name == "document_availability":
+            return (obj.document_availability or (ONLINE,))[0] in values
         if name == "last_update_time":
             times = (held.update_time,)
         elif condition.kind in {Kind.FROM, Kind.TO}:

@@ -17,7 +17,10 @@ from registry.metadata.objects import (
     APPROVED,
     DEPRECATED,
     IS_SNAPSHOT_OF,
+    OFFLINE,
     ON_DEMAND_DOCUMENT,
+    ONLINE,
+    ORIGINAL,
     RPLC,
     SIGNS,
     STABLE_DOCUMENT,
@@ -26,9 +29,12 @@ from registry.metadata.objects import (
     Association,
     DocumentEntry,
     Folder,
+    Slot,
     SubmissionSet,
 )
-from registry.queries.catalogue import STORED_QUERIES, Kind
+from registry.metadata.objects import UPDATE_AVAILABILITY_STATUS as ORDER
+from registry.metadata.submission import Submission
+from registry.queries.catalogue import OF_EVERY_QUERY, STORED_QUERIES, Kind
 from registry.queries.criteria import criteria
 from registry.store.keys import ASSOCIATION_TYPES
 from tests.registry.registry_bench import (
@@ -41,6 +47,7 @@ from tests.registry.registry_bench import (
     entry,
     filed,
     folder,
+    member,
     relation,
     stored_query,
     submission,
@@ -71,7 +78,11 @@ class World:
 
     def step(self) -> None:
         act = self.rng.choices(
-            [self.submit, self.merge, self.unmerge, self.quarantine, self.release, self.deprecate], [12, 1, 1, 2, 1, 1]
+            [
+                *(self.submit, self.merge, self.unmerge, self.quarantine, self.release, self.deprecate),
+                *(self.update, self.change_status, self.remove),
+            ],
+            [12, 1, 1, 2, 1, 1, 6, 2, 1],
         )
         act[0]()
 
@@ -97,7 +108,7 @@ class World:
 
     def document(self, patient: str, *, on_demand: bool) -> DocumentEntry:
         rng = self.rng
-        same_bytes = [h.obj for h in self.reference.held if h.is_a(DocumentEntry) and h.obj.hash]
+        same_bytes = [h.obj for h in self.reference.held if h.is_a(DocumentEntry) and h.obj.hash and not h.old]
         self.count += 1
         unique_id = f"2.999.4.{self.count}"
         if same_bytes and not on_demand and rng.random() < 0.15:
@@ -226,6 +237,71 @@ class World:
             with self.bench.transaction():
                 self.bench.registry.deprecate(chosen[0].obj.unique_id)
 
+    # --- updates
+
+    def update(self) -> None:
+        """A new version of a document or folder, with another code, its associations following it or not."""
+        rng, reference = self.rng, self.reference
+        free = [
+            h
+            for h in reference.visible(DocumentEntry, 2) + reference.visible(Folder, 2)
+            if h.status == APPROVED and not h.old and h.patient not in reference.merged
+        ]
+        if not free:
+            return
+        old = rng.choice(free)
+        propagate = rng.random() < 0.7
+        if propagate and not reference.one_patient(old):
+            return
+        changed = {"codes": self.codes(2)} if old.is_a(Folder) else {
+            "type_codes": (self.code(),),
+            "confidentiality_codes": self.codes(2),
+            "document_availability": rng.choice(((), (), (ONLINE,), (OFFLINE,))),
+        }  # fmt: skip
+        new = replace(old.obj, entry_uuid=self.uuid(), logical_id=reference.logical(old), patient_id=old.patient, version=None, **changed)  # fmt: skip
+        self.count += 1
+        own = submission_set(self.uuid(), patient=old.patient, unique_id=f"2.999.6.{self.count}", content_type_codes=(self.code(),))  # fmt: skip
+        link = replace(
+            member(own.entry_uuid, new.entry_uuid, ORIGINAL if old.is_a(DocumentEntry) else None, self.uuid()),
+            extra=(
+                Slot(name="PreviousVersion", values=(str(old.version),)),
+                Slot(name="AssociationPropagation", values=("yes" if propagate else "no",)),
+            ),
+        )
+        parts = {"folders": (new,)} if old.is_a(Folder) else {"documents": (new,)}
+        made = Submission(submission_sets=(own,), associations=(link,), **parts)
+        now = f"2025{rng.randint(10, 12)}{rng.randint(10, 28)}120000"
+        self.bench.update(made, now=now)
+        reference.update(old, made, propagate=propagate, now=now)
+
+    def change_status(self) -> None:
+        rng, reference = self.rng, self.reference
+        free = [h for type_ in (DocumentEntry, Folder) for h in reference.visible(type_, 2) if not h.old and h.patient not in reference.merged]  # fmt: skip
+        free += [h for h in reference.visible(Association, 2) if h.id.startswith("urn") and h.patient not in reference.merged and reference.survivor(h.patient) == h.patient and h.obj.association_type != ORDER and not reference.get(h.obj.source).is_a(SubmissionSet)]  # fmt: skip
+        if not free:
+            return
+        held = rng.choice(free)
+        after = DEPRECATED if held.status == APPROVED else APPROVED
+        self.count += 1
+        own = submission_set(self.uuid(), patient=held.patient, unique_id=f"2.999.6.{self.count}")
+        order = replace(
+            relation(ORDER, own.entry_uuid, held.id, self.uuid()),
+            extra=(Slot(name="OriginalStatus", values=(held.status,)), Slot(name="NewStatus", values=(after,))),
+        )
+        made = Submission(submission_sets=(own,), associations=(order,))
+        self.bench.update(made, now="20250101000000")
+        reference.change_status(held, made, after)
+
+    def remove(self) -> None:
+        """A document with all that has to go with it."""
+        documents = self.of_unique_id()
+        if documents:
+            with self.bench.transaction():
+                objects = self.bench.registry.with_dependents(documents[0].obj.unique_id)
+                self.bench.registry.remove_all(objects)
+            named = {item.entry_uuid for item in objects}
+            self.reference.remove({h.id for h in documents}, named)
+
     # --- asking
 
     def some(self, values, most: int = 2):
@@ -248,6 +324,10 @@ class World:
             Kind.FROM: lambda: rng.choice(BOUNDS),
             Kind.TO: lambda: rng.choice(BOUNDS),
             Kind.ASSOCIATION_TYPE: lambda: self.some(RELATIONS, 4),
+            Kind.ASSOCIATION_STATUS: lambda: self.some((APPROVED, DEPRECATED), 1),
+            Kind.LOGICAL_ID: lambda: self.some([self.reference.logical(h) for h in ids if h.id.startswith("urn")], 3),
+            Kind.LEVEL: lambda: rng.choice((1, 2)),
+            Kind.AVAILABILITY: lambda: self.some((ONLINE, OFFLINE)),
         }
         value = values[kind]()
         return value if parameter.many or not isinstance(value, tuple) else value[0]
@@ -255,8 +335,12 @@ class World:
     def query(self, row):
         chosen = self.rng.choice(row.either) if row.either else None
         likely = self.rng.choice((0, 0.05, 0.2))
-        given = {}
-        for parameter in row.parameters:
+        given = {"MetadataLevel": self.rng.choice((1, 2))}
+        if chosen and chosen.endswith("LogicalID"):
+            given["MetadataLevel"] = 2
+        for parameter in (*row.parameters, *OF_EVERY_QUERY):
+            if parameter.kind is Kind.LEVEL:
+                continue
             if parameter.name in row.either:
                 wanted = parameter.name == chosen
             else:
