@@ -89,6 +89,7 @@ class Document:
     slots: str = ""
     hash: bool = False
     repository: str = ""
+    author: str = ""  # XON of the institution that wrote it
 
     def entry(self, patient: str) -> str:
         scheme = "2.999.8.1"
@@ -123,6 +124,19 @@ class Document:
                 "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab", self.id, self.unique_id, "XDSDocumentEntry.uniqueId"
             )
             + "</rim:ExtrinsicObject>"
+        ).replace(
+            "<rim:ExternalIdentifier",
+            self._author() + "<rim:ExternalIdentifier",
+            1,
+        )
+
+    def _author(self) -> str:
+        if not self.author:
+            return ""
+        return (
+            f'<rim:Classification id="{urn()}" classificationScheme="urn:uuid:93606bcf-9494-43ec-9b4e-a7748d1a838d" '
+            f'classifiedObject="{self.id}" nodeRepresentation="">{slot("authorInstitution", self.author)}'
+            f"{slot('authorPerson', '^Writer^Anna')}</rim:Classification>"
         )
 
 
