@@ -35,8 +35,8 @@ WITNESSES = [f"A{number}" for number in (4, 5, 6, 7, 12, 15)]
 AUDITOR = [f"A{number}" for number in (10, 11, 16, 17, 18)]
 # "What it must reach", point 2 of part 3, as far as it is about the user.
 USERS = [*_rows("S", 24), *_rows("J", 15), "X9", "X15"]
-# "What it must reach", point 2 of part 3, as far as consent: C12 and C13 need the pages.
-CONSENT = _rows("C", 18, tuple(range(12, 18)))
+# "What it must reach", point 2 of part 3, as far as consent and who may call.
+CONSENT = _rows("C", 18, (14, 15, 16, 17))
 # And of its directory.
 DIRECTORY = ["C15", "C16"]
 # And of who asks other institutions: floods of discovery, answers that lie.
