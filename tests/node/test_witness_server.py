@@ -34,7 +34,9 @@ class Peer:
         self.home = config.node.home_community_id
         self.origin = f"{config.log_node}/audit/2026"
         self.signer = NoteSigner(self.origin, read_key(config.folder.ledger_key))
-        self.export = own_export(config, {key: f"https://localhost:8001/{key}" for key in ("iti-38", "iti-39")})
+        self.export = own_export(
+            config, {key: f"https://localhost:8001/{key}" for key in ("iti-38", "iti-39", "iti-55")}
+        )
 
     def note(self, size: int, root: bytes | None = None) -> bytes:
         return self.signer.sign(Checkpoint(self.origin, size, root or root_of(LEAVES[:size])).text())
@@ -153,7 +155,7 @@ async def test_a_peer_that_comes_every_minute_with_a_wrong_key_does_not_fill_the
 async def test_a_folder_of_an_older_version_gets_its_witness_key(made_node: Callable[..., Config]) -> None:
     config = made_node("Old")
     config.folder.witness_key.unlink()
-    urls = {key: f"https://localhost:8001/{key}" for key in ("iti-38", "iti-39")}
+    urls = {key: f"https://localhost:8001/{key}" for key in ("iti-38", "iti-39", "iti-55")}
     assert "witness" not in json.loads(own_export(config, urls))["audit"]
     async with open_services(config) as services:
         key = services.witnessing.server._signer.key

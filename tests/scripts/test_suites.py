@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts.suites import __main__ as command
-from scripts.suites import conformance
+from scripts.suites import conformance, initiating
 from scripts.suites.outcome import Request, Status, Suite
 from tests.shared import SHARED, needs_shared
 
@@ -68,7 +68,7 @@ def test_an_unknown_suite_is_wrong_usage(ran: dict[str, Status]) -> None:
 
 
 def test_no_plan_is_listed_twice() -> None:
-    assert len(conformance.PLANS) == len(set(conformance.PLANS)) == 38
+    assert len(conformance.PLANS) == len(set(conformance.PLANS)) == 69
     assert set(conformance.PLANS) >= conformance.NOT_STRICT
 
 
@@ -77,9 +77,12 @@ def test_every_plan_of_the_collections_is_listed() -> None:
     assert SHARED is not None
     tests = SHARED / "nist-testkit" / "data" / "tests"
     wanted = {"R.b", "SQ.b", "PR.b", "Ret.b", "reg", "rep", "rg(xca)"}
+    wanted |= {"reg_mu", "reg_rmu", "reg_rm", "rep_rd", "rg(xca)_rmu"}
     found = {
         path.parent.name
         for path in tests.glob("*/collections.txt")
         if wanted & set(path.read_text(encoding="utf-8").split())
     }
     assert found == set(conformance.PLANS) - set(conformance.OTHERS.split())
+    asking = {path.parent.name for path in tests.glob("*/collections.txt") if "ig(xca)_ad" in path.read_text("utf-8")}
+    assert asking == set(initiating.PLANS)
