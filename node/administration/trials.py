@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from node.administration.assertions import for_operator
 from node.administration.orders import Order, Result, node_object
 from node.client.institutions import meant
+from node.discovery.calls import Asker, discovery_call
 from node.doctor import answers
 from node.doctor.answers import QUESTIONS, Asked
 from node.doctor.steps import Row, failed
@@ -21,11 +24,14 @@ from node.exchange import Exchange
 from node.federation.answered import Answered
 from registry.ebrim.messages import FAILURE, OBJECT_REF, AdhocQuery
 from registry.metadata.objects import APPROVED, Slot
+from registry.patients.demographics import BirthDate, Demographics, Name
 from registry.queries.catalogue import FIND_DOCUMENTS
 from repository.messages import DocumentRequest
 from trust.communities import Community
 from trust.errors import BadCertificate
 from trust.identity.caller import Caller, Role
+
+_NEVER: Final = BirthDate(value="18010101")
 
 
 async def test(order: Order) -> Result:
@@ -67,7 +73,8 @@ class _Trial:
             except BadCertificate as problem:
                 return [finding("statement.key", quoted=problem)]
         first = await self._query()
-        rows = answers.of_query(first)
+        discovery = await self._discovery() if whole and not first.reason else None
+        rows = answers.of_query(first, discovery)
         if first.unproved:
             return [*rows, answers.of_receipts([first])]
         if failed(rows) or not whole:
@@ -101,6 +108,26 @@ class _Trial:
         )
         gateway = services.actors.gateway
         return await self._asked(gateway.query(query, [self.community], self._now(), forced=True), "iti-38")
+
+    async def _discovery(self) -> Row | None:
+        """Step 8: whether they know a person that cannot exist; None where they do not offer ITI-55."""
+        services = self.order.services
+        if "iti-55" not in self.community.endpoints:
+            return None
+        name = self._nobody()
+        person = Demographics(
+            names=(Name(family=f"Nobody-{name[:8]}", given=(f"Nemo-{name[-8:]}",)),), birth_date=_NEVER
+        )
+        actors = services.actors
+        asker = Asker(home=actors.own.home, now=services.clock(), days=0, assertion=self.exchange.assertion)
+        patient = f"{name}^^^&{services.config.node.assigning_authority}&ISO"
+        call = discovery_call(patient, person, self.community, services.new_uuid(), asker)
+        async with aclosing(actors.gateway.ask([call], self._now())) as arrivals:
+            answered = [one async for one in arrivals]
+        place = urlsplit(self.community.endpoints["iti-55"]).netloc
+        outcome = answered[0].outcome
+        assert outcome is not None  # noqa: S101  every call ends in one
+        return answers.of_discovery(place, outcome)
 
     async def _retrieve(self, repository: str) -> Asked:
         request = DocumentRequest(

@@ -9,6 +9,7 @@ from typing import Final
 
 from node.doctor.steps import Level, Row, Step, ok
 from node.doctor.table import finding
+from node.outcome_words import Outcome, Word
 from registry.errors import ErrorCode
 
 QUESTIONS: Final = 10
@@ -92,11 +93,19 @@ class Asked:
         return self.reason.startswith(NO_RECEIPT)
 
 
-def of_query(asked: Asked) -> list[Row]:
-    """Steps 7 to 9: the answer to a query for a patient that cannot exist."""
+def of_query(asked: Asked, discovery: Row | None = None) -> list[Row]:
+    """Steps 7 to 9: the answer to a query for a patient that cannot exist; `discovery` is step 8 where it was taken."""
     row = _failure(asked, Step.QUERY) or _query(asked)
-    before = [] if row.step < Step.QUERY else [_statement(asked), finding("discovery.none")]
+    before = [] if row.step < Step.QUERY else [_statement(asked), discovery or finding("discovery.none")]
     return [*before, row]
+
+
+def of_discovery(place: str, outcome: Outcome) -> Row:
+    """Step 8: the answer to a question for a person that cannot exist."""
+    if outcome.word is Word.NO_PATIENT:
+        return ok(Step.DISCOVERY, "ITI-55: answered, as for a person nobody knows", place)
+    claimed = "it claims to know a person that cannot exist" if outcome.word is Word.FOUND else outcome.reason
+    return finding("discovery.error", place, quoted=claimed or str(outcome.word))
 
 
 def of_retrieve(asked: Asked) -> Row:

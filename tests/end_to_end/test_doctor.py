@@ -45,6 +45,11 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Node, Commu
     for one in (node, other):
         one.init(folder / "ca")
     connect([node, other])
+    plain = other.folder / "export.json"  # the simulated community does not speak ITI-55
+    export = json.loads(plain.read_text())
+    del export["endpoints"]["iti-55"]
+    plain.write_text(json.dumps(export))
+    node.run("peer", "add", str(plain), "--fingerprint", export["fingerprint"], "--replace")
     config = node.folder / "node.toml"
     text = config.read_text()
     assert "# deadline = 8.0" in text
@@ -260,6 +265,23 @@ def test_a_community_that_speaks_plain_ihe_is_well(pair, described) -> None:
     assert codes == ["discovery.none", "retrieve.none", "receipt.none"]
 
 
+def test_one_that_offers_to_find_patients_and_cannot(pair, tmp_path) -> None:
+    node, there = pair
+    there.behaves(truthful)
+    original = node.folder.parent / "node1" / "export.json"
+    export = json.loads(original.read_text())
+    export["endpoints"]["iti-55"] = export["endpoints"]["iti-38"].replace("iti-38", "iti-55")
+    path = tmp_path / "offers.json"
+    path.write_text(json.dumps(export))
+    node.run("peer", "add", str(path), "--fingerprint", export["fingerprint"], "--replace")
+    try:
+        status, steps = examined(node, there.home)
+        assert status == 1
+        assert [(step["step"], step["code"]) for step in steps if step["level"] == "FAIL"] == [(8, "discovery.error")]
+    finally:
+        node.run("peer", "add", str(original), "--fingerprint", export["fingerprint"], "--replace")
+
+
 def test_without_a_receipt_that_must_come_nothing_is_well(pair, described) -> None:
     node, there = pair
     there.behaves(truthful)
@@ -393,15 +415,23 @@ def test_real_nodes_are_healthy(nodes: list[Node]) -> None:
     assert [line[:4] for line in done.stdout.splitlines()] == ["OK  ", "OK  "]
     lines = node.run("audit", "list", "--json").stdout.splitlines()[before:]
     kinds = [json.loads(line)["kind"] for line in lines]
-    assert (kinds.count(1), kinds.count(4)) == (22, 22), "each question and each answer"
+    assert (kinds.count(1), kinds.count(4)) == (24, 24), "each question and each answer"
     assert sum("peer tested" in line for line in lines) == 2, "who ordered it"
     status, steps = examined(node, nodes[1].home)
     assert status == 0
-    assert [(step["step"], step["level"]) for step in steps if step["level"] != "OK"] == [(8, "INFO")]
+    assert [(step["step"], step["level"]) for step in steps if step["level"] != "OK"] == []
 
 
 def test_every_row_of_the_table_that_an_answer_shows_is_tested() -> None:
     here = {*BEHAVIOURS, *(f"receipt.{flaw}" for flaw in Flaw), *(code for _, code in REASONS)}
-    here |= {"speed.server", "speed.network", "speed.lost", "discovery.none", "retrieve.none", "receipt.none"}
+    here |= {
+        "speed.server",
+        "speed.network",
+        "speed.lost",
+        "discovery.none",
+        "discovery.error",
+        "retrieve.none",
+        "receipt.none",
+    }
     here |= {"statement.off", "statement.required", "statement.key", "node.away", "retrieve.silent", "retrieve.lies"}
     assert {code for code, cause in CAUSES.items() if cause.step not in NETWORK} - here == {"node.refused"}
