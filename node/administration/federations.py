@@ -215,7 +215,7 @@ async def revoke(order: Order) -> Result:
         try:
             fingerprint = read_fingerprint(order.text("fingerprint"))
         except BadCertificate:
-            peer = meant([one for one in order.services.communities.all()], order.text("fingerprint"))  # noqa: C416
+            peer = meant(order.services.communities.all(), order.text("fingerprint"))
             fingerprint = peer.fingerprint
 
         def edit(content: Content) -> Content:
