@@ -56,6 +56,7 @@ COMMANDS: Final = (
     Command("consent", "consent", "what patients decided about their documents: add, list, show, withdraw"),
     Command("policy", "policy", "what somebody would see and why; review of accesses in emergencies"),
     Command("client", "client", "certificates of local applications: add, list, revoke"),
+    Command("user", "account", "people who use the pages: add, list, close"),
     Command("peer", "peer", "other institutions: add, list, show, test, remove"),
     Command("federation", "federation", "the federation: create, invite, join, list, remove, leave"),
     Command("doctor", "doctor", "why this node and another institution cannot talk, in twelve steps"),

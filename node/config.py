@@ -41,7 +41,7 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # One block of ten ports for each node; the assignment is fixed (interfaces: Environment and scripts).
 PORTS: Final = {
-    "web": 0,  # reserved: pages and FHIR
+    "web": 0,  # pages for people, no client certificate
     "https": 1,  # every IHE SOAP endpoint, mutual TLS
     "mllp": 2,  # patient identity feed, HL7 v2
     "management": 9,  # /live /ready /metrics, plain, loopback
@@ -88,6 +88,11 @@ class Config:
     def base_url(self) -> str:
         """`https://host:port` without a path, as others reach the SOAP endpoints."""
         return self.node.public_url.rstrip("/") or f"https://{_bracketed(self.node.host)}:{self.port('https')}"
+
+    @property
+    def web_url(self) -> str:
+        """`https://host:port` of the pages, as browsers of this institution reach them."""
+        return f"https://{_bracketed(self.node.host)}:{self.port('web')}"
 
     @property
     def log_node(self) -> str:

@@ -146,6 +146,11 @@ class Folder:
         return self.keys / "tls-next.pem"
 
     @property
+    def accounts_key(self) -> Path:
+        """Key that seals the secrets of one-time codes and makes the names of patients in URLs of pages."""
+        return self.keys / "accounts.key"
+
+    @property
     def client_cert(self) -> Path:
         """Certificate that the node's own commands use (development nodes: also conformance tools)."""
         return self.keys / "client.pem"

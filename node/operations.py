@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from node.administration import (
+    accounts,
     assertions,
     audit_log,
     clients,
@@ -83,6 +84,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "policy review close": policies.review_close,
     "assertion issue": assertions.issue,
     "assertion test": assertions.test,
+    "user add": accounts.add,
+    "user list": accounts.find_all,
+    "user close": accounts.close,
     "audit used": audit_log.used,
     "audit erase": audit_log.erase,
 }

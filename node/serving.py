@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
-from urllib.parse import urlsplit
 
 from node import control, operations
 from node.atna.assembly import exporters
@@ -42,6 +41,7 @@ from node.services import Services, open_services
 from node.soap.limits import MimeLimits
 from node.tokens import Tokens, tokens_of
 from node.tuning import settle
+from node.web.listening import PageListener, hosts_of
 from trust.audit.event import Action, Coded, EventId, NewRecord
 from trust.errors import BadCertificate, LedgerBroken, NotAuthenticated, TrustError
 from trust.identity.caller import Caller
@@ -157,7 +157,7 @@ class Running:
         )
         endpoint = SoapEndpoint(
             routes=routes(config.limits.inline_bytes * 3 // 2, config.limits.document_bytes),
-            hosts=_hosts(config),
+            hosts=hosts_of(config),
             authenticate=self._authenticate,
             dispatch=dispatcher.dispatch,
             refused=dispatcher.refused,
@@ -168,6 +168,7 @@ class Running:
             turns=Turns(lambda home: services.metrics.held_back.labels(home).inc()),
         )
         addresses = ("127.0.0.1", "::1") if config.node.listen == "localhost" else (config.node.listen or "0.0.0.0",)  # noqa: S104
+        self._pages = PageListener(services, dispatcher.dispatch, self._index, hosts_of(config), addresses)
         return {
             host: NodeServer(endpoint, endpoint.malformed, host=host, port=config.port("https"), tls=self._tls.server)
             for host in addresses
@@ -221,7 +222,7 @@ class Running:
         await self._record(_START, "the node starts")
         try:
             await self._management.start()
-            for host, server in self._servers.items():
+            for host, server in (*self._servers.items(), *self._pages.servers.items()):
                 await _start(host, server)
             if self._feed:
                 tls = self._tls.server if config.mllp.listener == "tls" else None
@@ -261,7 +262,7 @@ class Running:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(server.stop(_GRACE) for server in self._servers.values()))
+        await asyncio.gather(self._pages.stop(_GRACE), *(server.stop(_GRACE) for server in self._servers.values()))
         if self._feed:
             await self._feed.stop()
         await self._control.stop()
@@ -341,6 +342,7 @@ class Running:
         self._services.users.reload()
         try:
             self._tls.reload(self._services.communities.pins())
+            self._pages.renew()
         except BadCertificate as problem:
             log.warning("certificates could not be reloaded: %s", problem)
 
@@ -389,12 +391,3 @@ async def _start(host: str, server: NodeServer) -> None:
     except OSError as problem:
         if host != "::1" or problem.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             raise
-
-
-def _hosts(config: Config) -> frozenset[str]:
-    names = {config.node.host.lower()}
-    if config.node.public_url:
-        names.add((urlsplit(config.node.public_url).hostname or "").lower())
-    if config.node.listen in LOOPBACK:
-        names |= LOOPBACK
-    return frozenset(names)

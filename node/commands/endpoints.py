@@ -66,7 +66,7 @@ def describe(config: Config) -> dict[str, Any]:
             "client_cert": str(folder.client_cert),
             "client_key": str(folder.client_key),
         },
-        "endpoints": endpoint_urls(config),
+        "endpoints": {**endpoint_urls(config), "web": config.web_url + "/"},
         "management": f"http://127.0.0.1:{config.port('management')}",
     }
     if config.mllp.listener != "off":

@@ -16,6 +16,7 @@ from node.faults import Faults
 from node.migrations import REVISIONS
 from registry.store import tables as registry_tables
 from repository.store import tables as repository_tables
+from trust.accounts import tables as accounts_tables
 from trust.consent import tables as consent_tables
 from trust.directory import tables as directory_tables
 from trust.ledger import tables as ledger_tables
@@ -23,7 +24,15 @@ from trust.pki import tables as pki_tables
 
 METADATA = [
     module.metadata
-    for module in (registry_tables, repository_tables, ledger_tables, pki_tables, consent_tables, directory_tables)
+    for module in (
+        registry_tables,
+        repository_tables,
+        ledger_tables,
+        pki_tables,
+        consent_tables,
+        directory_tables,
+        accounts_tables,
+    )
 ]
 
 

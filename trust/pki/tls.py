@@ -251,3 +251,21 @@ def _load(context: ssl.SSLContext, chain: str, key: str, anchors: str, lists: by
                 context.load_verify_locations(cafile=file.name)
     except (OSError, ssl.SSLError) as fault:
         raise BadCertificate(f"the trust anchors or revocation lists cannot be used: {fault}") from fault
+
+
+def page_context(chain: str, key: str) -> ssl.SSLContext:
+    """The context of a listener for browsers: the same protocol, no certificate asked for, no resumption.
+
+    Raises:
+        BadCertificate: chain or key cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.options |= _OPTIONS
+    context.num_tickets = 0
+    try:
+        context.load_cert_chain(chain, key)
+    except (OSError, ssl.SSLError) as fault:
+        raise BadCertificate(f"{chain} cannot be used: {fault}") from fault
+    return context

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -10,3 +13,19 @@ depends_on = None
 
 def upgrade() -> None:
     """Make what is new."""
+    _accounts()
+
+
+def _accounts() -> None:
+    op.create_table(
+        "account",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("full_name", sa.Text(), nullable=False),
+        sa.Column("role", sa.String(length=24), nullable=False),
+        sa.Column("password", sa.Text(), nullable=False),
+        sa.Column("code_secret", sa.LargeBinary(), nullable=False),
+        sa.Column("code_step", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.String(length=20), nullable=False),
+        sa.Column("closed", sa.String(length=20), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )

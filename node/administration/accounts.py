@@ -1,0 +1,82 @@
+"""People who use the pages: `user add | list | close`."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from node.administration.orders import Order, Result
+from node.faults import refused
+from trust.accounts import store
+from trust.accounts.factors import Sealing, new_secret, uri
+from trust.accounts.store import Account, Duty
+from trust.audit.event import AuditedObject, Coded, NewRecord
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HASH: Final = re.compile(r"\$argon2id\$[A-Za-z0-9$=,+/.]{20,400}")
+_USER_ID: Final = Coded("11", "RFC-3881", "User Identifier")
+
+
+async def add(order: Order) -> Result:
+    """Open an account, or replace password, code and role of one. The password comes as its hash."""
+    name, password = order.text("name"), order.text("password")
+    if not _NAME.fullmatch(name):
+        step = "take letters, digits, dot, hyphen and underscore, 64 at most"
+        raise refused("user.name", name, "this cannot be the name of an account", step)
+    if order.text("role") not in list(Duty):
+        raise refused("user.role", order.text("role"), "there is no such role", f"--role {' or '.join(Duty)}")
+    if not _HASH.fullmatch(password):
+        raise refused("user.password", name, "the password did not arrive as its Argon2id hash", "xdsnode user add")
+    development = order.services.config.node.development
+    if order.flag("without_code") and not development:
+        step = "leave out --without-code: only development nodes have such accounts"
+        raise refused("user.code", name, "everybody signs in with a password and a one-time code", step)
+    secret = "" if order.flag("without_code") else new_secret()
+    account = Account(
+        name=name.lower(),
+        full_name=order.text("full_name", "") or name,
+        role=Duty(order.text("role")),
+        password=password,
+        code_secret=Sealing(order.services.config.folder.accounts_key).seal(name.lower(), secret) if secret else b"",
+        changed=_now(order),
+    )
+    await _change(order, account, f"account opened or renewed as {account.role}")
+    code = {"code_secret": secret, "code_uri": uri(secret, name, order.services.config.node.name)} if secret else {}
+    return {**_shown(account), **code}
+
+
+async def find_all(order: Order) -> Result:
+    """Every account, closed ones too; never a password or a secret."""
+    return {"users": [_shown(one) for one in store.every(order.services.reader)]}
+
+
+async def close(order: Order) -> Result:
+    """Close an account: whoever is signed in with it is out with the next click."""
+    account = store.find(order.services.reader, order.text("name"))
+    if account is None or account.closed:
+        raise refused("user.unknown", order.text("name"), "no account in force has this name", "xdsnode user list")
+    closed = replace(account, closed=_now(order))
+    await _change(order, closed, "account closed")
+    return _shown(closed)
+
+
+async def _change(order: Order, account: Account, what: str) -> None:
+    person = AuditedObject(id=account.name, type_code="1", role="11", id_type=_USER_ID, name=account.full_name)
+
+    def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+        store.put(connection, account)
+        return None, [order.security_record(what, person)]
+
+    await order.change(work)
+
+
+def _now(order: Order) -> str:
+    return f"{order.services.clock():%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _shown(one: Account) -> Result:
+    shown = {"name": one.name, "full_name": one.full_name, "role": str(one.role), "changed": one.changed}
+    return {**shown, "closed": one.closed, "one_time_code": bool(one.code_secret)}

@@ -1,0 +1,108 @@
+"""People who use the pages of this node.
+
+Everybody signs in with a password and a one-time code from an authenticator; `add` prints what the authenticator takes.
+Each account has one role: a clinician finds and reads documents, an auditor reads the access log, an administrator sees
+how the node is, a patient representative makes the report for a patient. `add` for a name that exists sets a new
+password, code and role.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from node.commands import console
+from node.commands.execution import execute
+from node.commands.options import add_dir, add_json, root
+from node.config import Config, load
+from node.faults import Exit, misused
+
+EXAMPLES = """\
+examples:
+  xdsnode user add a.li --full-name "Dr Ada Li" --role clinician
+  xdsnode user add m.sala --role auditor --password-file password.txt
+  xdsnode user list
+  xdsnode user close a.li
+"""
+ROLES: Final = ("clinician", "auditor", "administrator", "patient-representative")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`user add | list | close`."""
+    add_dir(parser)
+    verbs = parser.add_subparsers(metavar="add|list|close", dest="verb", required=True)
+    adding = verbs.add_parser("add", help="open or renew an account", description="Open or renew an account.")
+    adding.add_argument("name", metavar="NAME", help="what the person types to sign in")
+    adding.add_argument("--full-name", default="", metavar="NAME", help="as others read it, e.g. in the access log")
+    adding.add_argument("--role", choices=ROLES, required=True, help="what the account is for")
+    adding.add_argument("--password-file", type=Path, metavar="FILE", help="else the password is asked for")
+    adding.add_argument("--without-code", action="store_true", help="no one-time code: development nodes only")
+    listing = verbs.add_parser("list", help="every account", description="Every account, closed ones too.")
+    closing = verbs.add_parser("close", help="close an account", description="Close an account, at once.")
+    closing.add_argument("name", metavar="NAME", help="its name")
+    for child in (adding, listing, closing):
+        add_dir(child, of_verb=True)
+        add_json(child, "the result")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry one of the verbs out."""
+    config = load(root(args))
+    result = _add(config, args) if args.verb == "add" else _other(config, args)
+    if args.json:
+        console.emit(result)
+    else:
+        _print(args.verb, result)
+    return Exit.DONE
+
+
+def _add(config: Config, args: argparse.Namespace) -> dict[str, Any]:
+    from trust.accounts.factors import hashed  # noqa: PLC0415  only where a password is set
+
+    arguments = {
+        "name": args.name,
+        "full_name": args.full_name,
+        "role": args.role,
+        "password": hashed(_password(args.password_file)),  # the password itself goes no further than here
+        "without_code": args.without_code,
+    }
+    return execute(config, "user add", arguments)
+
+
+def _other(config: Config, args: argparse.Namespace) -> dict[str, Any]:
+    return execute(config, f"user {args.verb}", {"name": args.name} if args.verb == "close" else {})
+
+
+def _password(file: Path | None) -> str:
+    from trust.accounts.factors import LEAST_CHARACTERS, MOST_CHARACTERS  # noqa: PLC0415
+
+    if file is not None:
+        try:
+            found = file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise misused("password.unreadable", str(file), str(problem), "name a readable file") from None
+    elif sys.stdin.isatty():
+        found = getpass.getpass("password: ")
+        if getpass.getpass("the same again: ") != found:
+            raise misused("password.differs", "terminal", "the two are not the same", "try again")
+    else:
+        step = "add --password-file FILE, or run it in a terminal"
+        raise misused("password.missing", "terminal", "there is nobody to ask for the password", step)
+    if not LEAST_CHARACTERS <= len(found) <= MOST_CHARACTERS:
+        step = f"take {LEAST_CHARACTERS} to {MOST_CHARACTERS} characters, e.g. four random words"
+        raise misused("password.length", "password", f"it has {len(found)} characters", step)
+    return found
+
+
+def _print(verb: str, result: dict[str, Any]) -> None:
+    if verb == "list":
+        rows = [(one["name"], one["role"], one["full_name"], one["closed"] or "in force") for one in result["users"]]
+        console.table(rows, ("name", "role", "full name", "state"))
+        return
+    console.out(f"{result['name']} ({result['role']}): {'closed' if result['closed'] else 'may sign in'}")
+    if "code_uri" in result:
+        console.out(f"secret for the authenticator, shown this once: {result['code_secret']}")
+        console.out(f"the same as an address: {result['code_uri']}")

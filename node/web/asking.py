@@ -1,0 +1,194 @@
+"""Pages ask as every application does: a message with an assertion about the person, through the dispatcher.
+
+So consent, access, emergencies and the audit are the same as on the wire, and no page has a way around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from node.federation.watching import Watching
+from node.http.incoming import Incoming, Outgoing
+from node.http.reading import PackageReader
+from node.outcome_words import Outcome, Word
+from node.paths import PATHS
+from node.soap.message import read_answer, read_envelope, write_envelope
+from node.soap.mime import read_media_type
+from node.web.desk import Desk
+from node.web.sessions import Session, Visit
+from node.web.view import View
+from registry.ebrim.messages import AdhocQuery, adhoc_query_request
+from registry.ebrim.object_reader import read_document_entry
+from registry.ebrim.reader import read_registry_response
+from registry.errors import ErrorCode, RegistryError
+from registry.metadata.objects import APPROVED, DocumentEntry, Slot
+from repository.messages import DocumentRequest, retrieve_request
+from trust.audit.event import Coded
+from trust.identity.making import LIFETIME, Draft, signed
+from trust.identity.names import AUTHN_CLASS
+from trust.pki import assertion_key
+
+_RIM: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
+_FIND_DOCUMENTS: Final = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
+_QUERY: Final = "urn:ihe:iti:2007:RegistryStoredQuery"
+_RETRIEVE: Final = "urn:ihe:iti:2007:RetrieveDocumentSet"
+_ROLE: Final = Coded("112247003", "2.16.840.1.113883.6.96", "Medical doctor")
+_MOST_BYTES: Final = 50 << 20  # larger documents can be fetched with a command, not shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """How one institution ended, and what it has."""
+
+    outcome: Outcome
+    entries: tuple[DocumentEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """A document's bytes, or why there are none; `entry` is the audit entry of fetching it."""
+
+    content: bytes | None
+    entry: str
+    error: RegistryError | None = None
+
+
+async def documents_of(view: View, visit: Visit, home: str, name: str) -> Said:
+    """What one institution has of the visit's patient, in its own message: shown as soon as it is on record."""
+    desk = view.desk
+    body = adhoc_query_request(
+        AdhocQuery(
+            _FIND_DOCUMENTS,
+            "LeafClass",
+            home,
+            (
+                Slot(name="$XDSDocumentEntryPatientId", values=(_quoted(visit.person.cx),)),
+                Slot(name="$XDSDocumentEntryStatus", values=(f"({_quoted(APPROVED)})",)),
+            ),
+        )
+    )
+    began = view.desk.services.clock()
+    incoming = _incoming(view, visit, _QUERY, "iti-18", body)
+    heard: Outcome | None = None
+    watching: Watching = desk.services.actors.gateway.watching
+    with watching.watch(incoming.caller.fingerprint, incoming.message.message_id) as watcher:
+        outgoing = await desk.dispatch(incoming)
+        if watcher is not None and home != desk.home:
+            async for outcome in watcher.outcomes(1.0):
+                heard = outcome
+    element = read_answer(outgoing.body).body
+    faults: list[RegistryError] = []
+    entries = tuple(read_document_entry(one, (), faults) for one in element.iterfind(f".//{_RIM}ExtrinsicObject"))
+    errors = read_registry_response(element).errors
+    seconds = (view.desk.services.clock() - began).total_seconds()
+    return Said(outcome=heard or _ended(home, name, entries, errors, seconds), entries=entries)
+
+
+def _ended(
+    home: str, name: str, entries: tuple[DocumentEntry, ...], errors: tuple[RegistryError, ...], seconds: float
+) -> Outcome:
+    """The outcome where nobody told it: of the own registry."""
+    code = str(errors[0].code) if errors else ""
+    word = Word.FOUND if entries else Word.REFUSED if errors else Word.NONE
+    if code == ErrorCode.UNKNOWN_PATIENT_ID and not entries:
+        word = Word.NO_PATIENT
+    reason = errors[0].context if errors else ""
+    return Outcome(
+        home=home, name=name, word=word, count=len(entries), seconds=seconds, code=code, reason=reason,
+        incomplete=bool(entries and errors),
+    )  # fmt: skip
+
+
+async def fetch(view: View, visit: Visit, entry: DocumentEntry) -> Brought:
+    """One document, from whoever holds it (ITI-43)."""
+    request = DocumentRequest(
+        home_community_id=entry.home_community_id or view.desk.home,
+        repository_unique_id=entry.repository_unique_id[0] if entry.repository_unique_id else "",
+        document_unique_id=entry.unique_id or "",
+    )
+    incoming = _incoming(view, visit, _RETRIEVE, "iti-43", retrieve_request([request]))
+    incoming.message.packaging = "mtom"
+    outgoing = await view.desk.dispatch(incoming)
+    number = str(outgoing.proof.index)
+    if not outgoing.documents:
+        errors = read_registry_response(read_answer(outgoing.body).body).errors
+        return Brought(content=None, entry=number, error=errors[0] if errors else None)
+    pieces, size = [], 0
+    async for piece in _pieces(outgoing):
+        size += len(piece)
+        if size > _MOST_BYTES:
+            error = RegistryError(ErrorCode.REPOSITORY_ERROR, "the document is too large to be shown", "")
+            return Brought(content=None, entry=number, error=error)
+        pieces.append(bytes(piece))
+    return Brought(content=b"".join(pieces), entry=number)
+
+
+async def _pieces(outgoing: Outgoing) -> AsyncIterator[bytes]:
+    frames = outgoing.documents[0].frames
+    if isinstance(frames, Iterator):
+        for frame in frames:
+            yield frame
+    else:
+        async for frame in frames:
+            yield frame
+
+
+def _incoming(view: View, visit: Visit, action: str, transaction: str, body: bytes) -> Incoming:
+    desk = view.desk
+    envelope = write_envelope(
+        action,
+        body,
+        message_id=desk.services.new_uuid(),
+        to=desk.services.config.base_url,
+        reply_to=True,
+        security=assertion(desk, view.signed_in, visit, view.now),
+    )
+    message = read_envelope(envelope)
+    package = PackageReader.of(message, read_media_type("application/soap+xml"), desk.services.spool.create)
+    return Incoming(
+        message=message,
+        caller=view.caller(),
+        path=PATHS[transaction],
+        query="",
+        address=view.address,
+        sni="",
+        audit_proof="",
+        package=package,
+    )
+
+
+def assertion(desk: Desk, session: Session, visit: Visit, now: float) -> bytes:
+    """What this node says about the person: name, role, purpose of use, the one patient (ITI-40)."""
+    services = desk.services
+    own, moment = services.config.node, services.clock()
+    emergency = visit.emergency_until > now
+    purpose = services.users.purposes.by_code("BTG") if emergency else visit.purpose
+    role = services.users.roles.by_code(_ROLE.code)
+    draft = Draft(
+        id="_" + services.new_uuid().rpartition(":")[2],
+        issuer=own.home_community_id,
+        issued=moment,
+        not_before=moment - timedelta(seconds=1),
+        not_on_or_after=moment + LIFETIME,
+        authenticated=session.authenticated,
+        audiences=(own.home_community_id, *(one.home for one in services.communities.all())),
+        subject=session.user,
+        contexts=(AUTHN_CLASS + "PasswordProtectedTransport",),
+        name=session.full_name,
+        organisation=own.name,
+        organisation_id=own.home_community_id,
+        home=own.home_community_id,
+        roles=(role,) if role else (),
+        purposes=(purpose,) if purpose else (),
+        reason=visit.reason if emergency else "",
+        patient=visit.person.cx,
+    )
+    folder = services.config.folder
+    return signed(draft, *assertion_key.read(folder.assertion_key, folder.assertion_cert))
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,222 @@
+"""THE TABLE of pages, and the one way to all of them: host, method, session, role, token, handler, headers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from node.http.checks import objection, objection_to_host
+from node.http.connection import Connection, SlowBody
+from node.security_records import refusal
+from node.web import documents, entrance, patients, viewing
+from node.web.desk import Desk
+from node.web.frame import SECURITY
+from node.web.language import chosen
+from node.web.sessions import Session, same
+from node.web.view import COOKIE, DOOR, THEMES, View
+from trust.accounts import store
+from trust.accounts.store import Duty
+from trust.errors import LedgerBroken, LedgerBusy, StorageFailed
+
+log = logging.getLogger("node.web")
+
+Handler = Callable[[View], Awaitable[web.StreamResponse]]
+
+EVERYBODY: Final = frozenset(Duty)
+CLINICIANS: Final = frozenset({Duty.CLINICIAN})
+_FORM_BYTES: Final = 64 * 1024
+_FORM_SECONDS: Final = 15.0
+_WORD: Final = "[A-Za-z0-9_-]{1,64}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One row. `duties` may open it; None: whoever comes, signed in or not."""
+
+    method: str  # GET (HEAD with it) or POST
+    template: str
+    handle: Handler
+    duties: frozenset[Duty] | None
+
+
+PAGES: Final[tuple[Page, ...]] = (
+    Page(method="GET", template="/sign-in", handle=entrance.door, duties=None),
+    Page(method="POST", template="/sign-in", handle=entrance.sign_in, duties=None),
+    Page(method="POST", template="/sign-out", handle=entrance.sign_out, duties=EVERYBODY),
+    Page(method="POST", template="/settings", handle=entrance.settings, duties=None),
+    Page(method="GET", template="/", handle=entrance.home, duties=EVERYBODY),
+    Page(method="GET", template="/patients", handle=patients.form, duties=CLINICIANS),
+    Page(method="POST", template="/patients/search", handle=patients.search, duties=CLINICIANS),
+    Page(method="POST", template="/p/{h}/visit", handle=patients.begin_visit, duties=CLINICIANS),
+    Page(method="POST", template="/p/{h}/leave", handle=patients.end_visit, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/emergency", handle=patients.emergency_form, duties=CLINICIANS),
+    Page(method="POST", template="/p/{h}/emergency", handle=patients.emergency, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}", handle=documents.listed, duties=CLINICIANS),
+    Page(method="POST", template="/p/{h}/ask", handle=documents.ask, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/runs/{r}/events", handle=documents.events, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/runs/{r}/d/{d}", handle=viewing.viewer, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/body", handle=viewing.body, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/page/{n}", handle=viewing.picture, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/original", handle=viewing.original, duties=CLINICIANS),
+)
+
+
+class Pages:
+    """Answers every request of the listener for browsers.
+
+    Args:
+        hosts: names this listener answers to, lower case.
+    """
+
+    def __init__(self, desk: Desk, hosts: frozenset[str]) -> None:
+        self._desk = desk
+        self._hosts = hosts
+        rows: dict[str, dict[str, Page]] = {}
+        for page in PAGES:
+            rows.setdefault(page.template, {})[page.method] = page
+        self._rows = [(_pattern(template), methods) for template, methods in rows.items()]
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        peer = cast(Connection, request.protocol).peer
+        wrong = objection((request.version.major, request.version.minor), request.raw_path, request.headers)
+        wrong = wrong or objection_to_host(request.headers.get("Host", ""), peer.sni, self._hosts)
+        if wrong is not None:
+            return await self.malformed(request, wrong.status)
+        path = request.raw_path.partition("?")[0]
+        if path == "/favicon.ico":
+            return web.Response(status=204, headers=SECURITY)
+        if path.startswith("/static/"):
+            return self._static(path.removeprefix("/static/"), request)
+        view = self._view(request, path, peer.address)
+        try:
+            return await self._answer(view)
+        except (LedgerBusy, LedgerBroken, StorageFailed):
+            step = view.words("Try again in a moment. If it stays, tell the administrator.")
+            return view.problem(503, "AUD-01", view.words("Nothing can be put on record now."), step)
+        except (ConnectionResetError, asyncio.CancelledError):
+            raise
+        except Exception:  # what a handler did not expect: a page without a trace
+            log.exception("unexpected failure of a page")
+            step = view.words("Tell the administrator what you did and when.")
+            return view.problem(500, "GEN-00", view.words("This page could not be made."), step)
+
+    async def malformed(self, _request: web.BaseRequest, status: int) -> web.StreamResponse:
+        """What aiohttp's parser, or a check of the head, refused."""
+        response = web.Response(status=status, headers=SECURITY)
+        response.force_close()
+        return response
+
+    async def _answer(self, view: View) -> web.StreamResponse:
+        methods, view.parameters = self._find(view.path)
+        row = methods.get("GET" if view.request.method == "HEAD" else view.request.method)
+        if row is None:
+            status = 405 if methods else 404
+            cause = view.words("There is no such page.")
+            return view.problem(status, f"SEC-{status}", cause, view.words("Go back, or start from the first page."))
+        if row.duties is not None:
+            if view.session is None:
+                return view.see("/sign-in")
+            if view.session.duty not in row.duties:
+                return await self._forbidden(view, "SEC-11", view.words("Your account is for other work than this."))
+        if row.method == "POST":
+            problem = await self._form(view)
+            if problem:
+                return await self._forbidden(view, "SEC-12", problem)
+        return await row.handle(view)
+
+    async def _form(self, view: View) -> str:
+        """Read a form and judge where it comes from; returns what is wrong with it (threats I17)."""
+        headers = view.request.headers
+        unsafe = view.words("This form did not come from a page of this node.")
+        if headers.get("Origin") != self._desk.origin:
+            return unsafe
+        if headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            return unsafe
+        if headers.get("Content-Type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+            return unsafe
+        try:
+            async with asyncio.timeout(_FORM_SECONDS):
+                content = await view.request.content.read(_FORM_BYTES + 1)
+                while len(content) <= _FORM_BYTES and not view.request.content.at_eof():
+                    content += await view.request.content.read(_FORM_BYTES + 1 - len(content))
+            view.fields = dict(parse_qsl(content.decode(), keep_blank_values=True, max_num_fields=64))
+        except (TimeoutError, SlowBody, ValueError):
+            return unsafe
+        if len(content) > _FORM_BYTES:
+            return unsafe
+        expected = view.session.token if view.session else entrance.door_token(view.cookie)
+        return "" if expected and same(view.fields.get("token", ""), expected) else unsafe
+
+    async def _forbidden(self, view: View, code: str, cause: str) -> web.StreamResponse:
+        services = self._desk.services
+        who = view.session.user if view.session else ""
+        await services.sequencer.record(
+            [
+                refusal(
+                    services.clock(),
+                    incident=services.new_uuid(),
+                    caller=view.caller() if view.session else None,
+                    address=view.address,
+                    node=self._desk.home,
+                    reason=f"{code} {view.request.method} page refused to {who or 'nobody signed in'}",
+                    forbidden=True,
+                )
+            ]
+        )
+        return view.problem(403, code, cause, view.words("Go back, or start from the first page."))
+
+    def _view(self, request: web.BaseRequest, path: str, address: str) -> View:
+        now = asyncio.get_running_loop().time()
+        cookies = request.cookies
+        cookie = cookies.get(COOKIE, "")
+        session = self._desk.sessions.find(cookie, now) if cookie else None
+        theme = cookies.get("theme", "")
+        return View(
+            desk=self._desk,
+            request=request,
+            path=path,
+            parameters={},
+            address=address,
+            language=chosen(cookies.get("language", ""), request.headers.get("Accept-Language", "")),
+            theme=theme if theme in THEMES else "",
+            now=now,
+            session=self._in_force(session, cookie),
+            cookie=cookie if session else cookies.get(DOOR, ""),
+        )
+
+    def _in_force(self, session: Session | None, cookie: str) -> Session | None:
+        """An account that was closed, or got another role, ends its sessions at once."""
+        if session is None:
+            return None
+        account = store.find(self._desk.services.reader, session.user)
+        if account is None or account.closed or account.role != session.duty:
+            self._desk.sessions.end(cookie)
+            return None
+        return session
+
+    def _find(self, path: str) -> tuple[Mapping[str, Page], Mapping[str, str]]:
+        for pattern, methods in self._rows:
+            matched = pattern.fullmatch(path)
+            if matched:
+                return methods, matched.groupdict()
+        return {}, {}
+
+    def _static(self, name: str, request: web.BaseRequest) -> web.StreamResponse:
+        found = self._desk.frame.static(name)
+        if found is None or request.method not in ("GET", "HEAD"):
+            return web.Response(status=404, headers=SECURITY)
+        return web.Response(body=found.content, headers=found.headers)
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    pieces = re.split(r"\{(\w+)\}", template)
+    parts = [f"(?P<{piece}>{_WORD})" if odd % 2 else re.escape(piece) for odd, piece in enumerate(pieces)]
+    return re.compile("".join(parts), re.ASCII)

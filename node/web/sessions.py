@@ -1,0 +1,157 @@
+"""Who is signed in, and which patients they have open, in memory alone: a restart signs everybody out.
+
+A session is found by the SHA-256 of its cookie, so that what lies in memory opens nothing. Times are seconds of a
+monotonic clock. Source: threats I17, I18; ui 4.a.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from trust.accounts.store import Duty
+
+if TYPE_CHECKING:
+    from node.web.runs import Run
+    from trust.audit.event import Coded
+
+IDLE: Final = 15 * 60.0
+ABSOLUTE: Final = 10 * 3600.0
+VISIT_IDLE: Final = 30 * 60.0
+EMERGENCY: Final = 60 * 60.0
+_MOST: Final = 10_000
+_RUNS: Final = 8
+_SHOWN: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Whom a patient's pages name: identifier (CX), and what is known of them; "" is not known."""
+
+    cx: str
+    name: str = ""
+    born: str = ""
+    sex: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Visit:
+    """One patient, open for one reason until sign-out or half an hour without activity."""
+
+    person: Person
+    purpose: Coded
+    seen: float
+    emergency_until: float = 0.0
+    reason: str = ""  # of an emergency, in the user's words
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One sign-in."""
+
+    user: str
+    full_name: str
+    duty: Duty
+    began: float
+    seen: float
+    authenticated: datetime
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32))  # of forms
+    shown: dict[str, Person] = field(default_factory=dict)  # patients by handle, as this session has seen them
+    visits: dict[str, Visit] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+
+    def show(self, handle: str, person: Person) -> None:
+        """From now on the handle leads to this patient; what was shown longest ago makes room."""
+        self.shown.pop(handle, None)
+        self.shown[handle] = person
+        while len(self.shown) > _SHOWN:
+            del self.shown[next(iter(self.shown))]
+
+    def visit(self, handle: str, now: float) -> Visit | None:
+        """The open visit of a patient; one that was left for long is over."""
+        visit = self.visits.get(handle)
+        if visit is None or now - visit.seen > VISIT_IDLE:
+            self.end_visit(handle)
+            return None
+        visit.seen = now
+        return visit
+
+    def end_visit(self, handle: str) -> None:
+        """Close a patient's pages, with what was found for them."""
+        self.visits.pop(handle, None)
+        for name in [name for name, run in self.runs.items() if run.handle == handle]:
+            self.runs.pop(name).stop()
+
+    def keep(self, name: str, run: Run) -> None:
+        """Keep what the institutions said; the oldest makes room."""
+        self.runs[name] = run
+        while len(self.runs) > _RUNS:
+            self.runs.pop(next(iter(self.runs))).stop()
+
+    def stop(self) -> None:
+        """End everything that is under way for it."""
+        for handle in list(self.visits):
+            self.end_visit(handle)
+
+
+class Sessions:
+    """Every session by the digest of its cookie."""
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self._open: dict[bytes, Session] = {}
+
+    def begin(self, session: Session) -> str:
+        """Open a session; returns the value of its cookie, which exists nowhere else."""
+        if len(self._open) >= self._most:
+            oldest = min(self._open, key=lambda digest: self._open[digest].seen)
+            self._open.pop(oldest).stop()
+        cookie = secrets.token_urlsafe(32)
+        self._open[_digest(cookie)] = session
+        return cookie
+
+    def find(self, cookie: str, now: float) -> Session | None:
+        """The session of a cookie, None when it is over; each finding keeps it open."""
+        digest = _digest(cookie)
+        session = self._open.get(digest)
+        if session is None:
+            return None
+        if now - session.seen > IDLE or now - session.began > ABSOLUTE:
+            self._open.pop(digest).stop()
+            return None
+        session.seen = now
+        return session
+
+    def end(self, cookie: str) -> Session | None:
+        """Close a session for good."""
+        session = self._open.pop(_digest(cookie), None)
+        if session:
+            session.stop()
+        return session
+
+    def expire(self, now: float) -> list[Session]:
+        """Close every session that is over; returns them, for the record."""
+        late = [digest for digest, one in self._open.items() if now - one.seen > IDLE or now - one.began > ABSOLUTE]
+        found = [self._open.pop(digest) for digest in late]
+        for session in found:
+            session.stop()
+        return found
+
+    def end_all(self) -> None:
+        """Close every session."""
+        for session in self._open.values():
+            session.stop()
+        self._open.clear()
+
+
+def same(said: str, expected: str) -> bool:
+    """Whether two tokens are one, compared in constant time."""
+    return hmac.compare_digest(said.encode(), expected.encode())
+
+
+def _digest(cookie: str) -> bytes:
+    return sha256(cookie.encode()).digest()

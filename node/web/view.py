@@ -1,0 +1,111 @@
+"""One request for a page, and how it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from node.web.frame import SECURITY
+from node.web.language import LANGUAGES
+from node.web.sessions import Session, Visit
+from trust.audit.event import NewRecord
+from trust.identity.caller import Caller, Role
+
+if TYPE_CHECKING:
+    from node.web.desk import Desk
+
+COOKIE: Final = "__Host-sid"
+DOOR: Final = "__Host-door"  # before sign-in: ties the form to the browser that got it
+THEMES: Final = ("", "light", "dark")
+
+
+@dataclass(slots=True, kw_only=True)
+class View:
+    """One request: `session` is who is signed in, None at the door; `fields` are those of a form, once each."""
+
+    desk: Desk
+    request: web.BaseRequest
+    path: str
+    parameters: Mapping[str, str]
+    address: str
+    language: str
+    theme: str
+    now: float  # monotonic seconds
+    session: Session | None = None
+    cookie: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def signed_in(self) -> Session:
+        """Who is signed in; the table of pages lets nobody else this far."""
+        if self.session is None:
+            raise web.HTTPForbidden
+        return self.session
+
+    def caller(self, visit: Visit | None = None) -> Caller:
+        """The pages as an application of this institution, with the person they act for."""
+        session = self.signed_in
+        return Caller(
+            role=Role.APPLICATION,
+            name="pages",
+            fingerprint="pages",
+            address=self.address,
+            user=f"<{session.user}@{self.desk.home}>",
+            user_name=session.full_name,
+            purpose=visit.purpose if visit else None,
+        )
+
+    def words(self, text: str) -> str:
+        """A text in the reader's language."""
+        return self.desk.frame.words(self.language, text)
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:  # noqa: ANN401  whatever a template shows
+        """A whole page."""
+        return web.Response(
+            status=status,
+            text=self.part(template, **values),
+            content_type="text/html",
+            charset="utf-8",
+            headers=SECURITY,
+        )
+
+    def part(self, template: str, **values: Any) -> str:  # noqa: ANN401  as above
+        """A template as HTML."""
+        common = {
+            "node_name": self.desk.name,
+            "session": self.session,
+            "token": self.session.token if self.session else "",
+            "language": self.language,
+            "languages": LANGUAGES,
+            "theme": self.theme,
+            "path": self.path,
+            "visit": None,
+            "handle": "",
+            "entry": "",
+        }
+        return self.desk.frame.render(template, self.language, {**common, **values})
+
+    def problem(self, status: int, code: str, cause: str, step: str) -> web.Response:
+        """What is wrong, why, and what to do: the one form of an error (ui 6.9)."""
+        return self.page("problem.html", status=status, code=code, cause=cause, step=step)
+
+    def no_visit(self) -> web.Response:
+        """No visit: the way to a patient begins with the search, so that the reason is asked."""
+        cause = self.words("This patient is not open in your session.")
+        return self.problem(404, "QRY-01", cause, self.words("Find the patient again and say why you open the record."))
+
+    def see(self, location: str) -> web.Response:
+        """Go on to a page of this node; never anywhere else (threats I19)."""
+        parts = urlsplit(location)
+        if parts.scheme or parts.netloc or not location.startswith("/") or location.startswith(("//", "/\\")):
+            location = "/"
+        return web.Response(status=303, headers={**SECURITY, "Location": location})
+
+    async def record(self, *records: NewRecord) -> str:
+        """Put on record what is about to be shown; returns how people name the entry."""
+        proof = await self.desk.services.sequencer.record(list(records))
+        return str(getattr(proof, "index", ""))

@@ -1,0 +1,72 @@
+"""Sessions end, and sign-in pauses (threats I18, I20)."""
+
+from datetime import UTC, datetime
+
+from node.web import throttle
+from node.web.sessions import ABSOLUTE, IDLE, VISIT_IDLE, Person, Session, Sessions, Visit
+from node.web.throttle import Throttle
+from trust.accounts.store import Duty
+from trust.audit.event import Coded
+
+
+def session(now=0.0) -> Session:
+    return Session(
+        user="a",
+        full_name="A",
+        duty=Duty.CLINICIAN,
+        began=now,
+        seen=now,
+        authenticated=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def test_I18_each_session_has_a_cookie_of_its_own_that_is_not_kept():
+    sessions = Sessions()
+    one, other = sessions.begin(session()), sessions.begin(session())
+    assert one != other
+    assert len(one) >= 43
+    assert one.encode() not in sessions._open
+
+
+def test_I18_idle_and_absolute_ends():
+    sessions = Sessions()
+    cookie = sessions.begin(session())
+    assert sessions.find(cookie, IDLE)
+    assert sessions.find(cookie, 2 * IDLE + 1) is None
+    cookie = sessions.begin(session())
+    now = 0.0
+    while now < ABSOLUTE:
+        assert sessions.find(cookie, now)
+        now += IDLE / 2
+    assert sessions.find(cookie, ABSOLUTE + 1) is None
+
+
+def test_I18_sign_out_counts_at_the_node():
+    sessions = Sessions()
+    cookie = sessions.begin(session())
+    sessions.end(cookie)
+    assert sessions.find(cookie, 1.0) is None
+
+
+def test_a_visit_ends_when_it_is_left():
+    one = session()
+    one.visits["h"] = Visit(person=Person(cx="1^^^&1.2&ISO"), purpose=Coded("TREAT", "s", "t"), seen=0.0)
+    assert one.visit("h", VISIT_IDLE)
+    assert one.visit("h", 2 * VISIT_IDLE + 1) is None
+
+
+def test_I20_a_name_pauses_after_failures_and_is_forgotten_later():
+    guard = Throttle()
+    for number in range(throttle.NAME_FAILURES):
+        assert not guard.paused("a", f"10.0.0.{number}", 1.0)
+        guard.failed("a", f"10.0.0.{number}", 1.0)
+    assert guard.paused("a", "10.0.0.99", 2.0)
+    assert not guard.paused("b", "10.0.0.99", 2.0)
+    assert not guard.paused("a", "10.0.0.99", 2.0 + throttle.PAUSE)
+
+
+def test_I20_an_address_pauses_after_failures_for_many_names():
+    guard = Throttle()
+    for number in range(throttle.ADDRESS_FAILURES):
+        guard.failed(f"n{number}", "10.0.0.1", 1.0)
+    assert guard.paused("new", "10.0.0.1", 2.0)

@@ -1,0 +1,20 @@
+"""Table of local accounts, in the node's one database."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("full_name", Text, nullable=False),
+    Column("role", String(24), nullable=False),
+    Column("password", Text, nullable=False),  # Argon2id, with its parameters and salt
+    Column("code_secret", LargeBinary, nullable=False),  # sealed; empty: signs in without a one-time code
+    Column("code_step", Integer, nullable=False),  # newest 30-second step whose code was used
+    Column("changed", String(20), nullable=False),  # YYYY-MM-DDThh:mm:ssZ
+    Column("closed", String(20), nullable=False),  # empty: in force
+)
