@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from scripts.demo_content.story import INSTITUTIONS
-from scripts.demonstration import story
+from scripts.demonstration import people, story
 from scripts.demonstration.federation import HTTPS, Federation, PortTaken, WrongState
 from scripts.demonstration.processes import CommandFailed
 
@@ -55,6 +55,7 @@ def _show(federation: Federation) -> None:
     for node in federation.nodes:
         print(f"  {node.name}")
         print(f"    folder {node.folder}   https://localhost:{node.base + HTTPS}/   state {node.state_url}")
+    people.show(federation)
     folder = first.folder
     print(f"""
 What to try next, in another terminal:
@@ -80,6 +81,9 @@ def _run(federation: Federation, *, leave: bool) -> int:
     if not federation.done("another"):
         story.submit_elsewhere(federation)
         federation.mark("another")
+    if not federation.done("people"):
+        people.add(federation)
+        federation.mark("people")
     _show(federation)
     if leave:
         return 0

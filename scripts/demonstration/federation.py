@@ -16,7 +16,7 @@ from typing import Any
 from scripts.demonstration.processes import XDSNODE, CommandFailed, start, together, xdsnode
 
 AUTHORITY = "2.999.1.1"  # the assigning authority of the patient ids that all institutions share
-HTTPS, MLLP, MANAGEMENT = 1, 2, 9  # places in a node's block of ten ports
+WEB, HTTPS, MLLP, MANAGEMENT = 0, 1, 2, 9  # places in a node's block of ten ports
 _KEPT = "demo"  # the folder beside the nodes: what this script remembers, logs, documents; no *.toml below it
 
 
@@ -106,7 +106,7 @@ class Federation:
     def check_ports(self) -> None:
         """Raise PortTaken for the first port that a node needs and cannot have."""
         for node in self.nodes:
-            for place in (HTTPS, MLLP, MANAGEMENT):
+            for place in (WEB, HTTPS, MLLP, MANAGEMENT):
                 if not _free(node.base + place):
                     raise PortTaken(f"port {node.base + place} (node {node.number}) is taken by another program")
 

@@ -25,7 +25,7 @@ ADDED = (
     Suite("faults", "kill -9 under load, full disk", unit.faults),
     Suite("arr", "rsyslog as Audit Record Repository, stopped and killed under load", unit.arr),
     Suite("security", "openssl, xmlsec1 and sslyze against a real node", unit.security),
-    Suite("browser", "pages in a browser", unit.nothing_yet),
+    Suite("browser", "the pages in Chromium, with the demonstration behind them", unit.browser),
 )
 
 

@@ -57,7 +57,10 @@ def security(_: Request) -> Status:
     return of_status(status)
 
 
-def nothing_yet(_: Request) -> Status:
-    """A suite that the interface names and that has no tests so far."""
-    print("nothing belongs to this suite yet")
-    return Status.SKIPPED
+def browser(_: Request) -> Status:
+    """Debian's Chromium, driven by Playwright, on the pages of the demonstration (tests/browser)."""
+    if shutil.which("chromium", path="/usr/bin:/usr/local/bin") is None:
+        print("chromium is not installed: apt-get install chromium fonts-noto-cjk")
+        return Status.SKIPPED
+    status, _lines = echoed([sys.executable, "-m", "pytest", "-q", "--browser", "--timeout", "300", "tests/browser"])
+    return of_status(status)
