@@ -112,7 +112,9 @@ class Users:
             self._found = found
             self._verified.trust(Issuers(found))
 
-    def of_request(self, message: Message, caller: Caller, certificate: bytes, now: datetime) -> Asserted | None:
+    def of_request(
+        self, message: Message, caller: Caller, certificate: bytes, now: datetime, *, vouched: bool = False
+    ) -> Asserted | None:
         """The user behind a request; None when assertions play no role here, or there is none and none is needed.
 
         Args:
@@ -120,15 +122,16 @@ class Users:
             caller: in the role in which it asks.
             certificate: the caller's, DER.
             now: this moment.
+            vouched: the message is of the node's own pages: it must name the person, whatever applications may do.
 
         Raises:
             AssertionRefused: there is one and it is not accepted, or there must be one.
         """
-        if message.security or self._config.xua.timestamp_required:
-            required = self._config.xua.timestamp_required
+        required = self._config.xua.timestamp_required and not vouched
+        if message.security or required:
             check_timestamp(message.security, self._expected.skew, now, required=required)
         peer = caller.role is Role.PEER
-        mode = self._config.xua.peers if peer else self._config.xua.applications
+        mode = "required" if vouched else self._config.xua.peers if peer else self._config.xua.applications
         if mode == "off":
             return None
         if not message.security and b"Assertion" not in message.root:  # most messages: no need to search the tree
@@ -147,6 +150,7 @@ class Users:
             self._expected,
             home=caller.home if peer else self._expected.home,
             key=_public_key(certificate) if certificate and _HOLDER in raw else b"",
+            required=() if vouched else self._expected.required,  # what an account here does not say, nobody can add
         )
         return Asserted(user=saml.accept(assertion, issuer, expected, now), issuer=issuer, raw=raw)
 

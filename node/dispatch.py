@@ -126,7 +126,9 @@ class Dispatcher:
     def _user(self, exchange: Exchange, incoming: Incoming) -> Asserted | None:
         """Who asks through this system, as far as an accepted assertion says (ITI-40)."""
         try:
-            asserted = self._users.of_request(incoming.message, exchange.caller, incoming.certificate, exchange.now)
+            asserted = self._users.of_request(
+                incoming.message, exchange.caller, incoming.certificate, exchange.now, vouched=incoming.vouched
+            )
         except AssertionRefused as refusal:
             raise assertion_refused(refusal.code, str(refusal)) from None
         if asserted is not None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from node.administration.assertions import ROLE_WORDS, coded
 from node.administration.orders import Order, Result
 from node.faults import refused
 from trust.accounts import store
@@ -34,16 +35,23 @@ async def add(order: Order) -> Result:
     if order.flag("without_code") and not development:
         step = "leave out --without-code: only development nodes have such accounts"
         raise refused("user.code", name, "everybody signs in with a password and a one-time code", step)
+    profession = coded(order, "profession", order.services.users.roles, ROLE_WORDS)
+    if profession and order.text("role") != Duty.CLINICIAN:
+        step = "leave out --profession: only clinicians ask other institutions, in a profession"
+        raise refused("user.profession", name, "this account asserts no functional role", step)
     secret = "" if order.flag("without_code") else new_secret()
     account = Account(
         name=name.lower(),
         full_name=order.text("full_name", "") or name,
         role=Duty(order.text("role")),
+        profession="".join(f"{one.code}^{one.system}" for one in profession),
         password=password,
         code_secret=Sealing(order.services.config.folder.accounts_key).seal(name.lower(), secret) if secret else b"",
         changed=_now(order),
     )
-    await _change(order, account, f"account opened or renewed as {account.role}")
+    await _change(
+        order, account, " ".join(["account opened or renewed as", account.role, *(one.text for one in profession)])
+    )
     code = {"code_secret": secret, "code_uri": uri(secret, name, order.services.config.node.name)} if secret else {}
     return {**_shown(account), **code}
 
@@ -78,5 +86,5 @@ def _now(order: Order) -> str:
 
 
 def _shown(one: Account) -> Result:
-    shown = {"name": one.name, "full_name": one.full_name, "role": str(one.role), "changed": one.changed}
-    return {**shown, "closed": one.closed, "one_time_code": bool(one.code_secret)}
+    shown = {"name": one.name, "full_name": one.full_name, "role": str(one.role), "profession": one.profession}
+    return {**shown, "changed": one.changed, "closed": one.closed, "one_time_code": bool(one.code_secret)}

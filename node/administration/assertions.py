@@ -31,10 +31,7 @@ _EMERGENCY: Final = Coded("ETREAT", "2.16.840.1.113883.5.8", "emergency treatmen
 _PASSWORD: Final = AUTHN_CLASS + "PasswordProtectedTransport"
 
 # Plain words of consent policies, too: `--role physician --purpose treatment`.
-_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
-    "role": {word: min(codes)[0] for word, codes in ROLES.items()},
-    "purpose": PURPOSES,
-}
+ROLE_WORDS: Final[Mapping[str, str]] = {word: min(codes)[0] for word, codes in ROLES.items()}
 
 Change = Callable[[Draft], Draft]
 
@@ -73,8 +70,8 @@ async def issue(order: Order) -> Result:
     services = order.services
     draft = replace(
         _draft(order, order.text("user")),
-        roles=_coded(order, "role", services.users.roles),
-        purposes=_coded(order, "purpose", services.users.purposes),
+        roles=coded(order, "role", services.users.roles, ROLE_WORDS),
+        purposes=coded(order, "purpose", services.users.purposes, PURPOSES),
         home=services.config.node.home_community_id,
         patient=order.patient() if order.text("patient", "") else "",
         npi=order.text("npi", ""),
@@ -149,11 +146,16 @@ def _signed(order: Order, draft: Draft) -> bytes:
     return signed(draft, *assertion_key.read(folder.assertion_key, folder.assertion_cert))
 
 
-def _coded(order: Order, name: str, values: ValueSet) -> tuple[Coded, ...]:
+def coded(order: Order, name: str, values: ValueSet, words: Mapping[str, str]) -> tuple[Coded, ...]:
+    """The code that an argument says, itself or by a plain word; none where it says nothing.
+
+    Raises:
+        Faults: the value set has no such code.
+    """
     code = order.text(name, "")
     if not code:
         return ()
-    found = values.by_code(_WORDS[name].get(code, code))
+    found = values.by_code(words.get(code, code))
     if found is None:
         known = ", ".join(f"{one} ({text})" for (one, _), text in values.codes.items())
         raise refused(

@@ -3,7 +3,10 @@
 Everybody signs in with a password and a one-time code from an authenticator; `add` prints what the authenticator takes.
 Each account has one role: a clinician finds and reads documents, an auditor reads the access log, an administrator sees
 how the node is, a patient representative makes the report for a patient. `add` for a name that exists sets a new
-password, code and role.
+password, code, role and profession.
+
+A clinician asks other institutions in the functional role that --profession names, one of node/value_sets.toml; without
+it in none, which some refuse.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from node.faults import Exit, misused
 
 EXAMPLES = """\
 examples:
-  xdsnode user add a.li --full-name "Dr Ada Li" --role clinician
+  xdsnode user add a.li --full-name "Dr Ada Li" --role clinician --profession physician
   xdsnode user add m.sala --role auditor --password-file password.txt
   xdsnode user list
   xdsnode user close a.li
@@ -38,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("name", metavar="NAME", help="what the person types to sign in")
     adding.add_argument("--full-name", default="", metavar="NAME", help="as others read it, e.g. in the access log")
     adding.add_argument("--role", choices=ROLES, required=True, help="what the account is for")
+    adding.add_argument(
+        "--profession", default="", metavar="CODE", help="of a clinician: a code or a word, e.g. 46255001 or nurse"
+    )
     adding.add_argument("--password-file", type=Path, metavar="FILE", help="else the password is asked for")
     adding.add_argument("--without-code", action="store_true", help="no one-time code: development nodes only")
     listing = verbs.add_parser("list", help="every account", description="Every account, closed ones too.")
@@ -66,6 +72,7 @@ def _add(config: Config, args: argparse.Namespace) -> dict[str, Any]:
         "name": args.name,
         "full_name": args.full_name,
         "role": args.role,
+        "profession": args.profession,
         "password": hashed(_password(args.password_file)),  # the password itself goes no further than here
         "without_code": args.without_code,
     }
@@ -99,10 +106,15 @@ def _password(file: Path | None) -> str:
 
 def _print(verb: str, result: dict[str, Any]) -> None:
     if verb == "list":
-        rows = [(one["name"], one["role"], one["full_name"], one["closed"] or "in force") for one in result["users"]]
-        console.table(rows, ("name", "role", "full name", "state"))
+        rows = [
+            (one["name"], one["role"], one["profession"], one["full_name"], one["closed"] or "in force")
+            for one in result["users"]
+        ]
+        console.table(rows, ("name", "role", "profession", "full name", "state"))
         return
     console.out(f"{result['name']} ({result['role']}): {'closed' if result['closed'] else 'may sign in'}")
+    if verb == "add" and result["role"] == "clinician" and not result["profession"]:
+        console.out("asks other institutions in no functional role: --profession CODE names one")
     if "code_uri" in result:
         console.out(f"secret for the authenticator, shown this once: {result['code_secret']}")
         console.out(f"the same as an address: {result['code_uri']}")

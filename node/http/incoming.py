@@ -26,6 +26,7 @@ class Incoming:
     audit_proof: str  # the caller's own Audit-Proof header, "" when it sent none
     package: PackageReader
     certificate: bytes = b""  # DER, of the caller
+    vouched: bool = False  # from the node's own pages: the assertion is this node's, and always counts
 
     def documents(self) -> AsyncIterator[tuple[str, AsyncIterator[bytes | memoryview]]]:
         """(`id` of xds:Document, its bytes) in the order of arrival; can be iterated once.

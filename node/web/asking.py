@@ -15,10 +15,11 @@ from node.http.incoming import Incoming, Outgoing
 from node.http.reading import PackageReader
 from node.outcome_words import Outcome, Word
 from node.paths import PATHS
+from node.security_records import refusal
+from node.soap.faults import SoapFault
 from node.soap.message import read_answer, read_envelope, write_envelope
 from node.soap.mime import read_media_type
-from node.web.desk import Desk
-from node.web.sessions import Session, Visit
+from node.web.sessions import Visit
 from node.web.view import View
 from registry.ebrim.messages import AdhocQuery, adhoc_query_request
 from registry.ebrim.object_reader import read_document_entry
@@ -26,7 +27,7 @@ from registry.ebrim.reader import read_registry_response
 from registry.errors import ErrorCode, RegistryError
 from registry.metadata.objects import APPROVED, DocumentEntry, Slot
 from repository.messages import DocumentRequest, retrieve_request
-from trust.audit.event import Coded
+from trust.errors import NotPermitted
 from trust.identity.making import LIFETIME, Draft, signed
 from trust.identity.names import AUTHN_CLASS
 from trust.pki import assertion_key
@@ -35,7 +36,6 @@ _RIM: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
 _FIND_DOCUMENTS: Final = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
 _QUERY: Final = "urn:ihe:iti:2007:RegistryStoredQuery"
 _RETRIEVE: Final = "urn:ihe:iti:2007:RetrieveDocumentSet"
-_ROLE: Final = Coded("112247003", "2.16.840.1.113883.6.96", "Medical doctor")
 _MOST_BYTES: Final = 50 << 20  # larger documents can be fetched with a command, not shown
 
 
@@ -54,6 +54,10 @@ class Brought:
     content: bytes | None
     entry: str
     error: RegistryError | None = None
+
+
+class RefusedHere(Exception):  # noqa: N818
+    """This node itself let a request of its pages go no further; that is on record, and nobody was asked."""
 
 
 async def documents_of(view: View, visit: Visit, home: str, name: str) -> Said:
@@ -75,7 +79,10 @@ async def documents_of(view: View, visit: Visit, home: str, name: str) -> Said:
     heard: Outcome | None = None
     watching: Watching = desk.services.actors.gateway.watching
     with watching.watch(incoming.caller.fingerprint, incoming.message.message_id) as watcher:
-        outgoing = await desk.dispatch(incoming)
+        try:
+            outgoing = await _sent(view, incoming)
+        except RefusedHere as refused:
+            return Said(outcome=Outcome(home=home, name=name, word=Word.NOT_ASKED, reason=str(refused)))
         if watcher is not None and home != desk.home:
             async for outcome in watcher.outcomes(1.0):
                 heard = outcome
@@ -111,7 +118,10 @@ async def fetch(view: View, visit: Visit, entry: DocumentEntry) -> Brought:
     )
     incoming = _incoming(view, visit, _RETRIEVE, "iti-43", retrieve_request([request]))
     incoming.message.packaging = "mtom"
-    outgoing = await view.desk.dispatch(incoming)
+    try:
+        outgoing = await _sent(view, incoming)
+    except RefusedHere as refused:
+        return Brought(content=None, entry="", error=RegistryError(ErrorCode.REPOSITORY_ERROR, str(refused), ""))
     number = str(outgoing.proof.index)
     if not outgoing.documents:
         errors = read_registry_response(read_answer(outgoing.body).body).errors
@@ -124,6 +134,32 @@ async def fetch(view: View, visit: Visit, entry: DocumentEntry) -> Brought:
             return Brought(content=None, entry=number, error=error)
         pieces.append(bytes(piece))
     return Brought(content=b"".join(pieces), entry=number)
+
+
+async def _sent(view: View, incoming: Incoming) -> Outgoing:
+    """The answer of the dispatcher.
+
+    Raises:
+        RefusedHere: it refused the request before that became a transaction.
+    """
+    services = view.desk.services
+    try:
+        return await view.desk.dispatch(incoming)
+    except (SoapFault, NotPermitted) as fault:
+        user = fault.detail if isinstance(fault, SoapFault) else ""
+        reason = user or str(fault)
+        await view.record(
+            refusal(
+                services.clock(),
+                incident=services.new_uuid(),
+                caller=incoming.caller,
+                address=view.address,
+                node=view.desk.home,
+                reason=f"{incoming.path} {reason}",
+                user=bool(user),
+            )
+        )
+        raise RefusedHere(reason) from None
 
 
 async def _pieces(outgoing: Outgoing) -> AsyncIterator[bytes]:
@@ -144,7 +180,7 @@ def _incoming(view: View, visit: Visit, action: str, transaction: str, body: byt
         message_id=desk.services.new_uuid(),
         to=desk.services.config.base_url,
         reply_to=True,
-        security=assertion(desk, view.signed_in, visit, view.now),
+        security=assertion(view, visit),
     )
     message = read_envelope(envelope)
     package = PackageReader.of(message, read_media_type("application/soap+xml"), desk.services.spool.create)
@@ -157,16 +193,15 @@ def _incoming(view: View, visit: Visit, action: str, transaction: str, body: byt
         sni="",
         audit_proof="",
         package=package,
+        vouched=True,
     )
 
 
-def assertion(desk: Desk, session: Session, visit: Visit, now: float) -> bytes:
+def assertion(view: View, visit: Visit) -> bytes:
     """What this node says about the person: name, role, purpose of use, the one patient (ITI-40)."""
-    services = desk.services
+    services, session, role = view.desk.services, view.signed_in, view.profession
     own, moment = services.config.node, services.clock()
-    emergency = visit.emergency_until > now
-    purpose = services.users.purposes.by_code("BTG") if emergency else visit.purpose
-    role = services.users.roles.by_code(_ROLE.code)
+    emergency = visit.emergency_at(view.now)
     draft = Draft(
         id="_" + services.new_uuid().rpartition(":")[2],
         issuer=own.home_community_id,
@@ -182,8 +217,8 @@ def assertion(desk: Desk, session: Session, visit: Visit, now: float) -> bytes:
         organisation_id=own.home_community_id,
         home=own.home_community_id,
         roles=(role,) if role else (),
-        purposes=(purpose,) if purpose else (),
-        reason=visit.reason if emergency else "",
+        purposes=(visit.purpose_at(view.now),),
+        reason=emergency.reason if emergency else "",
         patient=visit.person.cx,
     )
     folder = services.config.folder

@@ -7,6 +7,7 @@ import json
 import secrets
 from collections import Counter
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -79,7 +80,8 @@ class Wanted:
 def start(view: View, handle: str, visit: Visit) -> web.Response:
     """Ask every institution, and show what comes."""
     names = view.desk.names()
-    run = Run(handle, names, view.desk.home)
+    emergency = visit.emergency_at(view.now)
+    run = Run(handle, names, view.desk.home, until=emergency.until if emergency else inf)
     name = secrets.token_urlsafe(9)
     view.signed_in.keep(name, run)
     run.begin(lambda home, institution: documents_of(view, visit, home, institution))
@@ -99,7 +101,7 @@ async def listed(view: View) -> web.StreamResponse:
     if visit is None:
         return view.no_visit()
     wanted = Wanted.of(view.request.query_string)
-    run = _run(view, handle, wanted.run)
+    run = view.signed_in.run(handle, wanted.run, view.now)
     if run is None:
         return start(view, handle, visit)
     until = asyncio.get_running_loop().time() + _FIRST_WAIT
@@ -108,16 +110,11 @@ async def listed(view: View) -> web.StreamResponse:
     return view.page("documents.html", visit=visit, handle=handle, **shown(view, run, wanted))
 
 
-def _run(view: View, handle: str, name: str) -> Run | None:
-    run = view.signed_in.runs.get(name)
-    return run if run and run.handle == handle else None
-
-
 async def events(view: View) -> web.StreamResponse:
     """The parts of the page anew after each answer, at most four times a second, until all have ended."""
     handle = view.parameters["h"]
     visit = view.signed_in.visit(handle, view.now)
-    run = _run(view, handle, view.parameters["r"])
+    run = view.signed_in.run(handle, view.parameters["r"], view.now)
     if visit is None or run is None:
         return web.Response(status=204, headers=SECURITY)
     wanted = Wanted.of(f"{view.request.query_string}&run={view.parameters['r']}")
@@ -125,7 +122,7 @@ async def events(view: View) -> web.StreamResponse:
     await response.prepare(view.request)
     last = view.request.headers.get("Last-Event-ID", "")
     seen = int(last) if last.isascii() and last.isdigit() and len(last) < 9 else -1
-    until = asyncio.get_running_loop().time() + _STREAM
+    until = min(run.until, asyncio.get_running_loop().time() + _STREAM)
     while asyncio.get_running_loop().time() < until:
         if run.changes > seen:
             seen = run.changes

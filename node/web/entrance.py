@@ -66,7 +66,7 @@ async def sign_in(view: View) -> web.StreamResponse:
     if not right or in_force is None or step is None or not await _admitted(view, in_force, step):
         await view.record(_failure(view, in_force, name, "name, password or code is wrong"))
         return _form(view, view.words("Name, password or code is wrong (SEC-01)."), 403)
-    view.desk.throttle.succeeded(name)
+    view.desk.throttle.succeeded(name, view.address, view.now)
     return _opened(view, in_force)
 
 
@@ -102,6 +102,7 @@ def _opened(view: View, account: Account) -> web.Response:
             user=account.name,
             full_name=account.full_name,
             duty=account.role,
+            profession=account.profession,
             began=view.now,
             seen=view.now,
             authenticated=view.desk.services.clock(),

@@ -58,6 +58,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page(method="POST", template="/p/{h}/leave", handle=patients.end_visit, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/emergency", handle=patients.emergency_form, duties=CLINICIANS),
     Page(method="POST", template="/p/{h}/emergency", handle=patients.emergency, duties=CLINICIANS),
+    Page(method="POST", template="/p/{h}/emergency/end", handle=patients.end_emergency, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}", handle=documents.listed, duties=CLINICIANS),
     Page(method="POST", template="/p/{h}/ask", handle=documents.ask, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/events", handle=documents.events, duties=CLINICIANS),
@@ -193,11 +194,12 @@ class Pages:
         )
 
     def _in_force(self, session: Session | None, cookie: str) -> Session | None:
-        """An account that was closed, or got another role, ends its sessions at once."""
+        """An account that was closed, or got another role or profession, ends its sessions at once."""
         if session is None:
             return None
         account = store.find(self._desk.services.reader, session.user)
-        if account is None or account.closed or account.role != session.duty:
+        same_duty = account and (account.role, account.profession) == (session.duty, session.profession)
+        if account is None or account.closed or not same_duty:
             self._desk.sessions.end(cookie)
             return None
         return session

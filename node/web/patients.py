@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from aiohttp import web
@@ -11,13 +13,14 @@ from aiohttp import web
 from node.cx import patient_cx
 from node.web import dates, documents
 from node.web.records import patient_page
-from node.web.sessions import EMERGENCY, Person, Visit
+from node.web.sessions import EMERGENCY, Emergency, Person, Visit
 from node.web.view import View
 from registry.patients.demographics import BirthDate, Demographics, Identifier, Name
 from registry.patients.matching import Match
 from registry.patients.names import spelled, words
 from registry.patients.records import Hit, Record
 from trust.audit.event import Action
+from trust.consent.words import pair
 
 MOST_SHOWN: Final = 50
 LEAST_NOTE: Final = 10
@@ -124,15 +127,22 @@ def _row(view: View, record: Record, why: str, evidence: tuple[str, ...] = ()) -
 
 
 def _person(view: View, record: Record) -> Person:
-    said = record.person
-    name = said.names[0] if said.names else Name()
-    full = ", ".join(filter(None, [name.family, " ".join(name.given)]))
-    others = [one.family + "".join(one.given) for one in said.names[1:2] if not one.family.isascii()]
+    index = view.desk.services.actors.index(view.desk.services.reader)
+    linked = [one.person for one in index.person(record.no) if one.no != record.no]
+    return described(record.identifier.cx, [record.person, *linked], view.language)
+
+
+def described(cx: str, said: Sequence[Demographics], language: str) -> Person:
+    """Whom a record is about: what it does not say itself is taken from the records that are linked to it."""
+    names = next((one.names for one in said if one.names), (Name(),))
+    born = next((one.birth_date for one in said if one.birth_date), None)
+    full = ", ".join(filter(None, [names[0].family, " ".join(names[0].given)]))
+    others = [one.family + "".join(one.given) for one in names[1:2] if not one.family.isascii()]
     return Person(
-        cx=record.identifier.cx,
+        cx=cx,
         name=full + "".join(f" ({one})" for one in others),
-        born=dates.shown(said.birth_date.value, view.language) if said.birth_date else "",
-        sex=_SEXES.get(said.sex, ""),
+        born=dates.shown(born.value, language) if born else "",
+        sex=next((_SEXES[one.sex] for one in said if one.sex in _SEXES), ""),
     )
 
 
@@ -190,7 +200,23 @@ async def emergency_form(view: View) -> web.StreamResponse:
     visit = view.signed_in.visit(view.parameters["h"], view.now)
     if visit is None:
         return view.no_visit()
+    if not _may_break(view):
+        return await _no_emergency(view, visit)
     return view.page("emergency.html", visit=visit, handle=view.parameters["h"], problem="")
+
+
+def _may_break(view: View) -> bool:
+    """Whether this institution lets people of this profession break the glass; others decide for themselves besides."""
+    role = view.profession
+    return role is not None and pair(role) in view.desk.services.actors.policy.jurisdiction.emergency.roles
+
+
+async def _no_emergency(view: View, visit: Visit) -> web.StreamResponse:
+    what = "emergency access refused: not permitted in this profession"
+    await view.record(*patient_page(view, view.caller(visit), what, [visit.person.cx]))
+    cause = view.words("The rules of this institution permit no emergency access in your profession.")
+    step = view.words("Ask somebody who may open it, such as the physician on duty.")
+    return view.problem(403, "CNS-02", cause, step)
 
 
 async def emergency(view: View) -> web.StreamResponse:
@@ -199,14 +225,30 @@ async def emergency(view: View) -> web.StreamResponse:
     visit = view.signed_in.visit(handle, view.now)
     if visit is None:
         return view.no_visit()
+    purposes = view.desk.services.users.purposes
+    purpose = purposes.by_code("BTG") or purposes.by_code("ETREAT")
+    if purpose is None or not _may_break(view):
+        return await _no_emergency(view, visit)
     reason = view.fields.get("reason", "").strip()[:400]
     note = view.fields.get("note", "").strip()[:400]
     said = note if reason == "other" else reason
     if len(said) < LEAST_NOTE:
         problem = view.words("Choose a reason, or write one of at least ten characters.")
         return view.page("emergency.html", status=422, visit=visit, handle=handle, problem=problem)
-    visit.emergency_until, visit.reason = view.now + EMERGENCY, said
+    ends = view.desk.services.clock() + timedelta(seconds=EMERGENCY)
+    visit.emergency = Emergency(until=view.now + EMERGENCY, ends=ends, purpose=purpose, reason=said)
     what = f"emergency access begins: {said}"
     await view.record(*patient_page(view, view.caller(visit), what, [visit.person.cx], action=Action.EXECUTE))
     view.desk.services.actors.alarm("emergency-access")
+    return documents.start(view, handle, visit)
+
+
+async def end_emergency(view: View) -> web.StreamResponse:
+    """It is over before its hour is: what it opened is closed, and the institutions are asked as before."""
+    handle = view.parameters["h"]
+    visit = view.signed_in.visit(handle, view.now)
+    if visit is None:
+        return view.no_visit()
+    await view.record(*patient_page(view, view.caller(visit), "emergency access ended", [visit.person.cx]))
+    view.signed_in.end_emergency(handle)
     return documents.start(view, handle, visit)

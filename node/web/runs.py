@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from node.outcome_words import ANSWERED, Outcome, Word
 from node.sources import Identity, fold
@@ -66,6 +67,7 @@ class Run:
     handle: str
     names: Mapping[str, str]
     own: str
+    until: float = inf  # seconds of the sessions' clock: when what an emergency opened is closed again
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     brought: dict[str, Brought] = field(default_factory=dict)
     changes: int = 0

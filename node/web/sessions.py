@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from trust.accounts.store import Duty
@@ -38,6 +39,16 @@ class Person:
     sex: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emergency:
+    """An hour with the glass broken: until when (`until` monotonic, `ends` for people), under which purpose, and why."""
+
+    until: float
+    ends: datetime
+    purpose: Coded
+    reason: str
+
+
 @dataclass(slots=True, kw_only=True)
 class Visit:
     """One patient, open for one reason until sign-out or half an hour without activity."""
@@ -45,8 +56,16 @@ class Visit:
     person: Person
     purpose: Coded
     seen: float
-    emergency_until: float = 0.0
-    reason: str = ""  # of an emergency, in the user's words
+    emergency: Emergency | None = None
+
+    def emergency_at(self, now: float) -> Emergency | None:
+        """The emergency that is going on; None once its hour is over."""
+        return self.emergency if self.emergency and now < self.emergency.until else None
+
+    def purpose_at(self, now: float) -> Coded:
+        """Why the record is open at this moment."""
+        emergency = self.emergency_at(now)
+        return emergency.purpose if emergency else self.purpose
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +78,7 @@ class Session:
     began: float
     seen: float
     authenticated: datetime
+    profession: str = ""  # CODE^OID
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))  # of forms
     shown: dict[str, Person] = field(default_factory=dict)  # patients by handle, as this session has seen them
     visits: dict[str, Visit] = field(default_factory=dict)
@@ -84,6 +104,22 @@ class Session:
         """Close a patient's pages, with what was found for them."""
         self.visits.pop(handle, None)
         for name in [name for name, run in self.runs.items() if run.handle == handle]:
+            self.runs.pop(name).stop()
+
+    def run(self, handle: str, name: str, now: float) -> Run | None:
+        """What the institutions said of this patient; what an emergency opened closes with it."""
+        run = self.runs.get(name)
+        if run is None or run.handle != handle:
+            return None
+        if now >= run.until:
+            self.runs.pop(name).stop()
+            return None
+        return run
+
+    def end_emergency(self, handle: str) -> None:
+        """Close what the emergency opened, before its hour is over."""
+        self.visits[handle].emergency = None
+        for name in [name for name, run in self.runs.items() if run.handle == handle and run.until < inf]:
             self.runs.pop(name).stop()
 
     def keep(self, name: str, run: Run) -> None:

@@ -33,9 +33,11 @@ class Throttle:
         while len(self._failures) > self._most:
             self._failures.popitem(last=False)
 
-    def succeeded(self, name: str) -> None:
-        """Whoever signs in starts anew; the address does not."""
+    def succeeded(self, name: str, address: str, now: float) -> None:
+        """Whoever signs in starts anew; of the address this one try is taken back, its failures stay."""
         self._failures.pop(("name", name), None)
+        if count := self._count(("address", address), now):
+            self._failures["address", address] = (count - 1, self._failures["address", address][1])
 
     def _count(self, key: tuple[str, str], now: float) -> int:
         count, last = self._failures.get(key, (0, 0.0))

@@ -12,7 +12,7 @@ from aiohttp import web
 from node.web.frame import SECURITY
 from node.web.language import LANGUAGES
 from node.web.sessions import Session, Visit
-from trust.audit.event import NewRecord
+from trust.audit.event import Coded, NewRecord
 from trust.identity.caller import Caller, Role
 
 if TYPE_CHECKING:
@@ -46,9 +46,16 @@ class View:
             raise web.HTTPForbidden
         return self.session
 
+    @property
+    def profession(self) -> Coded | None:
+        """The functional role of who is signed in; None where the account has none, or one that is no longer known."""
+        code, _, system = self.signed_in.profession.partition("^")
+        return self.desk.services.users.roles.find(Coded(code, system, ""))
+
     def caller(self, visit: Visit | None = None) -> Caller:
         """The pages as an application of this institution, with the person they act for."""
         session = self.signed_in
+        emergency = visit.emergency_at(self.now) if visit else None
         return Caller(
             role=Role.APPLICATION,
             name="pages",
@@ -56,7 +63,9 @@ class View:
             address=self.address,
             user=f"<{session.user}@{self.desk.home}>",
             user_name=session.full_name,
-            purpose=visit.purpose if visit else None,
+            user_role=self.profession,
+            purpose=visit.purpose_at(self.now) if visit else None,
+            reason=emergency.reason if emergency else "",
         )
 
     def words(self, text: str) -> str:
@@ -75,6 +84,9 @@ class View:
 
     def part(self, template: str, **values: Any) -> str:  # noqa: ANN401  as above
         """A template as HTML."""
+        visit: Visit | None = values.get("visit")
+        if visit:
+            values["emergency"] = visit.emergency_at(self.now)
         common = {
             "node_name": self.desk.name,
             "session": self.session,
@@ -84,6 +96,7 @@ class View:
             "theme": self.theme,
             "path": self.path,
             "visit": None,
+            "emergency": None,
             "handle": "",
             "entry": "",
         }

@@ -48,8 +48,8 @@ class Opened:
 def _open(view: View) -> Opened | None:
     handle, name, key = (view.parameters[part] for part in ("h", "r", "d"))
     visit = view.signed_in.visit(handle, view.now)
-    run = view.signed_in.runs.get(name)
-    item = run.item(key) if visit and run and run.handle == handle else None
+    run = view.signed_in.run(handle, name, view.now)
+    item = run.item(key) if visit and run else None
     if visit is None or run is None or item is None:
         return None
     return Opened(visit=visit, run=run, item=item, handle=handle, where=f"/p/{handle}/runs/{name}/d/{key}")

@@ -87,6 +87,18 @@ def test_modes(tmp_path: Path, mode: str, caller: Caller) -> None:
             judge.of_request(message(b"<x/>"), caller, b"", NOW)
 
 
+@pytest.mark.parametrize("mode", ["off", "accepted", "required"])
+def test_what_the_pages_send_names_a_person_whatever_applications_may_do(tmp_path: Path, mode: str) -> None:
+    lines = f'applications = "{mode}"\npeers = "off"\ntimestamp_required = true\nrequired = ["npi"]'
+    judge = users(tmp_path, lines)
+    found = judge.of_request(message(own_assertion(tmp_path)), APPLICATION, b"", NOW, vouched=True)
+    assert found is not None
+    assert found.user.name
+    for security in ((), (b"<x/>",), (made(issuer="somebody else"),)):
+        with pytest.raises(AssertionRefused):
+            judge.of_request(message(*security), APPLICATION, b"", NOW, vouched=True)
+
+
 def test_without_a_section_nothing_is_looked_at(tmp_path: Path) -> None:
     judge = users(tmp_path, "")
     assert judge.of_request(message(made(issuer="x")), APPLICATION, b"", NOW) is None

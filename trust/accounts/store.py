@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-_COLUMNS: Final = "name, full_name, role, password, code_secret, code_step, changed, closed"
+_COLUMNS: Final = "name, full_name, role, profession, password, code_secret, code_step, changed, closed"
 
 
 class Duty(StrEnum):
@@ -21,11 +21,15 @@ class Duty(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One account; `code_secret` is sealed, b"" where no one-time code is asked for. `closed`: "" while in force."""
+    """One account; `code_secret` is sealed, b"" where no one-time code is asked for. `closed`: "" while in force.
+
+    `profession` is the functional role that assertions name, `CODE^OID`; "" names none.
+    """
 
     name: str
     full_name: str
     role: Duty
+    profession: str = ""
     password: str
     code_secret: bytes
     code_step: int = 0
@@ -47,11 +51,12 @@ def every(connection: sqlite3.Connection) -> list[Account]:
 def put(connection: sqlite3.Connection, account: Account) -> None:
     """Add an account, or replace what is known of it."""
     connection.execute(
-        f"INSERT OR REPLACE INTO account ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT OR REPLACE INTO account ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (
             account.name.lower(),
             account.full_name,
             str(account.role),
+            account.profession,
             account.password,
             account.code_secret,
             account.code_step,
@@ -69,12 +74,13 @@ def use_code(connection: sqlite3.Connection, name: str, step: int) -> bool:
     return done.rowcount == 1
 
 
-def _account(row: tuple[str, str, str, str, bytes, int, str, str]) -> Account:
-    name, full_name, role, password, code_secret, code_step, changed, closed = row
+def _account(row: tuple[str, str, str, str, str, bytes, int, str, str]) -> Account:
+    name, full_name, role, profession, password, code_secret, code_step, changed, closed = row
     return Account(
         name=name,
         full_name=full_name,
         role=Duty(role),
+        profession=profession,
         password=password,
         code_secret=code_secret,
         code_step=code_step,

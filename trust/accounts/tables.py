@@ -12,6 +12,7 @@ account = Table(
     Column("name", String(64), primary_key=True),
     Column("full_name", Text, nullable=False),
     Column("role", String(24), nullable=False),
+    Column("profession", String(160), nullable=False),  # CODE^OID of the functional role; empty: none is asserted
     Column("password", Text, nullable=False),  # Argon2id, with its parameters and salt
     Column("code_secret", LargeBinary, nullable=False),  # sealed; empty: signs in without a one-time code
     Column("code_step", Integer, nullable=False),  # newest 30-second step whose code was used

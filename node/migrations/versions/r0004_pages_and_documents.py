@@ -22,6 +22,7 @@ def _accounts() -> None:
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("full_name", sa.Text(), nullable=False),
         sa.Column("role", sa.String(length=24), nullable=False),
+        sa.Column("profession", sa.String(length=160), nullable=False),
         sa.Column("password", sa.Text(), nullable=False),
         sa.Column("code_secret", sa.LargeBinary(), nullable=False),
         sa.Column("code_step", sa.Integer(), nullable=False),

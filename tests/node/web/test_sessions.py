@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from node.web import throttle
-from node.web.sessions import ABSOLUTE, IDLE, VISIT_IDLE, Person, Session, Sessions, Visit
+from node.web.runs import Run
+from node.web.sessions import ABSOLUTE, EMERGENCY, IDLE, VISIT_IDLE, Emergency, Person, Session, Sessions, Visit
 from node.web.throttle import Throttle
 from trust.accounts.store import Duty
 from trust.audit.event import Coded
@@ -70,3 +71,56 @@ def test_I20_an_address_pauses_after_failures_for_many_names():
     for number in range(throttle.ADDRESS_FAILURES):
         guard.failed(f"n{number}", "10.0.0.1", 1.0)
     assert guard.paused("new", "10.0.0.1", 2.0)
+
+
+def test_I20_whoever_signs_in_takes_back_a_try_of_the_address_and_no_failure():
+    """A ward behind one address: its people may sign in as often as they like."""
+    guard = Throttle()
+    guard.failed("somebody else", "10.0.0.1", 1.0)
+    for number in range(2 * throttle.ADDRESS_FAILURES):
+        assert not guard.paused(f"n{number}", "10.0.0.1", 2.0)
+        guard.failed(f"n{number}", "10.0.0.1", 2.0)
+        guard.succeeded(f"n{number}", "10.0.0.1", 2.0)
+    for number in range(throttle.ADDRESS_FAILURES - 1):
+        assert not guard.paused("new", "10.0.0.1", 3.0)
+        guard.failed(f"f{number}", "10.0.0.1", 3.0)
+    assert guard.paused("new", "10.0.0.1", 3.0)
+
+
+def emergency(now: float) -> Emergency:
+    return Emergency(
+        until=now + EMERGENCY,
+        ends=datetime(2026, 1, 1, 11, 40, tzinfo=UTC),
+        purpose=Coded("BTG", "s", "break the glass"),
+        reason="r",
+    )
+
+
+def test_an_emergency_is_over_after_its_hour():
+    """Purpose, banner and what it had opened: all of it, although nobody ended it."""
+    one = session()
+    visit = Visit(
+        person=Person(cx="1^^^&1.2&ISO"), purpose=Coded("TREAT", "s", "t"), seen=EMERGENCY, emergency=emergency(0.0)
+    )
+    one.visits["h"] = visit
+    one.keep("r", Run("h", {}, "own", until=EMERGENCY))
+    one.keep("before", Run("h", {}, "own"))
+    late = EMERGENCY - 1.0
+    assert visit.purpose_at(late).code == "BTG"
+    assert one.run("h", "r", late)
+    assert visit.emergency_at(EMERGENCY) is None
+    assert visit.purpose_at(EMERGENCY).code == "TREAT"
+    assert one.run("h", "r", EMERGENCY) is None
+    assert one.run("h", "before", EMERGENCY)
+    assert one.run("another patient", "before", EMERGENCY) is None
+
+
+def test_an_emergency_ends_when_its_user_says_so():
+    one = session()
+    one.visits["h"] = Visit(
+        person=Person(cx="1^^^&1.2&ISO"), purpose=Coded("TREAT", "s", "t"), seen=0.0, emergency=emergency(0.0)
+    )
+    one.keep("r", Run("h", {}, "own", until=EMERGENCY))
+    one.end_emergency("h")
+    assert one.visits["h"].purpose_at(1.0).code == "TREAT"
+    assert one.run("h", "r", 1.0) is None
