@@ -41,7 +41,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emergency:
-    """An hour with the glass broken: until when (`until` monotonic, `ends` for people), under which purpose, and why."""
+    """An hour with the glass broken: until when (`ends` for people), under which purpose, and why."""
 
     until: float
     ends: datetime

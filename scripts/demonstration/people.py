@@ -28,8 +28,17 @@ def add(federation: Federation) -> None:
         file.write(password)
     folder = str(federation.nodes[0].folder)
     options = ("--without-code", "--password-file", str(secret), "--dir", folder)
-    together([["user", "add", name, "--full-name", full, "--role", role, *options] for name, full, role, _ in PEOPLE])
+    together(
+        [
+            ["user", "add", name, "--full-name", full, "--role", role, *_profession(role), *options]
+            for name, full, role, _ in PEOPLE
+        ]
+    )
     secret.unlink()
+
+
+def _profession(role: str) -> list[str]:
+    return ["--profession", "physician"] if role == "clinician" else []
 
 
 def show(federation: Federation) -> None:
