@@ -18,6 +18,7 @@ PATHS: Final = {
     "iti-44": "/iti-44",
     "iti-45": "/iti-45",
     "iti-47": "/iti-47",
+    "iti-51": "/iti-51",
     "iti-52": "/iti-52",
     "iti-55": "/iti-55",
     "iti-57": "/iti-57",

@@ -30,6 +30,7 @@ class QueryResult:
     objects: Sequence[bytes]
     errors: tuple[RegistryError, ...] = ()
     documents: tuple[()] = ()
+    patients: tuple[str, ...] = ()  # of the objects, where the query may span several
 
 
 def encode(result: QueryResult) -> bytes:

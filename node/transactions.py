@@ -38,6 +38,9 @@ from node.iti import (
     iti47_patient_demographics_query_hl7_v3 as iti47,
 )
 from node.iti import (
+    iti51_multi_patient_stored_query as iti51,
+)
+from node.iti import (
     iti52_document_metadata_subscribe as iti52,
 )
 from node.iti import (
@@ -205,6 +208,28 @@ ITI_43: Final = Transaction(
     busy="XDSRepositoryBusy",
 )
 
+ITI_51: Final = Transaction(
+    id="ITI-51",
+    name="Multi-Patient Stored Query",
+    spec="ITI TF-2: 3.51",
+    actors=("Document Consumer", "Document Registry"),
+    binding=SoapBinding(
+        path=PATHS["iti-51"],
+        action="urn:ihe:iti:2009:MultiPatientStoredQuery",
+        response_action="urn:ihe:iti:2009:MultiPatientStoredQueryResponse",
+        root=QUERY + "AdhocQueryRequest",
+        packaging=Packaging.SOAP,
+        decode=iti18.decode,
+        encode=queries.encode,
+        encode_errors=queries.encode_errors,
+    ),
+    roles=_APPLICATIONS,
+    writes=False,
+    prepare=iti51.nothing,
+    handle=iti51.multi_patient_stored_query,
+    audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti51.audited),
+)
+
 ITI_52: Final = Transaction(
     id="ITI-52",
     name="Document Metadata Subscribe",
@@ -361,6 +386,7 @@ TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
     ITI_44,
     ITI_45,
     ITI_47,
+    ITI_51,
     ITI_52,
     ITI_55,
     ITI_57,

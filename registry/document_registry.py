@@ -7,7 +7,7 @@ which document is decided outside as well.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -23,6 +23,7 @@ from registry.metadata.objects import DocumentEntry, SubmissionSet
 from registry.metadata.rules import violations
 from registry.metadata.submission import Submission
 from registry.patients.identity import identifier_refusal
+from registry.queries.catalogue import STORED_QUERIES, StoredQuery
 from registry.queries.criteria import criteria
 from registry.store import dictionaries, labels
 from registry.store import documents as stored_documents
@@ -237,8 +238,14 @@ class DocumentRegistry:
             changed=proposed,
         )
 
-    def find(self, query: AdhocQuery, sees: Sees | None = None, judge: Judge | None = None) -> Found:
-        """Answer a stored query, to somebody who may see only those documents whose confidentiality `sees` allows.
+    def find(
+        self,
+        query: AdhocQuery,
+        sees: Sees | None = None,
+        judge: Judge | None = None,
+        queries: Mapping[str, StoredQuery] = STORED_QUERIES,
+    ) -> Found:
+        """Answer a stored query, one of `queries`, to somebody who may see only documents whose confidentiality `sees` allows.
 
         With a `judge` only those of them that it lets pass.
 
@@ -247,7 +254,7 @@ class DocumentRegistry:
 
         Source: ITI TF-2: 3.18.4.1.3.
         """
-        asked = criteria(query)
+        asked = criteria(query, queries)
         found = self._search.find(asked, sees, judge)
         if found is None and self._settings.unknown_patient_is_error:
             raise UnknownPatientId(f"patient {asked.patient} is not known here")

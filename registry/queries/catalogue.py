@@ -1,4 +1,4 @@
-"""The stored queries of ITI-18 as data: ids, parameters, what each parameter means (ITI TF-2: 3.18.4.1.2.3.7).
+"""The stored queries of ITI-18 and ITI-51 as data: ids, parameters and their meaning (ITI TF-2: 3.18.4.1.2.3.7, 3.51).
 
 The fourteen queries of the Technical Framework, FindDocumentsByReferenceId (Reference ID option) among them. A new
 query is a row here and a plan in `store.search`.
@@ -6,8 +6,8 @@ query is a row here and a plan in `store.search`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
@@ -60,8 +60,9 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StoredQuery:
-    """One stored query. `either` names parameters of which exactly one is given.
+    """One stored query. `either` names parameters of which exactly one is given, `at_least_one` those that narrow it.
 
+    `several_patients`: it may name any number of patients, or none (ITI-51).
     `single_patient`: a LeafClass answer must not span patients (ITI TF-2: 3.18.4.1.2.3.6).
     `stable_by_default`: without $XDSDocumentEntryType only stable documents are meant.
     """
@@ -71,6 +72,8 @@ class StoredQuery:
     section: str
     parameters: tuple[Parameter, ...]
     either: tuple[str, ...] = ()
+    at_least_one: tuple[str, ...] = ()
+    several_patients: bool = False
     single_patient: bool = False
     stable_by_default: bool = False
 
@@ -315,9 +318,49 @@ STORED_QUERIES: Final[dict[str, StoredQuery]] = {
 }
 
 
-def stored_query(query_id: str) -> StoredQuery | None:
+def _of_several(query: StoredQuery, query_id: str, narrowing: tuple[str, ...]) -> StoredQuery:
+    """A query by patient as ITI-51 has it: patients are optional and many, but something narrows it."""
+    patient, *others = query.parameters
+    return replace(
+        query,
+        id=query_id,
+        name=f"{query.name}ForMultiplePatients",
+        section="ITI TF-2: 3.51.4.1.2.3",
+        parameters=(replace(patient, required=False, many=True), *others),
+        at_least_one=narrowing,
+        several_patients=True,
+    )
+
+
+MULTI_PATIENT_QUERIES: Final[dict[str, StoredQuery]] = {
+    query.id: query
+    for query in (
+        _of_several(
+            FIND_DOCUMENTS,
+            "urn:uuid:3d1bdb10-39a2-11de-89c2-2f44d94eaa9f",
+            (
+                "$XDSDocumentEntryPatientId",
+                "$XDSDocumentEntryClassCode",
+                "$XDSDocumentEntryEventCodeList",
+                "$XDSDocumentEntryHealthcareFacilityTypeCode",
+            ),
+        ),
+        _of_several(
+            FIND_FOLDERS,
+            "urn:uuid:50d3f5ac-39a2-11de-a1ca-b366239e58df",
+            ("$XDSFolderPatientId", "$XDSFolderCodeList"),
+        ),
+        _of_several(FIND_DOCUMENTS_BY_REFERENCE_ID, "urn:uuid:1191642d-86c4-42d8-b784-f95445f9f0d5", ()),
+    )
+}
+_MULTI_PATIENT_SLOTS: Final = {
+    query.patient_parameter.name for query in MULTI_PATIENT_QUERIES.values() if query.patient_parameter
+}
+
+
+def stored_query(query_id: str, queries: Mapping[str, StoredQuery] = STORED_QUERIES) -> StoredQuery | None:
     """The row of a query id; blanks around it and the case of a UUID do not matter."""
-    return STORED_QUERIES.get(query_id) or STORED_QUERIES.get(query_id.strip().lower())
+    return queries.get(query_id) or queries.get(query_id.strip().lower())
 
 
 def patient_slot(query_id: str) -> str | None:
@@ -344,3 +387,16 @@ def patient_of(query: AdhocQuery) -> str:
             except MalformedValue:
                 return ""
     return ""
+
+
+def patients_of(query: AdhocQuery) -> tuple[str, ...]:
+    """The patient ids that a query of ITI-51 asks for, each once, as far as they can be read."""
+    found: dict[str, None] = {}
+    for slot in query.slots:
+        if slot.name.strip() in _MULTI_PATIENT_SLOTS:
+            for value in slot.values:
+                try:
+                    found |= dict.fromkeys(scan(value))
+                except MalformedValue:
+                    continue
+    return tuple(found)

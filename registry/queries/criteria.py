@@ -5,7 +5,7 @@ Everything wrong with a request is found before it is refused. Parameters that a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -17,6 +17,7 @@ from registry.queries.catalogue import (
     DOCUMENT,
     FOLDER,
     OF_EVERY_QUERY,
+    STORED_QUERIES,
     SUBMISSION_SET,
     Kind,
     Parameter,
@@ -26,6 +27,7 @@ from registry.queries.catalogue import (
 from registry.queries.parameters import MalformedValue, read_code, read_instant, read_pattern, scan
 
 MOST_REPETITIONS: Final = 20  # of a slot that may be repeated: each is one more condition on each object
+MOST_PATIENTS: Final = 500  # of one query: each is a look-up of its own
 MOST_PATTERNS: Final = 50  # of one LIKE parameter: each is tried on each object of the patient
 
 
@@ -45,7 +47,8 @@ class Condition:
 class Criteria:
     """What to select. Conditions are all to hold; no condition on an attribute, no restriction of it.
 
-    `patient` is "" for a query by ids, which then stand in `entry_uuids`, `unique_ids` or `logical_ids`.
+    `patient` is "" for a query by ids, which then stand in `entry_uuids`, `unique_ids` or `logical_ids`, and for one about
+    several patients, who then stand in `patients`: none there, everybody.
     `level` 1: as if there were no versions; 2: older ones, Offline documents, Deprecated folders and associations too.
     `association_statuses`: of associations that are looked at; none: any.
     """
@@ -53,6 +56,7 @@ class Criteria:
     query: StoredQuery
     leaf: bool
     patient: str = ""
+    patients: tuple[str, ...] = ()
     entry_uuids: tuple[str, ...] = ()
     unique_ids: tuple[str, ...] = ()
     logical_ids: tuple[str, ...] = ()
@@ -79,14 +83,14 @@ class _Reading:
         self.errors.append(RegistryError(code, context))
 
 
-def criteria(query: AdhocQuery) -> Criteria:
-    """Read a stored query request.
+def criteria(query: AdhocQuery, queries: Mapping[str, StoredQuery] = STORED_QUERIES) -> Criteria:
+    """Read a stored query request; `queries` are those that its transaction has.
 
     Raises:
         XdsErrors: XDSUnknownStoredQuery, XDSStoredQueryMissingParam, XDSStoredQueryParamNumber, or XDSRegistryError for
             a malformed value or returnType; all that apply.
     """
-    row = stored_query(query.query_id)
+    row = stored_query(query.query_id, queries)
     if row is None:
         unknown = UnknownStoredQuery(f"no stored query {query.query_id[:80]}").errors
         raise XdsErrors((*unknown, *_return_type_faults(query)))
@@ -114,15 +118,19 @@ def criteria_of(row: StoredQuery, query: AdhocQuery, faults: Sequence[RegistryEr
             reading.conditions[DOCUMENT].append(_STABLE_ONLY)
     if row.either:
         _check_alternatives(reading, given)
+    if row.at_least_one and given.keys().isdisjoint(row.at_least_one):
+        reading.fault(ErrorCode.STORED_QUERY_MISSING_PARAM, f"{row.name} requires one of {', '.join(row.at_least_one)}")
     level = reading.named.get(Kind.LEVEL, ("1",))[0]
     if Kind.LOGICAL_ID in reading.named and level == "1":
         reading.fault(ErrorCode.REGISTRY_ERROR, "a LogicalID names several versions; ask with $MetadataLevel 2")
     if reading.errors:
         raise XdsErrors(reading.errors)
+    patients = reading.named.get(Kind.PATIENT, ())
     return Criteria(
         query=row,
         leaf=query.return_type == LEAF_CLASS,
-        patient=reading.named.get(Kind.PATIENT, ("",))[0],
+        patient=patients[0] if patients and not row.several_patients else "",
+        patients=patients if row.several_patients else (),
         entry_uuids=reading.named.get(Kind.ENTRY_UUID, ()),
         unique_ids=reading.named.get(Kind.UNIQUE_ID, ()),
         logical_ids=reading.named.get(Kind.LOGICAL_ID, ()),
@@ -178,6 +186,13 @@ def _read(reading: _Reading, parameter: Parameter, slots: list[tuple[str, ...]])
                 ErrorCode.STORED_QUERY_PARAM_NUMBER,
                 f"{parameter.name} has {len(values)} patterns; at most {MOST_PATTERNS} are taken",
             )
+        elif parameter.kind is Kind.PATIENT and len(values) > MOST_PATIENTS:
+            reading.fault(
+                ErrorCode.STORED_QUERY_PARAM_NUMBER,
+                f"{parameter.name} has {len(values)} patients; at most {MOST_PATIENTS} are taken",
+            )
+        elif parameter.kind is Kind.PATIENT and not values:  # an empty list would mean everybody
+            reading.fault(ErrorCode.STORED_QUERY_MISSING_PARAM, f"{parameter.name} names nobody")
         elif not values and parameter.required:
             reading.fault(ErrorCode.STORED_QUERY_MISSING_PARAM, f"{parameter.name} has no value that is known here")
         elif parameter.attribute:

@@ -79,7 +79,8 @@ class Search:
         joins = with_status(criteria.association_statuses)
         directory = PatientDirectory(self._connection)
         with _snapshot(self._connection):
-            patients = directory.chain(criteria.patient) if criteria.patient else []
+            named = (criteria.patient,) if criteria.patient else criteria.patients
+            patients = list(dict.fromkeys(number for name in named for number in directory.chain(name)))
             if criteria.patient and not patients:
                 return None
             sight = Sight(self._connection, self._codes, sees, judge, criteria.level) if sees else None
@@ -94,7 +95,7 @@ class Search:
             PLANS[criteria.query.id](
                 selection, _Asked(criteria, patients, documents, submission_sets, folders, clusters)
             )
-            shown = dict.fromkeys(patients, criteria.patient)
+            shown = dict.fromkeys(patients, criteria.patient) if criteria.patient else {}
             if not criteria.patient or selection.rows[_ASSOCIATION]:
                 found = {patient_of_id(id_) for rows in selection.rows.values() for id_ in rows}
                 shown |= directory.survivors(found - shown.keys())
@@ -156,6 +157,21 @@ def _find_submission_sets(selection: Selection, asked: _Asked) -> None:
 
 def _find_folders(selection: Selection, asked: _Asked) -> None:
     selection.of_patients(_FOLDER, asked.patients, asked.folders)
+
+
+def _of_several(selection: Selection, asked: _Asked, kind: ObjectKind, conditions: Clause) -> None:
+    if asked.criteria.patients:
+        selection.of_patients(kind, asked.patients, conditions)
+    else:
+        selection.of_everybody(kind, conditions)
+
+
+def _find_documents_of_several(selection: Selection, asked: _Asked) -> None:
+    _of_several(selection, asked, _DOCUMENT, asked.documents)
+
+
+def _find_folders_of_several(selection: Selection, asked: _Asked) -> None:
+    _of_several(selection, asked, _FOLDER, asked.folders)
 
 
 def _get_all(selection: Selection, asked: _Asked) -> None:
@@ -270,6 +286,10 @@ def _get_related_documents(selection: Selection, asked: _Asked) -> None:
 PLANS: Final[dict[str, Callable[[Selection, _Asked], None]]] = {
     catalogue.FIND_DOCUMENTS.id: _find_documents,
     catalogue.FIND_DOCUMENTS_BY_REFERENCE_ID.id: _find_documents,
+    **{
+        query.id: _find_folders_of_several if query.name.startswith("FindFolders") else _find_documents_of_several
+        for query in catalogue.MULTI_PATIENT_QUERIES.values()
+    },
     catalogue.FIND_SUBMISSION_SETS.id: _find_submission_sets,
     catalogue.FIND_FOLDERS.id: _find_folders,
     catalogue.GET_ALL.id: _get_all,

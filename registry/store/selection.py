@@ -38,6 +38,7 @@ _COLUMNS: Final = {
 }
 _HAS_HIDDEN: Final = frozenset({ObjectKind.DOCUMENT, ObjectKind.FOLDER, ObjectKind.ASSOCIATION})
 _MEMBER: Final = ASSOCIATION_NUMBER[HAS_MEMBER]
+MOST_STEPS: Final = 5_000_000  # of the database for one query about everybody; some tenths of a second
 _MOST_RANGES: Final = 16
 SOURCE, TARGET = 3, 4  # positions in the row of an association
 
@@ -103,6 +104,22 @@ class Selection:
             where = f"({' OR '.join(['id BETWEEN ? AND ?'] * len(ranges))})"
             values = (*chain.from_iterable(ranges), *conditions.values)
             self.keep(kind, self._read(kind, where + conditions.text, values, limited=True))
+
+    def of_everybody(self, kind: ObjectKind, conditions: Clause) -> None:
+        """Keep whatever fulfils the conditions, of any patient: every row is looked at, up to `MOST_STEPS`.
+
+        Raises:
+            TooManyResults: that, or the registry is too large to be gone through at once.
+        """
+        self._connection.set_progress_handler(lambda: 1, MOST_STEPS)
+        try:
+            self.keep(kind, self._read(kind, "1" + conditions.text, conditions.values, limited=True))
+        except sqlite3.OperationalError as stopped:
+            if "interrupt" not in str(stopped):
+                raise
+            raise TooManyResults("too many objects to look through; name the patients that are meant") from stopped
+        finally:
+            self._connection.set_progress_handler(None, 0)
 
     def with_ids(self, kind: ObjectKind, ids: Iterable[int], conditions: Clause = ALWAYS) -> None:
         """Keep those of these objects that fulfil the conditions."""

@@ -20,8 +20,8 @@ from scripts.demonstration.processes import CommandFailed
 from scripts.suites import initiating
 from scripts.suites.outcome import RESULTS, SHARED, Request, Status, echoed
 
-# Collections R.b, SQ.b, PR.b, Ret.b, reg, rep and rg(xca): what needs neither on-demand documents, multi-patient
-# queries nor linked patient ids.
+# Collections R.b, SQ.b, PR.b, Ret.b, reg, rep and rg(xca): what needs neither on-demand documents nor linked patient
+# ids; and reg_mpq.
 REGISTER: Final = "11992 11994 11995 11996 11998a 11999 12000 12000.1a 12001 12002 12004 12084 12327 12370 12379"
 STORED_QUERY: Final = "11897 11899 11902 11904 11905 11906 11907 12368"
 PROVIDE: Final = "11966 11979 11986 ReposAcceptanceTest-1111 ReposAcceptanceTest-1112"
@@ -33,8 +33,9 @@ OTHERS: Final = "12051 15815 15831"
 UPDATE: Final = "15800c 15800d 15800e 15802b 20000 20000b 20000c 20000d 20000f 20002b 20008 20100a 20100b 21001 21002"
 RESTRICTED: Final = "40000 40000b 40000c 40000e 40001 12320 40030b 40030d 40037"
 REMOVE: Final = "30000 30001 30002 30007 30008 50000 50002"
+SEVERAL_PATIENTS: Final = "12364"
 PLANS: Final = tuple(
-    " ".join((REGISTER, STORED_QUERY, PROVIDE, RETRIEVE, GATEWAY, OTHERS, UPDATE, RESTRICTED, REMOVE)).split()
+    " ".join((REGISTER, STORED_QUERY, PROVIDE, RETRIEVE, GATEWAY, OTHERS, UPDATE, RESTRICTED, REMOVE, SEVERAL_PATIENTS)).split()
 )
 
 # With --strict this plan expects text/plain for a document that its own fixture submits as text/xml.
@@ -42,6 +43,7 @@ NOT_STRICT: Final = frozenset({"12313"})
 
 _ENDPOINTS: Final = {
     "stored_query": "iti-18",
+    "multi_patient_query": "iti-51",
     "provide_and_register": "iti-41",
     "register": "iti-42",
     "retrieve": "iti-43",

@@ -36,7 +36,7 @@ def test_every_module_has_a_row_and_every_row_a_module() -> None:
 def test_the_handler_is_named_after_the_transaction(row: Transaction) -> None:
     number = row.id.removeprefix("ITI-")
     assert _module(row) == f"node.iti.iti{number}_{row.handle.__name__}"
-    words = re.sub(r"-b$", "", row.name).lower().replace(" ", "_")
+    words = re.sub(r"-b$", "", row.name).lower().replace(" ", "_").replace("-", "_")
     assert row.handle.__name__ == words
     assert row.spec == f"ITI TF-2: 3.{number}"
 

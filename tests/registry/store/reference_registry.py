@@ -299,6 +299,22 @@ class ReferenceRegistry:
 
     _FindDocumentsByReferenceId = _FindDocuments
 
+    def _of_several(self, type_: type, c: Criteria, conditions: tuple[Condition, ...]) -> list[Held]:
+        asked = {name for name in c.patients if name not in self.merged}
+        return [
+            h
+            for h in self.visible(type_)
+            if (not c.patients or self.survivor(h.patient) in asked) and self._all(conditions, h)
+        ]
+
+    def _FindDocumentsForMultiplePatients(self, c: Criteria) -> list[Held]:
+        return self._of_several(DocumentEntry, c, c.documents)
+
+    _FindDocumentsByReferenceIdForMultiplePatients = _FindDocumentsForMultiplePatients
+
+    def _FindFoldersForMultiplePatients(self, c: Criteria) -> list[Held]:
+        return self._of_several(Folder, c, c.folders)
+
     def _FindSubmissionSets(self, c: Criteria) -> list[Held]:
         return self._of_patient(SubmissionSet, c, c.submission_sets)
 
