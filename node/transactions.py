@@ -38,15 +38,13 @@ from node.iti import (
     iti47_patient_demographics_query_hl7_v3 as iti47,
 )
 from node.iti import (
-    iti51_multi_patient_stored_query as iti51,
-)
-from node.iti import (
     iti52_document_metadata_subscribe as iti52,
 )
 from node.iti import (
     iti55_cross_gateway_patient_discovery as iti55,
 )
 from node.notifications import wsn
+from node.option_transactions import ITI_51
 from node.paths import PATHS
 from node.update_transactions import ITI_57, ITI_62, ITI_86, ITI_92, ITI_92_GATEWAY
 from trust.audit.event import Action, EventId
@@ -206,28 +204,6 @@ ITI_43: Final = Transaction(
     ),
     error="XDSRepositoryError",
     busy="XDSRepositoryBusy",
-)
-
-ITI_51: Final = Transaction(
-    id="ITI-51",
-    name="Multi-Patient Stored Query",
-    spec="ITI TF-2: 3.51",
-    actors=("Document Consumer", "Document Registry"),
-    binding=SoapBinding(
-        path=PATHS["iti-51"],
-        action="urn:ihe:iti:2009:MultiPatientStoredQuery",
-        response_action="urn:ihe:iti:2009:MultiPatientStoredQueryResponse",
-        root=QUERY + "AdhocQueryRequest",
-        packaging=Packaging.SOAP,
-        decode=iti18.decode,
-        encode=queries.encode,
-        encode_errors=queries.encode_errors,
-    ),
-    roles=_APPLICATIONS,
-    writes=False,
-    prepare=iti51.nothing,
-    handle=iti51.multi_patient_stored_query,
-    audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti51.audited),
 )
 
 ITI_52: Final = Transaction(

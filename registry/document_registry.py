@@ -245,7 +245,7 @@ class DocumentRegistry:
         judge: Judge | None = None,
         queries: Mapping[str, StoredQuery] = STORED_QUERIES,
     ) -> Found:
-        """Answer a stored query, one of `queries`, to somebody who may see only documents whose confidentiality `sees` allows.
+        """Answer a stored query, one of `queries`, to somebody who may see only what `sees` allows by confidentiality.
 
         With a `judge` only those of them that it lets pass.
 

@@ -1,4 +1,4 @@
-"""ITI-51 Multi-Patient Stored Query: what the own registry holds of several patients, or of anybody (ITI TF-2: 3.51)."""
+"""ITI-51 Multi-Patient Stored Query: what the own registry holds of several patients, or anybody (ITI TF-2: 3.51)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from node.bindings import AuditFact
 from node.exchange import Exchange
 from node.federation.merge import local_result
 from node.queries import QueryRequest, QueryResult, query_fact
-from registry.queries.catalogue import MULTI_PATIENT_QUERIES, patients_of
+from registry.errors import TooManyResults
+from registry.queries.several_patients import MOST_PATIENTS, MULTI_PATIENT_QUERIES, patients_of
 
 
 async def nothing(_request: QueryRequest, _incoming: object, _exchange: Exchange) -> None:
@@ -27,8 +28,10 @@ def multi_patient_stored_query(
     """
     actors, view = exchange.actors, access.of(exchange)
     found = actors.registry.find(request.query, view.sees, view.judge, MULTI_PATIENT_QUERIES)
-    result = local_result(request.query, found.objects, own_home=actors.own.home)
-    return replace(result, patients=tuple(dict.fromkeys(item.patient_id for item in found.objects)))
+    patients = tuple(dict.fromkeys(item.patient_id for item in found.objects))
+    if len(patients) > MOST_PATIENTS:
+        raise TooManyResults(f"objects of {len(patients)} patients match; ask for at most {MOST_PATIENTS} at once")
+    return replace(local_result(request.query, found.objects, own_home=actors.own.home), patients=patients)
 
 
 def audited(request: QueryRequest, result: QueryResult | None, _exchange: Exchange) -> list[AuditFact]:

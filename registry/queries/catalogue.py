@@ -1,13 +1,13 @@
-"""The stored queries of ITI-18 and ITI-51 as data: ids, parameters and their meaning (ITI TF-2: 3.18.4.1.2.3.7, 3.51).
+"""The stored queries of ITI-18 as data: ids, parameters, what each parameter means (ITI TF-2: 3.18.4.1.2.3.7).
 
 The fourteen queries of the Technical Framework, FindDocumentsByReferenceId (Reference ID option) among them. A new
-query is a row here and a plan in `store.search`.
+query is a row here and a plan in `store.search`; those of ITI-51 stand in `several_patients`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -318,46 +318,6 @@ STORED_QUERIES: Final[dict[str, StoredQuery]] = {
 }
 
 
-def _of_several(query: StoredQuery, query_id: str, narrowing: tuple[str, ...]) -> StoredQuery:
-    """A query by patient as ITI-51 has it: patients are optional and many, but something narrows it."""
-    patient, *others = query.parameters
-    return replace(
-        query,
-        id=query_id,
-        name=f"{query.name}ForMultiplePatients",
-        section="ITI TF-2: 3.51.4.1.2.3",
-        parameters=(replace(patient, required=False, many=True), *others),
-        at_least_one=narrowing,
-        several_patients=True,
-    )
-
-
-MULTI_PATIENT_QUERIES: Final[dict[str, StoredQuery]] = {
-    query.id: query
-    for query in (
-        _of_several(
-            FIND_DOCUMENTS,
-            "urn:uuid:3d1bdb10-39a2-11de-89c2-2f44d94eaa9f",
-            (
-                "$XDSDocumentEntryPatientId",
-                "$XDSDocumentEntryClassCode",
-                "$XDSDocumentEntryEventCodeList",
-                "$XDSDocumentEntryHealthcareFacilityTypeCode",
-            ),
-        ),
-        _of_several(
-            FIND_FOLDERS,
-            "urn:uuid:50d3f5ac-39a2-11de-a1ca-b366239e58df",
-            ("$XDSFolderPatientId", "$XDSFolderCodeList"),
-        ),
-        _of_several(FIND_DOCUMENTS_BY_REFERENCE_ID, "urn:uuid:1191642d-86c4-42d8-b784-f95445f9f0d5", ()),
-    )
-}
-_MULTI_PATIENT_SLOTS: Final = {
-    query.patient_parameter.name for query in MULTI_PATIENT_QUERIES.values() if query.patient_parameter
-}
-
-
 def stored_query(query_id: str, queries: Mapping[str, StoredQuery] = STORED_QUERIES) -> StoredQuery | None:
     """The row of a query id; blanks around it and the case of a UUID do not matter."""
     return queries.get(query_id) or queries.get(query_id.strip().lower())
@@ -387,16 +347,3 @@ def patient_of(query: AdhocQuery) -> str:
             except MalformedValue:
                 return ""
     return ""
-
-
-def patients_of(query: AdhocQuery) -> tuple[str, ...]:
-    """The patient ids that a query of ITI-51 asks for, each once, as far as they can be read."""
-    found: dict[str, None] = {}
-    for slot in query.slots:
-        if slot.name.strip() in _MULTI_PATIENT_SLOTS:
-            for value in slot.values:
-                try:
-                    found |= dict.fromkeys(scan(value))
-                except MalformedValue:
-                    continue
-    return tuple(found)

@@ -25,9 +25,9 @@ from registry.queries.catalogue import (
     stored_query,
 )
 from registry.queries.parameters import MalformedValue, read_code, read_instant, read_pattern, scan
+from registry.queries.several_patients import MOST_PATIENTS
 
 MOST_REPETITIONS: Final = 20  # of a slot that may be repeated: each is one more condition on each object
-MOST_PATIENTS: Final = 500  # of one query: each is a look-up of its own
 MOST_PATTERNS: Final = 50  # of one LIKE parameter: each is tried on each object of the patient
 
 
@@ -47,8 +47,8 @@ class Condition:
 class Criteria:
     """What to select. Conditions are all to hold; no condition on an attribute, no restriction of it.
 
-    `patient` is "" for a query by ids, which then stand in `entry_uuids`, `unique_ids` or `logical_ids`, and for one about
-    several patients, who then stand in `patients`: none there, everybody.
+    `patient` is "" for a query by ids, which then stand in `entry_uuids`, `unique_ids` or `logical_ids`, and for one
+    about several patients, who then stand in `patients`: none there, everybody.
     `level` 1: as if there were no versions; 2: older ones, Offline documents, Deprecated folders and associations too.
     `association_statuses`: of associations that are looked at; none: any.
     """
@@ -116,10 +116,7 @@ def criteria_of(row: StoredQuery, query: AdhocQuery, faults: Sequence[RegistryEr
             reading.fault(ErrorCode.STORED_QUERY_MISSING_PARAM, f"{parameter.name} is required by {row.name}")
         elif parameter.kind is Kind.OBJECT_TYPE and row.stable_by_default:
             reading.conditions[DOCUMENT].append(_STABLE_ONLY)
-    if row.either:
-        _check_alternatives(reading, given)
-    if row.at_least_one and given.keys().isdisjoint(row.at_least_one):
-        reading.fault(ErrorCode.STORED_QUERY_MISSING_PARAM, f"{row.name} requires one of {', '.join(row.at_least_one)}")
+    _check_together(reading, given)
     level = reading.named.get(Kind.LEVEL, ("1",))[0]
     if Kind.LOGICAL_ID in reading.named and level == "1":
         reading.fault(ErrorCode.REGISTRY_ERROR, "a LogicalID names several versions; ask with $MetadataLevel 2")
@@ -157,7 +154,12 @@ def _return_type_faults(query: AdhocQuery) -> list[RegistryError]:
     ]
 
 
-def _check_alternatives(reading: _Reading, given: dict[str, list[tuple[str, ...]]]) -> None:
+def _check_together(reading: _Reading, given: dict[str, list[tuple[str, ...]]]) -> None:
+    row = reading.query
+    if row.at_least_one and given.keys().isdisjoint(row.at_least_one):
+        reading.fault(ErrorCode.STORED_QUERY_MISSING_PARAM, f"{row.name} requires one of {', '.join(row.at_least_one)}")
+    if not row.either:
+        return
     count = sum(name in given for name in reading.query.either)
     names = " or ".join(reading.query.either)
     if count == 0:
@@ -191,8 +193,6 @@ def _read(reading: _Reading, parameter: Parameter, slots: list[tuple[str, ...]])
                 ErrorCode.STORED_QUERY_PARAM_NUMBER,
                 f"{parameter.name} has {len(values)} patients; at most {MOST_PATIENTS} are taken",
             )
-        elif parameter.kind is Kind.PATIENT and not values:  # an empty list would mean everybody
-            reading.fault(ErrorCode.STORED_QUERY_MISSING_PARAM, f"{parameter.name} names nobody")
         elif not values and parameter.required:
             reading.fault(ErrorCode.STORED_QUERY_MISSING_PARAM, f"{parameter.name} has no value that is known here")
         elif parameter.attribute:

@@ -15,6 +15,7 @@ from registry.ebrim.fragments import Fragments
 from registry.errors import ResultNotSinglePatient
 from registry.queries import catalogue
 from registry.queries.criteria import Criteria
+from registry.queries.several_patients import MULTI_PATIENT_QUERIES
 from registry.store.codes import CodeBook
 from registry.store.conditions import Clause, compile_conditions, with_status
 from registry.store.found import FoundIn, FoundObject
@@ -288,7 +289,7 @@ PLANS: Final[dict[str, Callable[[Selection, _Asked], None]]] = {
     catalogue.FIND_DOCUMENTS_BY_REFERENCE_ID.id: _find_documents,
     **{
         query.id: _find_folders_of_several if query.name.startswith("FindFolders") else _find_documents_of_several
-        for query in catalogue.MULTI_PATIENT_QUERIES.values()
+        for query in MULTI_PATIENT_QUERIES.values()
     },
     catalogue.FIND_SUBMISSION_SETS.id: _find_submission_sets,
     catalogue.FIND_FOLDERS.id: _find_folders,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, count
 from typing import Any, Final
 
 from registry.errors import TooManyResults
@@ -38,7 +38,9 @@ _COLUMNS: Final = {
 }
 _HAS_HIDDEN: Final = frozenset({ObjectKind.DOCUMENT, ObjectKind.FOLDER, ObjectKind.ASSOCIATION})
 _MEMBER: Final = ASSOCIATION_NUMBER[HAS_MEMBER]
-MOST_STEPS: Final = 5_000_000  # of the database for one query about everybody; some tenths of a second
+MOST_STEPS: Final = 20  # of 100,000 operations of the database for one query about everybody: half a million documents
+MOST_LOOKED_AT: Final = 20_000  # rows of such a query that are judged one by one, where whoever asks may not see all
+_STEP: Final = 100_000
 _MOST_RANGES: Final = 16
 SOURCE, TARGET = 3, 4  # positions in the row of an association
 
@@ -111,13 +113,16 @@ class Selection:
         Raises:
             TooManyResults: that, or the registry is too large to be gone through at once.
         """
-        self._connection.set_progress_handler(lambda: 1, MOST_STEPS)
+        steps = count(1)  # SQLite's own counter goes on when a prepared statement is used again
+        self._connection.set_progress_handler(lambda: next(steps) > MOST_STEPS, _STEP)
         try:
-            self.keep(kind, self._read(kind, "1" + conditions.text, conditions.values, limited=True))
+            self.keep(
+                kind, self._read(kind, "1" + conditions.text, conditions.values, limited=True, most=MOST_LOOKED_AT)
+            )
         except sqlite3.OperationalError as stopped:
             if "interrupt" not in str(stopped):
                 raise
-            raise TooManyResults("too many objects to look through; name the patients that are meant") from stopped
+            raise _too_many() from stopped
         finally:
             self._connection.set_progress_handler(None, 0)
 
@@ -171,12 +176,26 @@ class Selection:
         """Associations whose `end` is any object of the patient."""
         return self._read(ObjectKind.ASSOCIATION, f"{end} BETWEEN ? AND ?", id_range(patient))
 
-    def _read(self, kind: ObjectKind, where: str, values: Sequence[object], *, limited: bool = False) -> Iterable[Row]:
+    def _read(
+        self, kind: ObjectKind, where: str, values: Sequence[object], *, limited: bool = False, most: int = 0
+    ) -> Iterable[Row]:
         if kind is ObjectKind.ASSOCIATION and self._joins.text:
             where, values = where + self._joins.text, (*values, *self._joins.values)
         text = _select(kind, where, leaf=self._leaf, level=self._level)
         if self._sight is not None:  # what is out of sight must not use up the limit
-            return self._sight.shown(kind, self._connection.execute(text, tuple(values)))
+            rows = self._connection.execute(text, tuple(values))
+            return self._sight.shown(kind, _at_most(most, rows) if most else rows)
         if limited:
             return self._connection.execute(text + " LIMIT ?", (*values, self._left + 1))
         return self._connection.execute(text, tuple(values))
+
+
+def _at_most(most: int, rows: Iterable[Row]) -> Iterable[Row]:
+    for number, row in enumerate(rows, 1):
+        if number > most:
+            raise _too_many()
+        yield row
+
+
+def _too_many() -> TooManyResults:
+    return TooManyResults("too many objects to look through; name the patients that are meant")

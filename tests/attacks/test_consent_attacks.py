@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from node import health
 from node.access import Access, Policy
 from node.faults import Faults
+from node.option_transactions import ITI_51
 from node.transactions import ITI_38, ITI_39
 from registry.ebrim.messages import adhoc_query_request
 from registry.errors import TooManyResults
@@ -144,6 +145,29 @@ def test_c2_no_record_says_what_another_patient_decided(row: None, bench: Bench)
         BEN: {"policy": "3 denied by the patient [c2/1#1] (1)"},
         "": {},
     }
+
+
+@row("C2 several patients")
+def test_c2_a_query_about_several_patients_is_decided_for_each(row: None, bench: Bench) -> None:
+    """ITI-51, asked by an application that is bound: by patient and about everybody; a record for each patient."""
+    bench.services.actors.policy = replace(bench.services.actors.policy, applications=True)
+    bench.consents([consent(deny())])
+    status = {"XDSDocumentEntryStatus": BOTH_STATUSES}
+    bens_and_own = {one.unique_id for one in DOCUMENTS if one.person == BEN or one.author == "Alpha"}
+    for narrowed in (
+        {"XDSDocumentEntryPatientId": (ANNA, BEN)},
+        {"XDSDocumentEntryClassCode": ("NOTE^^2.999.8.1", "LAB^^2.999.8.1")},
+    ):
+        query = stored_query("urn:uuid:3d1bdb10-39a2-11de-89c2-2f44d94eaa9f", **status, **narrowed)
+        caller = Caller(role=Role.APPLICATION, name="ward", fingerprint="f", address="")
+        answer = bench.asked(ITI_51, adhoc_query_request(query), caller, NOW)
+        text = answer.envelope.decode()
+        assert {one.unique_id for one in DOCUMENTS if f'value="{one.unique_id}"' in text} == bens_and_own
+        rows = bench.services.reader.execute("SELECT body FROM audit_record ORDER BY seq DESC LIMIT 2")
+        noted = {event["patient"]: event.get("note", {}) for event in (json.loads(one)["event"] for (one,) in rows)}
+        assert noted.keys() == {ANNA, BEN}
+        assert "denied by the patient" in noted[ANNA]["policy"]
+        assert not noted[BEN].get("policy"), "what ANNA decided"
 
 
 @row("C3")

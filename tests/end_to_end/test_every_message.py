@@ -30,6 +30,7 @@ from tests.end_to_end.wire import (
     adhoc,
     envelope,
     find_documents,
+    find_documents_of,
     provide,
     remove_documents,
     remove_metadata,
@@ -44,7 +45,14 @@ pytestmark = needs_shared
 OURS = Path(__file__).resolve().parents[1] / "vectors" / "soap12" / "envelope.xsd"
 PATIENT = f"WALK1^^^&{AUTHORITY}&ISO"
 UNKNOWN = f"WALK404^^^&{AUTHORITY}&ISO"
-RECEIVED_ONLY = {"ITI-42", "ITI-57", "ITI-62", "ITI-86", "ITI-92"}  # transactions that no part of a node ever begins
+RECEIVED_ONLY = {
+    "ITI-42",
+    "ITI-51",
+    "ITI-57",
+    "ITI-62",
+    "ITI-86",
+    "ITI-92",
+}  # transactions that no part of a node ever begins
 NO_SCHEMA = {"ITI-52"}  # no schema of WS-BaseNotification was given: tests/node/notifications reads what is written
 # Of persons: test_patients_v3, test_discovery and tests/node/hl7v3 validate every request and answer.
 PATIENTS = {"ITI-44", "ITI-45", "ITI-47", "ITI-55"}
@@ -152,7 +160,8 @@ def _callers(client: Client, home: str) -> None:
     client.send("iti-42", submission(PATIENT, [Document(b"elsewhere", hash=True, repository="2.999.3.9")]))
     client.send("iti-42", submission(UNKNOWN, [Document(b"x", hash=True, repository="2.999.3.9")]))
     client.send("iti-18", find_documents(PATIENT, return_type="ObjectRef"))
-    for transaction in ("iti-18", "iti-38"):
+    client.send("iti-51", find_documents_of(PATIENT, UNKNOWN))
+    for transaction in ("iti-18", "iti-38", "iti-51"):
         client.send(transaction, find_documents(PATIENT))
         client.send(transaction, adhoc("urn:uuid:00000000-0000-0000-0000-000000000000", ""))
     for document in ((home, "2.999.404", "2.999.1"), ("urn:oid:2.999.404", "2.999.404", "2.999.1")):

@@ -37,6 +37,7 @@ ACTIONS = {
     "iti-41": "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
     "iti-42": "urn:ihe:iti:2007:RegisterDocumentSet-b",
     "iti-43": "urn:ihe:iti:2007:RetrieveDocumentSet",
+    "iti-51": "urn:ihe:iti:2009:MultiPatientStoredQuery",
     "iti-57": "urn:ihe:iti:2010:UpdateDocumentSet",
     "iti-62": "urn:ihe:iti:2010:DeleteDocumentSet",
     "iti-86": "urn:ihe:iti:2017:RemoveDocuments",
@@ -234,6 +235,15 @@ def find_documents(patient: str, *, return_type: str = "LeafClass", status: tupl
         "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d",
         slot("$XDSDocumentEntryPatientId", quoted) + slot("$XDSDocumentEntryStatus", statuses),
         return_type=return_type,
+    )
+
+
+def find_documents_of(*patients: str) -> str:
+    """ITI-51: FindDocumentsForMultiplePatients."""
+    quoted = "(" + ",".join("'" + patient.replace("'", "''") + "'" for patient in patients) + ")"
+    return adhoc(
+        "urn:uuid:3d1bdb10-39a2-11de-89c2-2f44d94eaa9f",
+        slot("$XDSDocumentEntryPatientId", quoted) + slot("$XDSDocumentEntryStatus", f"('{APPROVED}')"),
     )
 
 

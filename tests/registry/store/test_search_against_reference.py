@@ -36,6 +36,7 @@ from registry.metadata.objects import UPDATE_AVAILABILITY_STATUS as ORDER
 from registry.metadata.submission import Submission
 from registry.queries.catalogue import OF_EVERY_QUERY, STORED_QUERIES, Kind
 from registry.queries.criteria import criteria
+from registry.queries.several_patients import MULTI_PATIENT_QUERIES
 from registry.store.keys import ASSOCIATION_TYPES
 from tests.registry.registry_bench import (
     P1,
@@ -313,7 +314,7 @@ class World:
         type_ = {"document": DocumentEntry, "submission_set": SubmissionSet, "folder": Folder}.get(parameter.of, object)
         ids = [h for h in self.reference.held if h.is_a(type_)]
         values = {
-            Kind.PATIENT: lambda: rng.choice(PATIENTS),
+            Kind.PATIENT: lambda: self.some((*PATIENTS, "nobody"), 3) if parameter.many else rng.choice(PATIENTS),
             Kind.ENTRY_UUID: lambda: self.some([h.id for h in ids if h.id.startswith("urn")], 3),
             Kind.UNIQUE_ID: lambda: self.some({h.obj.unique_id for h in ids}, 2),
             Kind.TEXT: lambda: self.some(("2.999.2.1", "2.999.2.2", "2.999.2.3")),
@@ -334,6 +335,7 @@ class World:
 
     def query(self, row):
         chosen = self.rng.choice(row.either) if row.either else None
+        narrowing = self.rng.choice(row.at_least_one) if row.at_least_one else None
         likely = self.rng.choice((0, 0.05, 0.2))
         given = {"MetadataLevel": self.rng.choice((1, 2))}
         if chosen and chosen.endswith("LogicalID"):
@@ -344,7 +346,7 @@ class World:
             if parameter.name in row.either:
                 wanted = parameter.name == chosen
             else:
-                wanted = parameter.required or self.rng.random() < likely
+                wanted = parameter.required or parameter.name == narrowing or self.rng.random() < likely
             if wanted:
                 value = self.value(parameter)
                 again = parameter.repeatable and self.rng.random() < 0.4
@@ -352,7 +354,8 @@ class World:
         return stored_query(row.id, returns=self.rng.choice(("LeafClass", "ObjectRef")), **given)
 
     def compare(self, query, sees=None) -> None:
-        asked = criteria(query)
+        queries = MULTI_PATIENT_QUERIES if query.query_id in MULTI_PATIENT_QUERIES else STORED_QUERIES
+        asked = criteria(query, queries)
         self.reference.withheld = {
             h.id
             for h in self.reference.held
@@ -364,7 +367,7 @@ class World:
             with pytest.raises(XdsErrors, match="XDSResultNotSinglePatient"):
                 self.bench.registry.find(query, sees)
             return
-        found = self.bench.registry.find(query, sees).objects
+        found = self.bench.registry.find(query, sees, None, queries).objects
         names = self.names()
         assert sorted(map(str, (names[item.entry_uuid] for item in found))) == sorted(
             str(self.reference.name(held)) for held in expected
@@ -428,7 +431,7 @@ def test_every_query_finds_what_the_reference_finds(part, seed):
             for _ in range(3):
                 for _ in range(6):
                     world.step()
-                for row in STORED_QUERIES.values():
+                for row in (*STORED_QUERIES.values(), *MULTI_PATIENT_QUERIES.values()):
                     for _ in range(4):
                         query = world.query(row)
                         world.compare(query)

@@ -1,0 +1,39 @@
+"""Rows of the table of transactions that are options of the Document Registry: ITI-51."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from node import queries
+from node.bindings import AuditProfile, Packaging, SoapBinding, Transaction
+from node.iti import iti18_registry_stored_query as iti18
+from node.iti import iti51_multi_patient_stored_query as iti51
+from node.paths import PATHS
+from trust.audit.event import Action, EventId
+from trust.identity.caller import Role
+
+QUERY: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}"
+
+_APPLICATIONS: Final = frozenset({Role.APPLICATION, Role.OPERATOR})
+
+ITI_51: Final = Transaction(
+    id="ITI-51",
+    name="Multi-Patient Stored Query",
+    spec="ITI TF-2: 3.51",
+    actors=("Document Consumer", "Document Registry"),
+    binding=SoapBinding(
+        path=PATHS["iti-51"],
+        action="urn:ihe:iti:2009:MultiPatientStoredQuery",
+        response_action="urn:ihe:iti:2009:MultiPatientStoredQueryResponse",
+        root=QUERY + "AdhocQueryRequest",
+        packaging=Packaging.SOAP,
+        decode=iti18.decode,
+        encode=queries.encode,
+        encode_errors=queries.encode_errors,
+    ),
+    roles=_APPLICATIONS,
+    writes=False,
+    prepare=iti51.nothing,
+    handle=iti51.multi_patient_stored_query,
+    audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti51.audited),
+)
