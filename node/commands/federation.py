@@ -200,7 +200,7 @@ def _join(config: Config, args: argparse.Namespace) -> int:
     import secrets  # noqa: PLC0415  the rest of this is for this verb only
 
     from node.administration.exports import own_community, own_urls, without_certificate  # noqa: PLC0415
-    from node.membership.joining import Joining  # noqa: PLC0415
+    from node.membership.joining import Joining, request_of  # noqa: PLC0415
     from trust.directory.comparison import NONCE_BYTES, same  # noqa: PLC0415
     from trust.directory.invitation import Invited  # noqa: PLC0415
     from trust.directory.signing import Malformed  # noqa: PLC0415
@@ -214,7 +214,7 @@ def _join(config: Config, args: argparse.Namespace) -> int:
         raise refused("federation.void", "INVITATION", f"it ended on {invited.expires:%Y-%m-%d %H:%MZ}", step)
     if args.certificate:
         _use_certificate(config, args.certificate)
-    request = _request(config)
+    request = request_of(config)
     has_one = config.folder.tls_chain.exists()
     community = (own_community if has_one else without_certificate)(config, own_urls(config))
     joining = Joining(config, invited, community, request, secrets.token_bytes(NONCE_BYTES))
@@ -246,28 +246,13 @@ def _join(config: Config, args: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _request(config: Config) -> str:
-    """The certificate request of this node: what `init` wrote, or one of the same key."""
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-
-    from trust.pki.authority import request  # noqa: PLC0415
-
-    try:
-        key = serialization.load_pem_private_key(config.folder.tls_key.read_bytes(), password=None)
-    except (OSError, ValueError) as problem:
-        raise misused("federation.key", str(config.folder.tls_key), str(problem), "xdsnode check") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        return _read(config.folder.tls_request)
-    return request(key, config.node.name[:64], [config.node.host])
-
-
 def _use_certificate(config: Config, path: Path) -> None:
     """Put the certificate of an outside CA in its place.
 
     Raises:
         Faults: it is not for the key of this node.
     """
+    from node.membership.joining import request_of  # noqa: PLC0415
     from trust.errors import BadCertificate  # noqa: PLC0415
     from trust.pki.authority import requested_key  # noqa: PLC0415
     from trust.pki.certificates import from_pem  # noqa: PLC0415
@@ -275,7 +260,7 @@ def _use_certificate(config: Config, path: Path) -> None:
 
     text = _read(path)
     try:
-        fits = from_pem(text)[0].public_key() == requested_key(_request(config).encode())
+        fits = from_pem(text)[0].public_key() == requested_key(request_of(config).encode())
     except BadCertificate as problem:
         raise misused("federation.certificate", str(path), str(problem), "name the PEM file of your CA") from None
     if not fits:

@@ -7,7 +7,7 @@ that a community that comes back is used again within that time.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +50,11 @@ class Circuits:
         """Seconds since the first failure of the present run; 0 when there is none."""
         state = self._states.get(key)
         return now - state.since if state else 0.0
+
+    def open_for(self, keys: Iterable[Hashable], now: float) -> float:
+        """Seconds since the oldest run of failures that opened one of these circuits; 0 when all are closed."""
+        states = [state for key in keys if (state := self._states.get(key)) and state.failures >= FAILURES]
+        return max((now - state.since for state in states), default=0.0)
 
     def answered(self, key: Hashable) -> None:
         """It answered, whatever it was: it is there."""

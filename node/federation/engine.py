@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -31,6 +32,15 @@ _FIRST_WON: Final = "another request for the same was answered first"
 
 Read = Callable[[Answered], None]
 Record = Callable[[Call], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How a community answered since the start: answers, their usual time, for how long it has failed (seconds)."""
+
+    answers: int
+    seconds: float
+    failing: float
 
 
 class Engine:
@@ -57,6 +67,15 @@ class Engine:
         paused = Answered(community=call.community, call=call)
         paused.fail(PeerFault(f"was not asked: it has been failing for {seconds:.0f} s", word=Word.PAUSED))
         return paused
+
+    def seen(self, home: str) -> Seen:
+        """How a community answered, over all transactions."""
+        now = asyncio.get_running_loop().time()
+        keys = [key for key in self._paces if key[0] == home]
+        paces = [self._paces[key] for key in keys if self._paces[key].answers]
+        answers = sum(pace.answers for pace in paces)
+        usual = sum(pace.mean * pace.answers for pace in paces) / answers if answers else 0.0
+        return Seen(answers=answers, seconds=usual, failing=self._circuits.open_for(keys, now))
 
     def give_up(self, call: Call) -> None:
         """An admitted call is not made after all."""

@@ -17,7 +17,7 @@ from node.federation import quirks
 from node.federation.answered import Answered
 from node.federation.calls import Call, query_call, retrieve_call
 from node.federation.client import PeerClient, PeerFault
-from node.federation.engine import Engine, Read
+from node.federation.engine import Engine, Read, Seen
 from node.federation.judging import ANOTHER_PERSON, judge
 from node.federation.outcomes import Known, KnownDocument, outcome_record, sent_record
 from node.federation.watching import Watching
@@ -51,6 +51,10 @@ class Gateway:
     def communities(self) -> Sequence[Community]:
         """Every community connected to this node."""
         return self._directory()
+
+    def seen(self, home: str) -> Seen:
+        """How a community answered since the node started."""
+        return self._engine.seen(home)
 
     def community(self, home: str) -> Community | None:
         """The community that answers for `home`, or None."""

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from node.config import Config
-from node.faults import Faults, refused, unreachable
+from node.faults import Faults, misused, refused, unreachable
 from node.membership.seen import seen_of
 from trust.addresses import resolved_fault, url_faults
 from trust.communities import Community, describe
@@ -30,7 +31,7 @@ from trust.directory.invitation import Invited
 from trust.directory.signing import Malformed, decode, encode, text
 from trust.ledger.record import canonical
 from trust.pki import tls
-from trust.pki.authority import requested_key
+from trust.pki.authority import request, requested_key
 from trust.pki.certificates import fingerprint, to_pem
 
 _PATH: Final = "/federation/join"
@@ -158,6 +159,22 @@ class Joining:
 
 class _Other(Exception):  # noqa: N818
     """Another certificate than the invitation names."""
+
+
+def request_of(config: Config) -> str:
+    """The certificate request of this node: what `init` wrote, or one of the same key.
+
+    Raises:
+        Faults: the key cannot be read.
+    """
+    path = config.folder.tls_key
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            return config.folder.tls_request.read_text(encoding="ascii")
+    except (OSError, ValueError) as problem:
+        raise misused("federation.key", str(path), str(problem), "xdsnode check") from None
+    return request(key, config.node.name[:64], [config.node.host])
 
 
 def _text(answer: Mapping[str, Any], name: str) -> str:

@@ -13,6 +13,7 @@ from node.web.throttle import Throttle
 if TYPE_CHECKING:
     from node.http.incoming import Incoming, Outgoing
     from node.services import Services
+    from node.web.administrator.connecting import Join
     from trust.accounts.factors import Sealing
     from trust.search.index import AuditIndex
 
@@ -29,6 +30,7 @@ class Desk:
     frame: Frame = field(default_factory=Frame)
     sessions: Sessions = field(default_factory=Sessions)
     throttle: Throttle = field(default_factory=Throttle)
+    joins: dict[str, Join] = field(default_factory=dict)
 
     @property
     def home(self) -> str:

@@ -10,9 +10,11 @@ from importlib import resources
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from node.web import dates
-from node.web.language import translations
+from node.web.language import ENGLISH, pairs, translations
+from node.web.phrases import Phrases
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
@@ -64,6 +66,7 @@ class Frame:
         for one in resources.files("node.web").joinpath("static").iterdir():
             self._take(one.name, one.read_bytes())
         self._words = translations()
+        self._phrases = {language: Phrases.of(pairs(words)) for language, words in self._words.items()}
         self._environments = {language: self._environment(language, words) for language, words in self._words.items()}
 
     def static(self, name: str) -> StaticFile | None:
@@ -82,6 +85,15 @@ class Frame:
         """A text of the code in this language."""
         return self._words[language].gettext(text)
 
+    def phrase(self, language: str, sentence: str) -> str | None:
+        """A sentence of the node in this language; None when it has to stay English."""
+        return sentence if language == ENGLISH else self._phrases[language].find(sentence)
+
+    def said(self, language: str, sentence: str) -> Markup:
+        """The same as HTML, marked as English where it stays so (WCAG 3.1.2)."""
+        found = self.phrase(language, sentence)
+        return Markup('<span lang="en">{}</span>').format(sentence) if found is None else escape(found)
+
     def _environment(self, language: str, words: object) -> Environment:
         environment = Environment(
             loader=PackageLoader("node.web", "templates"),
@@ -93,6 +105,7 @@ class Frame:
         )
         environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
         environment.globals["static"] = self.url
+        environment.filters["said"] = lambda sentence: self.said(language, str(sentence))
         environment.filters["when"] = lambda dtm: dates.shown(dtm, language)
         return environment
 

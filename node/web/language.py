@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from gettext import NullTranslations
 from importlib import resources
 from io import BytesIO
@@ -19,7 +19,14 @@ LANGUAGES: Final[Mapping[str, str]] = {ENGLISH: "English", CHINESE: "简体中�
 
 def translations() -> dict[str, NullTranslations]:
     """Each language with its catalogue; the texts of templates are English."""
-    return {ENGLISH: NullTranslations(), CHINESE: _read("zh_Hans.po")}
+    return {ENGLISH: NullTranslations(), CHINESE: _read("zh_Hans")}
+
+
+def pairs(words: NullTranslations) -> Iterator[tuple[str, str]]:
+    """Every text of a catalogue with its translation; none where the language is that of the templates."""
+    for text, translated in getattr(words, "_catalog", {}).items():
+        if isinstance(text, str) and text:
+            yield text, translated
 
 
 def chosen(cookie: str, accepted: str) -> str:
@@ -45,9 +52,14 @@ def chosen(cookie: str, accepted: str) -> str:
     return ENGLISH
 
 
-def _read(name: str) -> Translations:
-    source = resources.files("node.web").joinpath("words", name).read_bytes()
-    compiled = BytesIO()
-    write_mo(compiled, read_po(BytesIO(source), locale="zh_Hans", abort_invalid=True))
-    compiled.seek(0)
-    return Translations(compiled)
+def _read(language: str) -> Translations:
+    """All catalogues of a language as one: `LANGUAGE.po` and, for each part of the pages, `LANGUAGE.PART.po`."""
+    folder = resources.files("node.web").joinpath("words")
+    found = Translations()
+    for file in sorted(folder.iterdir(), key=lambda one: one.name):
+        if file.name.startswith(f"{language}.") and file.name.endswith(".po"):
+            compiled = BytesIO()
+            write_mo(compiled, read_po(BytesIO(file.read_bytes()), locale=language, abort_invalid=True))
+            compiled.seek(0)
+            found.merge(Translations(compiled))
+    return found

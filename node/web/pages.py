@@ -16,6 +16,7 @@ from node.http.checks import objection, objection_to_host
 from node.http.connection import Connection, SlowBody
 from node.security_records import refusal
 from node.web import documents, entrance, patients, viewing
+from node.web.administrator import configuration, connecting, overview, peers, reviewing
 from node.web.desk import Desk
 from node.web.frame import SECURITY
 from node.web.language import chosen
@@ -31,6 +32,7 @@ Handler = Callable[[View], Awaitable[web.StreamResponse]]
 
 EVERYBODY: Final = frozenset(Duty)
 CLINICIANS: Final = frozenset({Duty.CLINICIAN})
+ADMINISTRATORS: Final = frozenset({Duty.ADMINISTRATOR})
 _FORM_BYTES: Final = 64 * 1024
 _FORM_SECONDS: Final = 15.0
 _WORD: Final = "[A-Za-z0-9_-]{1,64}"
@@ -66,6 +68,21 @@ PAGES: Final[tuple[Page, ...]] = (
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/body", handle=viewing.body, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/page/{n}", handle=viewing.picture, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/original", handle=viewing.original, duties=CLINICIANS),
+    Page(method="GET", template="/node", handle=overview.overview, duties=ADMINISTRATORS),
+    Page(method="GET", template="/node/peers/{p}", handle=peers.peer, duties=ADMINISTRATORS),
+    Page(method="POST", template="/node/peers/{p}/check", handle=peers.check, duties=ADMINISTRATORS),
+    Page(method="GET", template="/node/peers/{p}/report", handle=peers.report, duties=ADMINISTRATORS),
+    Page(method="GET", template="/node/connect", handle=connecting.connect, duties=ADMINISTRATORS),
+    Page(method="POST", template="/node/invite", handle=connecting.invite, duties=ADMINISTRATORS),
+    Page(method="GET", template="/node/invitations/{i}", handle=connecting.invitation, duties=ADMINISTRATORS),
+    Page(method="POST", template="/node/invitations/{i}/confirm", handle=connecting.confirm, duties=ADMINISTRATORS),
+    Page(method="POST", template="/node/join", handle=connecting.join, duties=ADMINISTRATORS),
+    Page(method="GET", template="/node/joins/{i}", handle=connecting.joining, duties=ADMINISTRATORS),
+    Page(method="POST", template="/node/joins/{i}/compare", handle=connecting.compare, duties=ADMINISTRATORS),
+    Page(method="GET", template="/node/reviews", handle=reviewing.reviews, duties=ADMINISTRATORS),
+    Page(method="POST", template="/node/reviews/pair", handle=reviewing.decide, duties=ADMINISTRATORS),
+    Page(method="POST", template="/node/reviews/case", handle=reviewing.close, duties=ADMINISTRATORS),
+    Page(method="GET", template="/node/configuration", handle=configuration.configuration, duties=ADMINISTRATORS),
 )
 
 

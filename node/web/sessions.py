@@ -83,6 +83,7 @@ class Session:
     shown: dict[str, Person] = field(default_factory=dict)  # patients by handle, as this session has seen them
     visits: dict[str, Visit] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
+    reports: dict[str, str] = field(default_factory=dict)  # of an administrator: the doctor's last, by institution
 
     def show(self, handle: str, person: Person) -> None:
         """From now on the handle leads to this patient; what was shown longest ago makes room."""

@@ -72,6 +72,10 @@ class View:
         """A text in the reader's language."""
         return self.desk.frame.words(self.language, text)
 
+    def phrase(self, sentence: str) -> str:
+        """A sentence that the node made, in the reader's language where there is one."""
+        return self.desk.frame.phrase(self.language, sentence) or sentence
+
     def page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:  # noqa: ANN401  whatever a template shows
         """A whole page."""
         return web.Response(
