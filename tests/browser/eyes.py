@@ -56,10 +56,11 @@ class Eyes:
     variant: Variant
     demo: Demo
     browser: Any
+    number: int = 1  # of the node whose pages these are
     noticed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.origin = f"https://localhost:{self.demo.base}"
+        self.origin = f"https://localhost:{self.demo.base + 10 * (self.number - 1)}"
         self.context = self.browser.new_context(
             ignore_https_errors=True,
             locale=self.variant.language,

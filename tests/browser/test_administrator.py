@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tests.browser.eyes import Eyes
+from tests.browser.eyes import VARIANTS, Demo, Eyes
+from tests.commands import command
 
 
 def test_is_anything_wrong(eyes: Eyes) -> None:
@@ -44,3 +45,40 @@ def test_a_line_that_is_no_invitation(window: Eyes) -> None:
         window.page.locator("main form button").click()
     assert "federation.invitation" in window.text()
     window.look("node-join-half")
+
+
+def test_two_strangers_meet_on_their_pages(demo: Demo, chromium: object) -> None:
+    """Invite and join (ui 4.h): each side types what the other reads; nobody copies anything but one line."""
+    first, second = str(demo.node(1)), str(demo.node(2))
+    password = demo.folder.with_name("password")
+    password.write_text(demo.password, encoding="utf-8")
+    berg = ("user", "add", "o.berg", "--role", "administrator", "--without-code", "--password-file", str(password))
+    command(*berg, "--dir", second)
+    command("federation", "create", "Region", "--dir", first)
+    here, there = Eyes(VARIANTS[0], demo, chromium), Eyes(VARIANTS[3], demo, chromium, number=2)
+    for eyes in (here, there):
+        eyes.sign_in("o.berg")
+        eyes.go("/node/connect")
+    with here.page.expect_navigation():
+        here.page.locator("main form button").click()
+    here.look("node-invited")
+    line = here.page.input_value("textarea")
+    with here.page.expect_navigation():
+        here.page.locator("section a").click()
+    here.look("node-invitation-waits")
+    there.page.fill("[name=line]", line)
+    with there.page.expect_navigation():
+        there.page.locator("main form button").click()
+    there.look("node-join-compare")
+    here.page.wait_for_selector("[name=number]")  # by itself: the page looks every two seconds
+    here.look("node-invitation-compare")
+    numbers = [eyes.page.inner_text(".number strong") for eyes in (here, there)]
+    for eyes, number in ((there, numbers[0]), (here, numbers[1])):
+        eyes.page.fill("[name=number]", number)
+        with eyes.page.expect_navigation():
+            eyes.page.locator("main form button").last.click()
+    here.look("node-invited-member")
+    there.page.wait_for_selector("h1:has-text('已与')")
+    there.look("node-joined")
+    for eyes in (here, there):
+        eyes.close()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SLOW: Final = 2.0  # seconds of the usual answer from which an institution counts as slow (doctor, step 12)
 _LEVELS: Final = {"FAIL": ("bad", "✕"), "WARN": ("warn", "!")}
+_RECEIPTS: Final = {"required": "required", "optional": "if they give them"}
 _HIDDEN: Final = ("institution", "connected institutions", "address")  # stand elsewhere on the page
 
 
@@ -82,9 +83,7 @@ def peer_of(view: View, community: Community) -> Peer:
         usual=f"{seen.seconds * 1000:.0f} ms" if seen.answers else "-",
         answers=seen.answers,
         days=days_left(from_pem(community.certificates)[0], view.desk.services.clock()),
-        receipts=view.words(
-            {"required": "required", "optional": "if they give them"}.get(community.audit_proof, "none")
-        ),
+        receipts=view.words(_RECEIPTS.get(community.audit_proof, "none")),
     )
 
 

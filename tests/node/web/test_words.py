@@ -10,6 +10,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import node.web
+from node.administration import state
+from node.doctor.steps import TITLES
 from node.outcome_words import TEXTS
 
 FOLDER = Path(node.web.__file__).parent
@@ -17,8 +19,11 @@ PLACEHOLDERS = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 
 
 def catalogue():
-    source = resources.files("node.web").joinpath("words", "zh_Hans.po").read_bytes()
-    return read_po(BytesIO(source), locale="zh_Hans", abort_invalid=True)
+    """Every message of every catalogue of the language."""
+    found = []
+    for path in sorted((FOLDER / "words").glob("zh_Hans*.po")):
+        found += list(read_po(BytesIO(path.read_bytes()), locale="zh_Hans", abort_invalid=True))
+    return found
 
 
 def texts() -> dict[str, str]:
@@ -35,12 +40,12 @@ def texts() -> dict[str, str]:
 
 def later() -> set[str]:
     """Texts that reach gettext as values: outcomes, codes, what the drawing of documents says."""
-    found = set(TEXTS.values())
-    for path in FOLDER.rglob("*.py"):
+    found = {*TEXTS.values(), *TITLES.values()}
+    for path in (*FOLDER.rglob("*.py"), Path(state.__file__)):
         for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(one, ast.Constant) and isinstance(one.value, str):
                 found.add(one.value)
-    for path in (FOLDER / "templates").glob("*.html"):
+    for path in (FOLDER / "templates").rglob("*.html"):
         found.update(re.findall(r"'([^']+)'", path.read_text(encoding="utf-8")))
     sets = resources.files("node").joinpath("value_sets.toml").read_text(encoding="utf-8")
     return found | set(re.findall(r'"([^"]+)"\]', sets))
