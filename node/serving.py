@@ -9,8 +9,7 @@ import logging
 import resource
 import signal
 import sqlite3
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -32,17 +31,18 @@ from node.learning import learn_dictionary
 from node.lock import exclusive
 from node.membership.renewal import Upkeep
 from node.mllp import MllpListener
+from node.noticed import Noticed
 from node.notifications.assembly import deliverer
 from node.patient_feed import FeedContext, PatientFeed
 from node.resources import RESOURCES
 from node.scrubbing import Scrubber
-from node.security_records import activity, alarm, refusal
+from node.security_records import activity
 from node.services import Services, open_services
 from node.soap.limits import MimeLimits
 from node.tokens import Tokens, tokens_of
 from node.tuning import settle
 from node.web.listening import PageListener, hosts_of
-from trust.audit.event import Action, Coded, EventId, NewRecord
+from trust.audit.event import Action, Coded, EventId
 from trust.errors import BadCertificate, LedgerBroken, NotAuthenticated, TrustError
 from trust.identity.caller import Caller
 from trust.ledger.checkpoint import parse_checkpoint, parse_note
@@ -55,7 +55,6 @@ log = logging.getLogger("node.serving")
 ORPHAN_SECONDS: Final = 60.0
 _QUIET: Final = 50  # new audit entries in a second, below which the index is filled
 _MOST_BEHIND: Final = 50_000  # entries after which it is filled all the same
-_AT_ONCE: Final = 100  # records of refusals and alarms in one commit
 _GRACE: Final = 8.0  # seconds that requests under way have when the node stops
 _START: Final = Coded("110120", "DCM", "Application Start")
 _STOP: Final = Coded("110121", "DCM", "Application Stop")
@@ -117,9 +116,9 @@ class Running:
                 [Fault("tls.development", config.node.listen, "development certificates are for loopback", step)]
             )
         self._services = services
-        self._home = config.node.home_community_id
         self._tls = services.tls
         self._unfinished = Unfinished(services)
+        self._noticed = Noticed(services)
         self._ready = False
         self._log_end = self._indexed = 0  # entries of the log a second ago, and when the index last reached its end
         self._tasks: list[asyncio.Task[None]] = []
@@ -165,7 +164,7 @@ class Running:
             new_uuid=services.new_uuid,
             mime=MimeLimits(total=config.limits.document_bytes, inline=config.limits.inline_bytes),
             resources=Resources(RESOURCES, self._desk(config, services), bearer.caller),
-            turns=Turns(lambda home: services.metrics.held_back.labels(home).inc()),
+            turns=Turns(self._noticed.turned_away),
         )
         addresses = ("127.0.0.1", "::1") if config.node.listen == "localhost" else (config.node.listen or "0.0.0.0",)  # noqa: S104
         self._pages = PageListener(services, dispatcher.dispatch, self._index, hosts_of(config), addresses)
@@ -270,6 +269,7 @@ class Running:
         if not self._services.fatal.is_set():
             with contextlib.suppress(TrustError):
                 await self._put_on_record()
+                await self._noticed.put_on_record(last=True)
                 await self._unfinished.settle()
                 await self._record(_STOP, "the node stops")
         await asyncio.gather(*(asyncio.to_thread(exporter.stop) for exporter in self._exporters))
@@ -297,20 +297,14 @@ class Running:
                 log.exception("periodic work failed")
 
     async def _put_on_record(self) -> None:
-        """Failed handshakes and alarms become records, several at a time and each kind counted."""
+        """What happened outside of any transaction becomes records."""
         services = self._services
         if services.blobs.failure:
             # What this process writes to these files cannot be trusted any more: stop, a restart reads them anew.
             log.critical("the document storage failed", extra={"reason": services.blobs.failure})
             services.fatal.set()
         await services.actors.damages.put_on_record(services.sequencer)
-        refusals, services.refusals[:] = list(services.refusals), []
-        alarms, services.alarms[:] = list(services.alarms), []
-        records = [self._refusal_record(text) for text in counted(refusals)]
-        records += [self._alarm_record(*one) for one in zip(dict.fromkeys(alarms), counted(alarms), strict=True)]
-        if records:
-            await services.sequencer.record(records[:_AT_ONCE])
-            services.metrics.refused.labels("handshake").inc(len(refusals))
+        await self._noticed.put_on_record()
 
     async def _fill_index(self) -> None:
         """Take new entries into the index of the audit log in a quiet second, or when very many wait.
@@ -326,16 +320,6 @@ class Running:
                 self._indexed = end
             except (OSError, sqlite3.Error):  # no space, most likely; the log itself is not touched by this
                 log.warning("the index of the audit log could not be filled; it is tried again")
-
-    def _refusal_record(self, reason: str) -> NewRecord:
-        services = self._services
-        return refusal(
-            services.clock(), incident=services.new_uuid(), caller=None, address="", node=self._home, reason=reason
-        )
-
-    def _alarm_record(self, name: str, what: str) -> NewRecord:
-        services = self._services
-        return alarm(services.clock(), incident=services.new_uuid(), node=self._home, name=name, what=what)
 
     async def _reload_tls(self) -> None:
         """Read certificates and revocation lists again: a renewed or withdrawn one counts within a minute."""
@@ -372,11 +356,6 @@ def allow_files() -> None:
     """As many open files and connections as the system lets this process have: the usual 1024 are few."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def counted(texts: Sequence[str]) -> dict[str, str]:
-    """Each text once, with the same text and how often it occurred."""
-    return {text: f"{text} ({times} times)" if times > 1 else text for text, times in Counter(texts).items()}
 
 
 def _size(checkpoint: bytes) -> int:

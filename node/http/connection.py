@@ -222,13 +222,29 @@ class Server(web.Server):
         return len(self._admitted)
 
     def admit(self, connection: Connection, address: str) -> bool:
-        """Whether one more connection from `address` is possible."""
-        if len(self._admitted) >= self._limits.connections:
+        """Whether one more connection from `address` is possible, perhaps in the place of one that says nothing."""
+        if self._addresses[address] >= self._limits.connections_per_address and not self._make_room(address):
             return False
-        if self._addresses[address] >= self._limits.connections_per_address:
+        if len(self._admitted) >= self._limits.connections and not self._make_room():
             return False
         self._addresses[address] += 1
         self._admitted[connection] = address
+        return True
+
+    def _make_room(self, address: str = "") -> bool:
+        """End the connection, of `address` or of any, that has kept us waiting for a head longest; whether one did."""
+        begun = self._loop.time() - self._limits.patience
+        waited = [
+            (one.head_since, one)
+            for one, from_ in self._admitted.items()
+            if one.head_since is not None and one.head_since <= begun and (not address or from_ == address)
+        ]
+        if not waited:
+            return False
+        _, slowest = min(waited, key=lambda pair: pair[0])
+        self.gone(slowest)  # its place is free at once; the transport tells it a moment later
+        if slowest.transport is not None:
+            slowest.transport.abort()
         return True
 
     def gone(self, connection: Connection) -> None:

@@ -10,11 +10,13 @@ class HttpLimits:
     """Bounds of the listener. Times in seconds, rates in bytes per second.
 
     `floor` is the least rate at which a body must arrive and an answer must be taken, judged over `window`; a body
-    slower than that is refused, an answer not taken at that rate for `write_stall` ends the connection.
+    slower than that is refused, an answer not taken at that rate for `write_stall` ends the connection. A head has
+    `head` seconds to come, and only `patience` when its connection is in the way of another one.
     """
 
     handshake: float = 10.0
     head: float = 10.0
+    patience: float = 1.0
     keep_alive: float = 90.0  # longer than callers keep theirs, so that none writes into a closing connection
     floor: int = 1024
     window: float = 5.0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -53,9 +55,18 @@ class _Loaded:
     chain: tuple[x509.Certificate, ...]
     authorities: tuple[x509.Certificate, ...]
     lists: RevocationLists
+    mark: bytes  # digest of what calls to others depend on: certificate, key, anchors, lists
     plain: tls.ServerSide
     strict: tls.ServerSide  # OpenSSL demands a list for every certificate
     problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """A context for calling, and until when what it trusts is sure to be good: its pool of connections ends then."""
+
+    context: tls.ClientContext
+    until: datetime
 
 
 class NodeTls:
@@ -80,7 +91,7 @@ class NodeTls:
         self._clock = clock
         self._pinned = tuple(pinned)
         self._refused = refused
-        self._clients: dict[str, tls.ClientContext] = {}
+        self._clients: dict[str, _Client] = {}
         self._loaded = self._load(())
         self.server = tls.server_context(self._current)
 
@@ -107,25 +118,28 @@ class NodeTls:
     def reload(self, pinned: Sequence[str] | None = None) -> None:
         """Read everything again; connections made from now on use it, open ones are judged by it on each request.
 
-        A list that cannot be read any more keeps counting until its own end and the grace.
+        A list that cannot be read any more keeps counting until its own end and the grace. Connections to communities
+        stay open where nothing has changed that they depend on: a thousand communities are a thousand handshakes.
 
         Raises:
             BadCertificate: nothing was changed.
         """
-        before = self._pinned
+        before, mark = self._pinned, self._loaded.mark
         self._pinned = before if pinned is None else tuple(pinned)
         try:
             self._loaded = self._load([one.crl for one in self._loaded.lists.lists])
         except BadCertificate:
             self._pinned = before
             raise
-        self._clients.clear()
+        now = self._clock()
+        known = frozenset(self._pinned) if self._loaded.mark == mark else frozenset()
+        self._clients = {pins: one for pins, one in self._clients.items() if pins in known and now < one.until}
 
     def client(self, pins: str = "") -> tls.ClientContext:
         """The context for calling a community whose certificates are `pins` (PEM), and nobody else.
 
-        Without pins: any server below the node's trust anchors. The same object comes back until `reload`, so that
-        pooled connections are found again.
+        Without pins: any server below the node's trust anchors. The same object comes back, so that pooled connections
+        are found again, until a `reload` finds something changed.
 
         Raises:
             BadCertificate: `pins` cannot be read.
@@ -135,9 +149,9 @@ class NodeTls:
             anchors = from_pem(pins) if pins else self._loaded.authorities
             only = frozenset(map(fingerprint_of, anchors)) if pins else frozenset()
             judge = _judge_of_servers(only, lambda: self._loaded.lists, self._clock)
-            known = tls.client_context(str(self._files.chain), str(self._files.key), to_pem(anchors), judge)
-            self._clients[pins] = known
-        return known
+            context = tls.client_context(str(self._files.chain), str(self._files.key), to_pem(anchors), judge)
+            known = self._clients[pins] = _Client(context, self._good_until(anchors))
+        return known.context
 
     def calling(self, anchors: str = "", *, chain: Path | None = None, key: Path | None = None) -> tls.ClientContext:
         """A fresh context for a server that is no community, e.g. an Audit Record Repository.
@@ -159,6 +173,15 @@ class NodeTls:
         """What an administrator has to know now, as sentences; empty when all is well."""
         return [*_own_certificate(self._loaded.chain, now), *self._loaded.problems, *self._loaded.lists.problems(now)]
 
+    def _good_until(self, pinned: Sequence[x509.Certificate]) -> datetime:
+        """The first moment at which one of these certificates that are good now may be good no more."""
+        now, ends = self._clock(), []
+        for certificate in pinned:
+            with contextlib.suppress(BadCertificate):
+                listed = self._loaded.lists.check(certificate, now, pinned=True)
+                ends.append(min(listed, certificate.not_valid_after_utc))
+        return min((end for end in ends if end > now), default=now)
+
     def _current(self) -> tls.ServerSide:
         loaded = self._loaded
         return loaded.strict if loaded.lists.fit_for_handshakes(self._clock()) else loaded.plain
@@ -175,10 +198,12 @@ class NodeTls:
         judge = _judge_of_callers(lists, self._clock)
         names = str(self._files.chain), str(self._files.key), anchors
         text = b"".join(one.text for one in lists.lists)
+        shown = _read(self._files.chain), _read(self._files.key)
         return _Loaded(
             chain=chain,
             authorities=authorities,
             lists=lists,
+            mark=sha256(b"\0".join((*shown, to_pem(authorities).encode(), text))).digest(),
             plain=tls.ServerSide(tls.shared_context(*names), judge, self._refused),
             strict=tls.ServerSide(tls.shared_context(*names, text), judge, self._refused, demand_lists=True),
             problems=tuple(problems),

@@ -93,12 +93,51 @@ async def test_a_reload_that_fails_changes_nothing(tmp_path: Path) -> None:
         assert (await ask(place, plain_client(place, caller))).startswith(b"welcome")
 
 
-def test_client_contexts_are_kept_until_a_reload(tmp_path: Path) -> None:
+def test_the_context_of_a_community_is_kept_while_nothing_changes(tmp_path: Path) -> None:
+    """Pooled connections hang on it: a thousand communities would be a thousand handshakes with each reload."""
     place = house(tmp_path)
-    peer = making.node_certificate(place.authority)
+    peer, other = (making.node_certificate(place.authority) for _ in range(2))
     first = place.tls.client(peer.pem)
     assert place.tls.client(peer.pem) is first
     assert place.tls.client() is not first
+    place.tls.reload([peer.pem])
+    place.tls.reload([other.pem, peer.pem])
+    assert place.tls.client(peer.pem) is first
+    place.tls.reload([other.pem])
+    assert place.tls.client(peer.pem) is not first
+
+
+@pytest.mark.parametrize("what", ["certificate", "list", "anchors"])
+def test_a_reload_that_finds_something_changed_makes_new_contexts(tmp_path: Path, what: str) -> None:
+    ca = making.authority()
+    peer = making.node_certificate(ca)
+    path = house(tmp_path, ca=ca).revocation_list()
+    place = house(tmp_path, ca=ca, lists=[path], pinned=[peer.pem])
+    first = place.tls.client(peer.pem)
+    place.tls.reload()
+    assert place.tls.client(peer.pem) is first
+    if what == "certificate":
+        making.node_certificate(ca).write(tmp_path, "tls")
+    elif what == "list":
+        place.revocation_list(making.application(ca))
+    else:
+        anchors = place.tls._files.anchors[0]
+        anchors.write_bytes(anchors.read_bytes() + making.authority("Another").pem.encode())
+    place.tls.reload()
+    assert place.tls.client(peer.pem) is not first
+
+
+def test_the_context_of_a_certificate_that_has_ended_is_made_anew(tmp_path: Path) -> None:
+    """An open connection is not looked at again by TLS: it must not outlive what it was made with."""
+    now = [NOW]
+    place = house(tmp_path, clock=lambda: now[0])
+    peer = making.node_certificate(place.authority)
+    place.tls.reload([peer.pem])
+    first = place.tls.client(peer.pem)
+    now[0] = peer.certificate.not_valid_after_utc - timedelta(seconds=1)
+    place.tls.reload()
+    assert place.tls.client(peer.pem) is first
+    now[0] = peer.certificate.not_valid_after_utc
     place.tls.reload()
     assert place.tls.client(peer.pem) is not first
 
