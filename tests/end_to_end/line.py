@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 import threading
 from enum import Enum, auto
 
@@ -14,6 +16,16 @@ class Mode(Enum):
     SWALLOW = auto()  # requests arrive, the line breaks when an answer comes
     GARBAGE = auto()  # random bytes come instead of an answer
     CUT = auto()  # the line breaks when something is sent
+    ONE_WAY = auto()  # requests arrive, answers never do, and nobody says so
+    LATE = auto()  # each way takes two seconds
+    THIN = auto()  # a thousand bytes a second
+    LOSSY = auto()  # every third piece is lost once and comes again after 200 ms, as TCP does it
+    RESET = auto()  # a reset in the middle of the answer
+
+
+LATENCY = 2.0
+PAUSE = 0.2
+BYTES = 1000
 
 
 class Line:
@@ -56,6 +68,8 @@ class Line:
         ]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:  # the line is taken down
+            pass
         finally:
             for pump in pumps:
                 pump.cancel()
@@ -67,10 +81,24 @@ class Line:
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, caller: asyncio.StreamWriter, *, up: bool
     ) -> None:
         """Until one side ends or the mode ends it."""
+        pieces = 0
         with contextlib.suppress(ConnectionError):
-            while data := await source.read(65536):
-                if self.mode is Mode.HOLE:
+            while data := await source.read(BYTES if self.mode is Mode.THIN else 65536):
+                pieces += 1
+                if self.mode is Mode.HOLE or (self.mode is Mode.ONE_WAY and not up):
                     continue
+                if self.mode is Mode.LATE or self.mode is Mode.THIN:
+                    await asyncio.sleep(LATENCY if self.mode is Mode.LATE else 1.0)
+                if self.mode is Mode.LOSSY and pieces % 3 == 0:
+                    await asyncio.sleep(PAUSE)
+                if self.mode is Mode.RESET and not up and pieces > 1:  # the first one is of the handshake
+                    caller.write(data[: len(data) // 2])
+                    await caller.drain()
+                    caller.get_extra_info("socket").setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                    )
+                    caller.transport.abort()
+                    return
                 if self.mode is Mode.GARBAGE and up:
                     caller.write(b"\x00\x01garbage" * 100)
                     await caller.drain()
