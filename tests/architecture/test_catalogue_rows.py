@@ -41,8 +41,10 @@ CONSENT = _rows("C", 18, (14, 15, 16, 17))
 DIRECTORY = ["C15", "C16"]
 # And of who asks other institutions: floods of discovery, answers that lie.
 FEDERATION = ["C14", "C17"]
-_IN_NAME = re.compile(r"(?<![a-z0-9])([txmaicsj][0-9]+)(?![0-9])")
-_IN_TEXT = re.compile(r"([TXMAICSJ][0-9]+)(?![0-9A-Za-z])")
+# "What it must reach", point 5 of part 4: the scenarios of the fault suite that are about others.
+SCENARIOS = _rows("F", 15, tuple(range(9)))
+_IN_NAME = re.compile(r"(?<![a-z0-9])([txmaicsjf][0-9]+)(?![0-9])")
+_IN_TEXT = re.compile(r"([TXMAICSJF][0-9]+)(?![0-9A-Za-z])")
 
 
 @cache
@@ -65,6 +67,6 @@ def named() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("row", [*PART_1, *WITNESSES, *AUDITOR, *USERS, *CONSENT, *DIRECTORY, *FEDERATION])
+@pytest.mark.parametrize("row", [*PART_1, *WITNESSES, *AUDITOR, *USERS, *CONSENT, *DIRECTORY, *FEDERATION, *SCENARIOS])
 def test_every_promised_row_is_a_test(row: str) -> None:
     assert row in named()

@@ -178,7 +178,10 @@ def known(trio: tuple[Node, Node, FakePeer]) -> tuple[str, list[Document]]:
     return patient, documents
 
 
-@pytest.mark.parametrize("name", BEHAVIOURS)
+F11 = [pytest.param(name, id=f"F11-{name}") for name in BEHAVIOURS]
+
+
+@pytest.mark.parametrize("name", F11)
 def test_query(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Document]], name: str) -> None:
     node, _, fake = trio
     patient, documents = known
@@ -199,7 +202,7 @@ def on_record(node: Node, fake: FakePeer, *, received: bool) -> None:
     assert records.get(6, {"event": {"note": {"reason": "none"}}})["event"]["note"]["reason"]
 
 
-@pytest.mark.parametrize("name", list(BEHAVIOURS)[:9])
+@pytest.mark.parametrize("name", F11[:9])
 def test_retrieve(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Document]], name: str) -> None:
     node, healthy, fake = trio
     _, documents = known
