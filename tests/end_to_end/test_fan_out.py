@@ -99,8 +99,11 @@ def test_who_never_answers_is_left_alone_and_the_others_are_not(many: tuple[Node
     node, _ = many
     for _ in range(FAILURES):
         told(node)
-    words = Counter(one["outcome"] for one in told(node)["outcomes"])
-    assert words["paused"] + words["timeout"] + words["unreachable"] == 15
+    for _ in range(FAILURES):  # a first pause is a second: on a busy machine it may be over before the next question
+        words = Counter(one["outcome"] for one in told(node)["outcomes"])
+        assert words["paused"] + words["timeout"] + words["unreachable"] == 15
+        if words["paused"] >= 10:
+            break
     assert words["paused"] >= 10  # a few are tried again at this moment
     assert (words["found"], words["none"], words["refused"], words["protocol"]) == (KNOWN, 5, 3, 7)
 
