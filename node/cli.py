@@ -55,6 +55,7 @@ COMMANDS: Final = (
     Command("document", "document", "take a document out of use: deprecate, quarantine"),
     Command("consent", "consent", "what patients decided about their documents: add, list, show, withdraw"),
     Command("policy", "policy", "what somebody would see and why; review of accesses in emergencies"),
+    Command("subscription", "subscription", "who is told of new documents: list, add, remove"),
     Command("client", "client", "certificates of local applications: add, list, revoke"),
     Command("user", "account", "people who use the pages: add, list, close"),
     Command("peer", "peer", "other institutions: add, list, show, test, remove"),

@@ -20,6 +20,7 @@ from node.administration import (
     peers,
     policies,
     state,
+    subscriptions,
     trials,
 )
 from node.administration.orders import Order, Result
@@ -52,6 +53,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "patient review reject": matching.unlink,
     "document deprecate": documents.deprecate,
     "document quarantine": documents.quarantine,
+    "subscription list": subscriptions.find_all,
+    "subscription add": subscriptions.add,
+    "subscription remove": subscriptions.remove,
     "client add": clients.add,
     "client list": clients.find_all,
     "client revoke": clients.revoke,

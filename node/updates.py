@@ -11,6 +11,7 @@ from lxml import etree
 from node.bindings import AuditFact
 from node.consent_documents import follow_documents
 from node.exchange import Exchange
+from node.notifications.noting import note
 from node.records import DOCUMENT_HOME, submission_set_object
 from node.update_policy import permits
 from registry.document_registry import Updated
@@ -71,6 +72,7 @@ def carry_out(
     by = exchange.caller.user or exchange.caller.name
     for unique_id in {item.unique_id for item in updated.changed if item.kind == "document"}:
         follow_documents(connection, registry, unique_id, by=by, now=exchange.now)
+    note(connection, updated, exchange)
     return UpdateResult(updated)
 
 

@@ -98,6 +98,8 @@ class Updated:
     submission_set_unique_id: str
     entry_uuids: dict[str, str]
     changed: tuple[Proposed, ...]
+    documents: tuple[DocumentEntry, ...]  # the new versions as registered, with their entryUUIDs
+    submission_set: SubmissionSet  # as registered
 
 
 Permits = Callable[[Sequence[Proposed]], Iterable[RegistryError]]
@@ -236,6 +238,8 @@ class DocumentRegistry:
             submission_set_unique_id=submission.submission_set.unique_id or "",
             entry_uuids=changes.entry_uuids,
             changed=proposed,
+            documents=changes.submission.documents,
+            submission_set=changes.submission.submission_set,
         )
 
     def find(
@@ -281,8 +285,8 @@ class DocumentRegistry:
     def identities_of(self, patient: str) -> Sequence[str]:
         """Every identity of the person with this one, the surviving one first; empty where it is not known."""
         directory = PatientDirectory(self._connection)
-        chain = directory.chain(directory.resolve(patient) or patient)
-        return directory.identities(chain[0]) if chain else ()
+        number = directory.number(patient) or directory.number(directory.resolve(patient) or "")
+        return directory.identities(number) if number else ()
 
     def identities(self, patient: int) -> Sequence[str]:
         """Every identity (CX) of the person behind a patient number (`Labels.patient`), the surviving one first."""

@@ -7,15 +7,16 @@ matching reads nothing: a subscription must cost a submission next to nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from registry.ebrim.messages import LEAF_CLASS, AdhocQuery
 from registry.errors import ErrorCode, RegistryError, XdsErrors
 from registry.metadata.objects import Author, Code, DocumentEntry, SubmissionSet
 from registry.queries.catalogue import DOCUMENT, FIND_DOCUMENTS, SUBMISSION_SET, Kind, Parameter, StoredQuery
 from registry.queries.criteria import Condition, Criteria, criteria_of
-from registry.queries.like import like
+from registry.queries.like import Pattern, like
 
 
 class Topic(StrEnum):
@@ -152,35 +153,77 @@ def keys_of_submission(patients: Iterable[str], documents: Sequence[DocumentEntr
     return [*keys, _EVERYTHING]
 
 
-def matching(
-    found: Criteria, documents: Sequence[DocumentEntry], submission_set: SubmissionSet
-) -> tuple[DocumentEntry | SubmissionSet, ...]:
-    """The objects of a submission that a filter selects. That the patient is meant is known already (`keys_of`)."""
-    if found.query in (SETS_OF_PATIENT, SETS_OF_ANYBODY):
-        return (submission_set,) if fulfils(submission_set, found.submission_sets) else ()
-    return tuple(item for item in documents if fulfils(item, found.documents))
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A filter made ready for judging: per condition the attribute and which values, or which patterns, fulfil it."""
+
+    sets: bool  # it selects submission sets, not documents
+    conditions: tuple[tuple[str, frozenset[Any], tuple[Pattern, ...]], ...]
 
 
-def fulfils(item: DocumentEntry | SubmissionSet, conditions: Sequence[Condition]) -> bool:
-    """Whether all conditions hold for an object; as the registry's search would say (codes, texts and patterns)."""
-    return all(_holds(item, condition) for condition in conditions)
+def wanted(found: Criteria) -> Wanted:
+    """Make a filter ready. Costs ten times as much as judging a submission by it."""
+    sets = found.query in (SETS_OF_PATIENT, SETS_OF_ANYBODY)
+    return Wanted(sets, tuple(map(_ready, found.submission_sets if sets else found.documents)))
 
 
-def _holds(item: DocumentEntry | SubmissionSet, condition: Condition) -> bool:
-    if condition.kind is Kind.CODE:
-        return not {*condition.values}.isdisjoint(_pairs(getattr(item, condition.attribute)))
-    texts = _texts(item, condition.attribute)
-    if condition.kind is Kind.LIKE:
-        return any(like(pattern).fullmatch(text) for pattern in condition.values for text in texts)
-    return not {*condition.values}.isdisjoint(texts)
+def _ready(one: Condition) -> tuple[str, frozenset[Any], tuple[Pattern, ...]]:
+    if one.kind is Kind.LIKE:
+        return one.attribute, frozenset(), tuple(like(pattern) for pattern in one.values)
+    return one.attribute, frozenset(one.values), ()
 
 
-def _texts(item: DocumentEntry | SubmissionSet, attribute: str) -> Sequence[str]:
+class Offered:
+    """A submission as filters look at it: each attribute is read once, however many ask for it."""
+
+    def __init__(self, documents: Sequence[DocumentEntry], submission_set: SubmissionSet) -> None:
+        self._documents = [_Values(item) for item in documents]
+        self._set = [_Values(submission_set)]
+
+    def matching(self, filter_: Wanted) -> list[DocumentEntry | SubmissionSet]:
+        """The objects that a filter selects. That the patient is meant is known already (`keys_of`)."""
+        items = self._set if filter_.sets else self._documents
+        return [item.of for item in items if item.fulfils(filter_)]
+
+
+class _Values:
+    """One object, and the values of those of its attributes that were asked for."""
+
+    __slots__ = ("_read", "of")
+
+    def __init__(self, of: DocumentEntry | SubmissionSet) -> None:
+        self.of = of
+        self._read: dict[str, frozenset[Any]] = {}
+
+    def fulfils(self, filter_: Wanted) -> bool:
+        """Whether all conditions hold, as the registry's search would say (codes, texts and patterns)."""
+        for attribute, values, patterns in filter_.conditions:
+            own = self._read.get(attribute)
+            if own is None:
+                own = self._read[attribute] = frozenset(_values(self.of, attribute))
+            if values.isdisjoint(own) and not _alike(patterns, own):
+                return False
+        return True
+
+
+def _alike(patterns: tuple[Pattern, ...], texts: Iterable[str]) -> bool:
+    """Whether any text is meant by any pattern; a generator would cost more than the comparison."""
+    for pattern in patterns:
+        for text in texts:
+            if pattern.fullmatch(text):
+                return True
+    return False
+
+
+def _values(item: DocumentEntry | SubmissionSet, attribute: str) -> Iterable[Any]:
+    """The (code, scheme) pairs or the texts of an attribute."""
     if attribute == "author_persons":
         authors: Sequence[Author] = item.authors
-        return [person for author in authors for person in author.persons]
+        return (person for author in authors for person in author.persons)
     value = getattr(item, attribute)
-    return (value,) if isinstance(value, str) else value or ()
+    if isinstance(value, str):
+        return (value,)
+    return ((one.code, one.scheme or "") if isinstance(one, Code) else one for one in value or ())
 
 
 def _pairs(codes: Sequence[Code]) -> list[tuple[str, str]]:

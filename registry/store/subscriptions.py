@@ -6,17 +6,19 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from registry.ebrim.messages import LEAF_CLASS, AdhocQuery
 from registry.metadata.objects import DocumentEntry, Slot, SubmissionSet
 from registry.queries.criteria import Criteria
-from registry.queries.subscriptions import Topic, keys_of, keys_of_submission, matching, read_filter
+from registry.queries.subscriptions import Offered, Topic, Wanted, keys_of, keys_of_submission, read_filter, wanted
 
 _COLUMNS: Final = "no, id, topic, filter, consumer, subscriber, created, ends"
 _CANDIDATES: Final = """
-SELECT DISTINCT s.no, s.filter FROM subscription_key AS k JOIN subscription AS s ON s.no = k.subscription
-WHERE k.key IN (SELECT value FROM json_each(?)) AND s.ends > ?
+SELECT no, filter FROM subscription
+WHERE no IN (SELECT k.subscription FROM subscription_key AS k WHERE k.key IN (SELECT value FROM json_each(?)))
+AND ends > ? ORDER BY no
 """
 
 
@@ -113,14 +115,16 @@ class Subscriptions:
             now: 14 digits, UTC.
         """
         keys = json.dumps(keys_of_submission(patients, documents))
+        offered = Offered(documents, submission_set)
         queued = []
         for no, text in self._connection.execute(_CANDIDATES, (keys, now)).fetchall():
-            objects = matching(read_filter(_filter(text)), documents, submission_set)
+            objects = offered.matching(_wanted(text))
             if objects:
                 queued.append((no, json.dumps([item.entry_uuid for item in objects]), now))
-        self._connection.executemany(
-            "INSERT INTO notification (subscription, objects, queued) VALUES (?, ?, ?)", queued
-        )
+        if queued:
+            self._connection.executemany(
+                "INSERT INTO notification (subscription, objects, queued) VALUES (?, ?, ?)", queued
+            )
         return len(queued)
 
     def consumers(self) -> list[str]:
@@ -148,6 +152,12 @@ class Subscriptions:
         """A notification has arrived, or will never be wanted."""
         self._connection.execute("DELETE FROM notification WHERE no = ?", (number,))
 
+    def waiting_by_subscription(self) -> dict[int, int]:
+        """How many notifications wait, by the number of their subscription."""
+        return dict(
+            self._connection.execute("SELECT subscription, count(*) FROM notification GROUP BY subscription").fetchall()
+        )
+
     def waiting(self) -> tuple[int, str]:
         """How many wait, and since when the oldest does; "" when none does."""
         count, oldest = self._connection.execute("SELECT count(*), min(queued) FROM notification").fetchone()
@@ -166,6 +176,11 @@ def _subscription(row: Sequence[object]) -> Subscription:
         created=str(created),
         ends=str(ends),
     )
+
+
+@lru_cache(maxsize=16_384)
+def _wanted(text: str) -> Wanted:
+    return wanted(read_filter(_filter(text)))
 
 
 def _filter(text: str) -> AdhocQuery:

@@ -17,6 +17,7 @@ from scripts.benchmarks.machine import ROOT
 from scripts.benchmarks.report import Row, table, write
 from scripts.benchmarks.rounds import Verdict
 from scripts.benchmarks.setting import Setting
+from scripts.benchmarks.subscriptions import subscriptions
 from scripts.benchmarks.workshop import BenchError, Workshop
 from scripts.demonstration.processes import CommandFailed
 
@@ -27,6 +28,7 @@ QUICK: dict[str, Case] = {
     "iti41": iti41,
     "fanout": fanout,
     "audit": audit,
+    "subscriptions": subscriptions,
 }
 FULL: dict[str, Case] = {**QUICK, "fifty": fifty, "communities": communities, "growth": growth, "memory": memory}
 SIZES: dict[str, tuple[int, dict[str, Case]]] = {

@@ -14,7 +14,7 @@ from registry.ebrim.messages import LEAF_CLASS, AdhocQuery
 from registry.errors import XdsErrors
 from registry.metadata.objects import APPROVED, Slot
 from registry.queries import subscriptions
-from registry.queries.subscriptions import keys_of, keys_of_submission, matching, read_filter
+from registry.queries.subscriptions import Offered, keys_of, keys_of_submission, read_filter, wanted
 from tests.registry.registry_bench import (
     P1,
     P2,
@@ -102,7 +102,7 @@ def test_what_no_filter_may_be():
 def test_submission_sets(parameter, value, selected):
     own = submission_set(uuid(9), intended_recipient=("Family Practice^^^^^^^^^2.999.7.2", "|9^Hippocrates^Anna"))
     found = read_filter(filter_(subscriptions.SETS_OF_ANYBODY, **{parameter: value}))
-    assert matching(found, (entry(uuid(1)),), own) == ((own,) if selected else ())
+    assert Offered((entry(uuid(1)),), own).matching(wanted(found)) == ([own] if selected else [])
 
 
 def _documents(rng: random.Random):
@@ -148,13 +148,14 @@ def test_matching_selects_what_the_registry_would_find(rng):
         query = stored_query(
             "FindDocuments", XDSDocumentEntryPatientId=P1, XDSDocumentEntryStatus=(APPROVED,), **parameters
         )
-        wanted = {item.entry_uuid for item in bench.registry.find(query).objects}
+        there = {item.entry_uuid for item in bench.registry.find(query).objects}
         bench.close()
     found = read_filter(filter_(subscriptions.DOCUMENTS_OF_PATIENT, XDSDocumentEntryPatientId=P1, **parameters))
-    assert {item.entry_uuid for item in matching(found, registered.documents, registered.submission_set)} == wanted
+    offered = Offered(registered.documents, registered.submission_set)
+    assert {item.entry_uuid for item in offered.matching(wanted(found))} == there
     anybody = parameters and read_filter(filter_(subscriptions.DOCUMENTS_OF_ANYBODY, **parameters))
     for one in filter(None, (found, anybody)):
-        if matching(one, documents, registered.submission_set):  # a key is never lost
+        if offered.matching(wanted(one)):  # a key is never lost
             assert {*keys_of(one)} & {*keys_of_submission([P1], documents)}
 
 
