@@ -1,17 +1,20 @@
-"""Rows of the table of transactions that are options of the Document Registry: ITI-51."""
+"""Rows of the table of transactions that are options of the Document Registry: ITI-51, ITI-61."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from node import queries
+from node import queries, registrations
 from node.bindings import AuditProfile, Packaging, SoapBinding, Transaction
 from node.iti import iti18_registry_stored_query as iti18
+from node.iti import iti42_register_document_set as iti42
 from node.iti import iti51_multi_patient_stored_query as iti51
+from node.iti import iti61_register_on_demand_document_entry as iti61
 from node.paths import PATHS
 from trust.audit.event import Action, EventId
 from trust.identity.caller import Role
 
+LCM: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}"
 QUERY: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}"
 
 _APPLICATIONS: Final = frozenset({Role.APPLICATION, Role.OPERATOR})
@@ -36,4 +39,28 @@ ITI_51: Final = Transaction(
     prepare=iti51.nothing,
     handle=iti51.multi_patient_stored_query,
     audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti51.audited),
+)
+
+ITI_61: Final = Transaction(
+    id="ITI-61",
+    name="Register On-Demand Document Entry",
+    spec="ITI TF-2: 3.61",
+    actors=("On-Demand Document Source", "Document Registry"),
+    binding=SoapBinding(
+        path=PATHS["iti-61"],
+        action="urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
+        response_action="urn:ihe:iti:2010:RegisterOnDemandDocumentResponse",  # without Entry, as it is printed
+        root=LCM + "SubmitObjectsRequest",
+        packaging=Packaging.SOAP,
+        decode=iti42.decode,
+        encode=registrations.encode,
+        encode_errors=registrations.encode_errors,
+    ),
+    roles=_APPLICATIONS,
+    writes=True,
+    prepare=iti61.nothing,
+    handle=iti61.register_on_demand_document_entry,
+    audit=AuditProfile(
+        event=EventId.IMPORT, action=Action.CREATE, caller_is_source=True, facts=registrations.registration_facts
+    ),
 )

@@ -22,6 +22,7 @@ PATHS: Final = {
     "iti-52": "/iti-52",
     "iti-55": "/iti-55",
     "iti-57": "/iti-57",
+    "iti-61": "/iti-61",
     "iti-62": "/iti-62",
     "iti-86": "/iti-86",
     "iti-92": "/iti-92",

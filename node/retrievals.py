@@ -33,6 +33,8 @@ class Outgoing:
     sha256: bytes
     frames: Iterator[bytes]
     patient: str = ""
+    new_repository_unique_id: str = ""  # of what was made on demand: where the same bytes can be had again
+    new_document_unique_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,13 @@ def decode(body: etree._Element) -> tuple[DocumentRequest, ...]:
 def encode(result: RetrieveResult) -> bytes:
     """Write xds:RetrieveDocumentSetResponse; the documents themselves follow as MIME parts."""
     answers = [
-        DocumentAnswer(request=item.request, mime_type=item.mime_type, content_id=item.content_id)
+        DocumentAnswer(
+            request=item.request,
+            mime_type=item.mime_type,
+            content_id=item.content_id,
+            new_repository_unique_id=item.new_repository_unique_id,
+            new_document_unique_id=item.new_document_unique_id,
+        )
         for item in result.documents
     ]
     return retrieve_response(overall_status(len(answers), result.errors), result.errors, answers)

@@ -44,7 +44,7 @@ from node.iti import (
     iti55_cross_gateway_patient_discovery as iti55,
 )
 from node.notifications import wsn
-from node.option_transactions import ITI_51
+from node.option_transactions import ITI_51, ITI_61
 from node.paths import PATHS
 from node.update_transactions import ITI_57, ITI_62, ITI_86, ITI_92, ITI_92_GATEWAY
 from trust.audit.event import Action, EventId
@@ -366,6 +366,7 @@ TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
     ITI_52,
     ITI_55,
     ITI_57,
+    ITI_61,
     ITI_62,
     ITI_86,
     ITI_92,

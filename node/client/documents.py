@@ -16,7 +16,14 @@ from registry.ebrim.messages import AdhocQuery, adhoc_query_request, submit_obje
 from registry.ebrim.object_reader import read_document_entry
 from registry.ebrim.reader import ResponseHead, read_registry_response
 from registry.errors import RegistryError, Severity
-from registry.metadata.objects import APPROVED, DEPRECATED, DocumentEntry, Slot
+from registry.metadata.objects import (
+    APPROVED,
+    DEPRECATED,
+    ON_DEMAND_DOCUMENT,
+    STABLE_DOCUMENT,
+    DocumentEntry,
+    Slot,
+)
 from registry.metadata.submission import Submission
 from repository.messages import DocumentRequest, retrieve_request
 
@@ -26,6 +33,8 @@ XOP: Final = "http://www.w3.org/2004/08/xop/include"
 FIND_DOCUMENTS: Final = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
 FIND_FOLDERS: Final = "urn:uuid:958f3006-baad-4929-a4de-ff1114824431"
 GET_DOCUMENTS: Final = "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4"
+
+EVERY_TYPE: Final = (STABLE_DOCUMENT, ON_DEMAND_DOCUMENT)  # without it stable documents alone are meant
 
 NewUuid = Callable[[], UUID]
 
@@ -81,6 +90,7 @@ class Documents:
                 FIND_DOCUMENTS,
                 Slot(name="$XDSDocumentEntryPatientId", values=(quoted(patient),)),
                 Slot(name="$XDSDocumentEntryStatus", values=(f"({','.join(map(quoted, statuses))})",)),
+                Slot(name="$XDSDocumentEntryType", values=(f"({','.join(map(quoted, EVERY_TYPE))})",)),
                 message_id=message_id,
             )
 

@@ -10,7 +10,7 @@ from typing import Any
 from node.outcome_words import ANSWERED, Outcome, Word
 from node.sources import Identity, fold
 from registry.errors import RegistryError
-from registry.metadata.objects import APPROVED, Code, DocumentEntry
+from registry.metadata.objects import APPROVED, ON_DEMAND_DOCUMENT, Code, DocumentEntry
 
 _EXTENSIONS = {
     "text/xml": ".xml",
@@ -41,6 +41,7 @@ class Listed:
     size: str
     sha1: str
     deprecated: bool
+    on_demand: bool = False  # made when it is fetched
     also: tuple[str, ...] = ()  # other institutions that hold the same document
     contradicted: bool = False  # another institution has other content under this uniqueId
 
@@ -58,6 +59,7 @@ class Listed:
             "mime_type": self.mime_type,
             "size": int(self.size) if self.size.isdigit() else None,
             "hash": self.sha1,
+            "on_demand": self.on_demand,
             "status": "Deprecated" if self.deprecated else "Approved",
             "also_at": list(self.also),
             "contradicted": self.contradicted,
@@ -67,6 +69,7 @@ class Listed:
         """Institution, home, repository, uniqueId, what, when."""
         what = self.title or self.type
         note = " (replaced)" if self.deprecated else ""
+        note += " (made when it is fetched)" if self.on_demand else ""
         note += f" (also at {', '.join(self.also)})" if self.also else ""
         note += " (another institution has other content under this uniqueId)" if self.contradicted else ""
         return self.institution, self.home, self.repository, self.unique_id, what + note, readable_time(self.created)
@@ -106,6 +109,7 @@ def _listed(entry: DocumentEntry, names: Mapping[str, str], own_home: str) -> Li
         size=_one(entry.size),
         sha1=_one(entry.hash).lower(),
         deprecated=entry.availability_status not in (None, APPROVED),
+        on_demand=entry.object_type == ON_DEMAND_DOCUMENT,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from node.exchange import Exchange
 from node.retrievals import Outgoing, RetrieveResult
 from registry.errors import ErrorCode, RegistryError
-from repository.messages import DocumentRequest
+from repository.messages import DocumentAnswer, DocumentRequest
 
 if TYPE_CHECKING:
     from node.federation.answered import Answered
@@ -36,7 +36,7 @@ def documents_of(answer: Answered, exchange: Exchange) -> RetrieveResult:
             continue
         known = exchange.actors.gateway.known(answer.community.home, *key)
         patient = known.patient if known else ""
-        documents.append(_outgoing(request, delivered.mime_type, part, exchange, patient))
+        documents.append(_outgoing(request, delivered, part, exchange, patient))
     if answer.answer:
         answer.answer.close()
     delivered_keys = {_key(item.request) for item in documents}
@@ -48,15 +48,19 @@ def documents_of(answer: Answered, exchange: Exchange) -> RetrieveResult:
     )
 
 
-def _outgoing(request: DocumentRequest, mime_type: str, part: Fetched, exchange: Exchange, patient: str) -> Outgoing:
+def _outgoing(
+    request: DocumentRequest, delivered: DocumentAnswer, part: Fetched, exchange: Exchange, patient: str
+) -> Outgoing:
     return Outgoing(
         request=request,
         content_id=f"{exchange.actors.new_uuid().removeprefix('urn:uuid:')}@{exchange.actors.own.repository_unique_id}",
-        mime_type=mime_type or "application/octet-stream",
+        mime_type=delivered.mime_type or "application/octet-stream",
         size=part.size,
         sha256=part.sha256,
         frames=part.frames(),
         patient=patient,
+        new_repository_unique_id=delivered.new_repository_unique_id,
+        new_document_unique_id=delivered.new_document_unique_id,
     )
 
 
@@ -64,7 +68,7 @@ def _damaged(request: DocumentRequest, part: Fetched, answer: Answered, exchange
     known = exchange.actors.gateway.known(
         answer.community.home, request.repository_unique_id, request.document_unique_id
     )
-    if known is None or (part.size == known.size and hmac.compare_digest(part.sha1, known.sha1)):
+    if known is None or not known.sha1 or (part.size == known.size and hmac.compare_digest(part.sha1, known.sha1)):
         return None
     exchange.actors.alarm("remote-document-damaged")
     return RegistryError(

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class KnownDocument(NamedTuple):
-    """What the metadata of a remote document said: SHA-1 (hex), size in octets, patient (CX)."""
+    """What the metadata of a remote document said: SHA-1 (hex; "" when made on demand), octets, patient (CX)."""
 
     sha1: str
     size: int
@@ -55,9 +55,10 @@ class Known:
     def remember(self, objects: Iterable[RemoteObject], patient: str = "") -> None:
         """Keep hash, size and patient of every document entry of an answer; `patient` is our identifier of theirs."""
         for item in objects:
-            if item.kind == "document" and item.home and item.hash and item.size and item.size.isdigit():
+            if item.kind == "document" and item.home and (item.on_demand or (item.hash and item.size.isdigit())):
                 key = (item.home, item.repository_unique_id, item.unique_id)
-                self._facts[key] = KnownDocument(item.hash.lower(), int(item.size), patient or item.patient_id)
+                said = ("", 0) if item.on_demand else (item.hash.lower(), int(item.size))
+                self._facts[key] = KnownDocument(*said, patient or item.patient_id)
                 self._facts.move_to_end(key)
         while len(self._facts) > self._most:
             self._facts.popitem(last=False)

@@ -25,7 +25,7 @@ from registry.ebrim.messages import AdhocQuery, adhoc_query_request
 from registry.ebrim.object_reader import read_document_entry
 from registry.ebrim.reader import read_registry_response
 from registry.errors import ErrorCode, RegistryError
-from registry.metadata.objects import APPROVED, DocumentEntry, Slot
+from registry.metadata.objects import APPROVED, ON_DEMAND_DOCUMENT, STABLE_DOCUMENT, DocumentEntry, Slot
 from repository.messages import DocumentRequest, retrieve_request
 from trust.errors import NotPermitted
 from trust.identity.making import LIFETIME, Draft, signed
@@ -71,6 +71,10 @@ async def documents_of(view: View, visit: Visit, home: str, name: str) -> Said:
             (
                 Slot(name="$XDSDocumentEntryPatientId", values=(_quoted(visit.person.cx),)),
                 Slot(name="$XDSDocumentEntryStatus", values=(f"({_quoted(APPROVED)})",)),
+                Slot(
+                    name="$XDSDocumentEntryType",
+                    values=(f"({_quoted(STABLE_DOCUMENT)},{_quoted(ON_DEMAND_DOCUMENT)})",),
+                ),
             ),
         )
     )

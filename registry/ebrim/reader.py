@@ -43,7 +43,7 @@ from registry.ebrim.object_reader import (
 )
 from registry.ebrim.vocabulary import DOCUMENT_ENTRY, FOLDER, SUBMISSION_SET
 from registry.errors import RegistryError, Severity
-from registry.metadata.objects import Association, DocumentEntry, Folder, Slot, SubmissionSet
+from registry.metadata.objects import ON_DEMAND_DOCUMENT, Association, DocumentEntry, Folder, Slot, SubmissionSet
 from registry.metadata.submission import Submission
 from registry.metadata.values import shown
 
@@ -194,6 +194,7 @@ class RemoteObject:
     hash: str = ""
     size: str = ""
     status: str = ""
+    on_demand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +285,7 @@ def _remote_object(element: etree._Element) -> RemoteObject:
         hash=found.get("hash", ""),
         size=found.get("size", ""),
         status=element.get("status") or "",
+        on_demand=element.get("objectType") == ON_DEMAND_DOCUMENT,
         xml=etree.tostring(element, encoding="UTF-8", with_tail=False),
     )
 

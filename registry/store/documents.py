@@ -16,7 +16,7 @@ from registry.store.patients import PatientDirectory
 
 _SELECT: Final = """
 SELECT id, entry_uuid, unique_id, deprecated, confidentiality_codes, repository_unique_id, hash, size, mime_type,
-       hidden, title, creation_time
+       on_demand, hidden, title, creation_time
 FROM document_entry WHERE {where} ORDER BY id
 """
 
@@ -33,7 +33,9 @@ def documents(
     rows = connection.execute(_SELECT.format(where=clause.text), clause.values).fetchall()
     patients = PatientDirectory(connection).survivors(patient_of_id(row[0]) for row in rows)
     found: dict[str, list[RegisteredDocument]] = {}
-    for id_, entry_uuid, unique_id, deprecated, packed, repository, hash_, size, mime, hidden, title, created in rows:
+    for row in rows:
+        id_, entry_uuid, unique_id, deprecated, packed, repository, hash_, size, mime, made, hidden, *shown = row
+        title, created = shown
         document = RegisteredDocument(
             id=id_,
             entry_uuid=entry_uuid,
@@ -45,6 +47,7 @@ def documents(
             hash=hash_,
             size=size,
             mime_type=mime,
+            on_demand=bool(made),
             quarantined=bool(hidden & Hidden.QUARANTINED),
             superseded=bool(hidden & Hidden.OLD),
             title=title,

@@ -130,6 +130,7 @@ class RegisteredDocument:
     hash: str
     size: int | None
     mime_type: str
+    on_demand: bool  # made when it is asked for; there are no bytes of it
     quarantined: bool
     superseded: bool  # by a newer version of its metadata
     title: str

@@ -20,8 +20,7 @@ from scripts.demonstration.processes import CommandFailed
 from scripts.suites import initiating
 from scripts.suites.outcome import RESULTS, SHARED, Request, Status, echoed
 
-# Collections R.b, SQ.b, PR.b, Ret.b, reg, rep and rg(xca): what needs neither on-demand documents nor linked patient
-# ids.
+# Collections R.b, SQ.b, PR.b, Ret.b, reg, rep and rg(xca): what needs no linked patient ids.
 REGISTER: Final = "11992 11994 11995 11996 11998a 11999 12000 12000.1a 12001 12002 12004 12084 12327 12370 12379"
 STORED_QUERY: Final = "11897 11899 11902 11904 11905 11906 11907 12368"
 PROVIDE: Final = "11966 11979 11986 ReposAcceptanceTest-1111 ReposAcceptanceTest-1112"
@@ -35,9 +34,22 @@ RESTRICTED: Final = "40000 40000b 40000c 40000e 40001 12320 40030b 40030d 40037"
 REMOVE: Final = "30000 30001 30002 30007 30008 50000 50002"
 # Collection reg_mpq. It counts the documents of everybody, and so passes once at each registry.
 SEVERAL_PATIENTS: Final = "12364"
+ON_DEMAND: Final = "15805"  # collection reg_od; rg(xca)_od is 15831 of OTHERS
 PLANS: Final = tuple(
     " ".join(
-        (REGISTER, STORED_QUERY, PROVIDE, RETRIEVE, GATEWAY, OTHERS, UPDATE, RESTRICTED, REMOVE, SEVERAL_PATIENTS)
+        (
+            REGISTER,
+            STORED_QUERY,
+            PROVIDE,
+            RETRIEVE,
+            GATEWAY,
+            OTHERS,
+            UPDATE,
+            RESTRICTED,
+            REMOVE,
+            SEVERAL_PATIENTS,
+            ON_DEMAND,
+        )
     ).split()
 )
 
@@ -55,6 +67,7 @@ _ENDPOINTS: Final = {
     "update": "iti-57",
     "restricted_update": "iti-92",
     "xc_restricted_update": "iti-92-gateway",
+    "register_on_demand": "iti-61",
     "remove_metadata": "iti-62",
     "remove_documents": "iti-86",
 }

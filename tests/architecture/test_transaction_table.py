@@ -48,6 +48,9 @@ def test_a_row_says_everything_that_others_read(row: Transaction) -> None:
     for operation in row.binding.operations():
         (begin,) = (begin for begin in ANSWERS if operation.action.startswith(begin))
         ending = ANSWERS[begin]
+        if row.id == "ITI-61":  # its answer has no "Entry" in its name
+            assert operation.response_action == operation.action.removesuffix("Entry") + "Response"
+            continue
         assert ending is None or operation.response_action == operation.action + ending
     assert row.roles
     assert row.audit.event

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from tests.shared import SHARED
@@ -36,6 +36,8 @@ def transaction(wanted: str, side: int) -> Rule:
     first = rows[number]
     name = re.search(rf"{wanted} ([^/]*)", first[0])
     assert name
+    if like := re.match(r"as (ITI-\d+)", first[1]):
+        return replace(transaction(like[1], side), transaction=wanted, name=name[1].strip())
     row = rows[number + 1] if side and rows[number + 1][0] in ("same", wanted) else first
     return Rule(
         wanted,

@@ -171,6 +171,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     body = submission(PATIENT, [external])
     assert here.client().send("iti-42", body).status.endswith("Success")
     sets["ITI-42"] = set_id(body)
+    body = submission(PATIENT, [Document(b"", on_demand=True, repository="2.999.3.77")])
+    assert here.client().send("iti-61", body).status.endswith("Success")
+    sets["ITI-61"] = set_id(body)
     client = here.client()
     assert client.send("iti-51", find_documents_of(PATIENT, NOBODY)).status.endswith("Success")
     assert len(client.send("iti-18", find_documents(PATIENT)).entries()) == 3
@@ -202,6 +205,7 @@ CASES = [
     pytest.param("ITI-39", 1, "there", RESPONSE_SENT, "iti-39", id="ITI-39 responding gateway"),
     pytest.param("ITI-41", 1, "here", LOCAL, "iti-41", id="ITI-41 repository"),
     pytest.param("ITI-42", 1, "here", LOCAL, "iti-42", id="ITI-42 registry"),
+    pytest.param("ITI-61", 1, "here", LOCAL, "iti-61", id="ITI-61 registry"),
     pytest.param("ITI-43", 1, "here", LOCAL, "iti-43", id="ITI-43 repository"),
 ]
 

@@ -48,6 +48,7 @@ UNKNOWN = f"WALK404^^^&{AUTHORITY}&ISO"
 RECEIVED_ONLY = {
     "ITI-42",
     "ITI-51",
+    "ITI-61",
     "ITI-57",
     "ITI-62",
     "ITI-86",
@@ -160,6 +161,10 @@ def _callers(client: Client, home: str) -> None:
     client.send("iti-42", submission(PATIENT, [Document(b"elsewhere", hash=True, repository="2.999.3.9")]))
     client.send("iti-42", submission(UNKNOWN, [Document(b"x", hash=True, repository="2.999.3.9")]))
     client.send("iti-18", find_documents(PATIENT, return_type="ObjectRef"))
+    made = Document(b"", on_demand=True, repository="2.999.3.9")
+    for transaction, expected in (("iti-61", SUCCESS), ("iti-42", FAILURE)):
+        assert client.send(transaction, submission(PATIENT, [made])).status == expected
+    assert client.send("iti-61", submission(PATIENT, [Document(b"x", hash=True)])).status == FAILURE
     client.send("iti-51", find_documents_of(PATIENT, UNKNOWN))
     for transaction in ("iti-18", "iti-38", "iti-51"):
         client.send(transaction, find_documents(PATIENT))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base
-from tests.end_to_end.wire import FAILURE, NS, PARTIAL, SUCCESS, Document, find_documents, urn
+from tests.end_to_end.wire import FAILURE, NS, PARTIAL, SUCCESS, Document, find_documents, retrieve, urn
 from tests.simulator.community import Community, Keys, garbage, hangs_up, query_answer, refusing, running, truthful
 
 ELSEWHERE = f"ELSEWHERE1^^^&{AUTHORITY}&ISO"
@@ -127,3 +127,25 @@ def test_who_is_asked_and_what_comes(pair, patient, behaviour, scope, status, co
     answer = node.client().send("iti-18", find_documents(patient), query=scope)
     assert (answer.status, answer.codes, len(answer.entries())) == (status, codes, found)
     assert (len(there.asked) > before) is (not scope)
+
+
+def test_what_another_community_makes_on_demand(pair) -> None:
+    """It is found, fetched as often as asked with the id of what came, and on record with its patient."""
+    node, there = pair
+    there.behaves(truthful)
+    patient = f"ONDEMAND1^^^&{AUTHORITY}&ISO"
+    made = Document(b"first", on_demand=True)
+    there.holds(patient, made)
+    (found,) = json.loads(node.run("find", "--patient", patient, "--json").stdout)["documents"]
+    assert (found["unique_id"], found["on_demand"], found["size"]) == (made.unique_id, True, None)
+    for content in (b"first", b"the second"):
+        made.content = content
+        answer = node.client().send("iti-43", retrieve((there.home, there.repository, made.unique_id)))
+        assert answer.documents()[made.unique_id][1] == content
+        (response,) = answer.body.findall("xds:DocumentResponse", NS)
+        assert response.findtext("xds:NewDocumentUniqueId", "", NS) == f"{made.unique_id}.{len(content)}"
+        assert response.find("xds:NewRepositoryUniqueId", NS) is None
+    records = [json.loads(line) for line in node.run("audit", "list", "--json").stdout.splitlines()]
+    came = [one["dicom"] for one in records if made.unique_id in one["dicom"] and "ITI-39" in one["dicom"]]
+    assert len(came) == 2
+    assert all(patient.replace("&", "&amp;") in one for one in came)

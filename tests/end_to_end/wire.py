@@ -29,6 +29,7 @@ PARTIAL = "urn:ihe:iti:2007:ResponseStatusType:PartialSuccess"
 APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
 DEPRECATED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Deprecated"
 STABLE = "urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1"
+ON_DEMAND = "urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248"
 
 ACTIONS = {
     "iti-18": "urn:ihe:iti:2007:RegistryStoredQuery",
@@ -39,6 +40,7 @@ ACTIONS = {
     "iti-43": "urn:ihe:iti:2007:RetrieveDocumentSet",
     "iti-51": "urn:ihe:iti:2009:MultiPatientStoredQuery",
     "iti-57": "urn:ihe:iti:2010:UpdateDocumentSet",
+    "iti-61": "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
     "iti-62": "urn:ihe:iti:2010:DeleteDocumentSet",
     "iti-86": "urn:ihe:iti:2017:RemoveDocuments",
     "iti-92": "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
@@ -90,6 +92,7 @@ class Document:
     slots: str = ""
     hash: bool = False
     repository: str = ""
+    on_demand: bool = False
     author: str = ""  # XON of the institution that wrote it
 
     def entry(self, patient: str) -> str:
@@ -100,8 +103,8 @@ class Document:
         if self.repository:
             extra += slot("repositoryUniqueId", self.repository)
         return (
-            f'<rim:ExtrinsicObject id="{self.id}" mimeType="{self.mime}" objectType="{STABLE}">'
-            + slot("creationTime", "20240229101500")
+            f'<rim:ExtrinsicObject id="{self.id}" mimeType="{self.mime}" objectType="{ON_DEMAND if self.on_demand else STABLE}">'
+            + ("" if self.on_demand else slot("creationTime", "20240229101500"))
             + slot("languageCode", "en-US")
             + slot("sourcePatientId", "L-77^^^&2.999.5.1&ISO")
             + extra

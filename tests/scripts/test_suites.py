@@ -68,7 +68,7 @@ def test_an_unknown_suite_is_wrong_usage(ran: dict[str, Status]) -> None:
 
 
 def test_no_plan_is_listed_twice() -> None:
-    assert len(conformance.PLANS) == len(set(conformance.PLANS)) == 70
+    assert len(conformance.PLANS) == len(set(conformance.PLANS)) == 71
     assert set(conformance.PLANS) >= conformance.NOT_STRICT
 
 
@@ -77,7 +77,7 @@ def test_every_plan_of_the_collections_is_listed() -> None:
     assert SHARED is not None
     tests = SHARED / "nist-testkit" / "data" / "tests"
     wanted = {"R.b", "SQ.b", "PR.b", "Ret.b", "reg", "rep", "rg(xca)"}
-    wanted |= {"reg_mu", "reg_rmu", "reg_rm", "rep_rd", "rg(xca)_rmu", "reg_mpq"}
+    wanted |= {"reg_mu", "reg_rmu", "reg_rm", "rep_rd", "rg(xca)_rmu", "reg_mpq", "reg_od"}
     found = {
         path.parent.name
         for path in tests.glob("*/collections.txt")

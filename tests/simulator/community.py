@@ -123,7 +123,7 @@ class Community:
     def entry(self, held: Held, *, home: str) -> str:
         """The ExtrinsicObject of one held document."""
         document = held.document
-        document.hash, document.repository = True, self.repository
+        document.hash, document.repository = not document.on_demand, self.repository
         return (
             document.entry(held.patient)
             .replace(f'id="{document.id}"', f'id="{held.entry_uuid}" lid="{held.entry_uuid}" home="{home}"', 1)
@@ -281,12 +281,18 @@ def _retrieve_response(community: Community, asked: Asked) -> web.Response:
         documents += (
             f"<xds:DocumentResponse><xds:HomeCommunityId>{community.home}</xds:HomeCommunityId>"
             f"<xds:RepositoryUniqueId>{community.repository}</xds:RepositoryUniqueId>"
-            f"<xds:DocumentUniqueId>{escape(unique_id)}</xds:DocumentUniqueId>"
+            f"<xds:DocumentUniqueId>{escape(unique_id)}</xds:DocumentUniqueId>{_made(held.document)}"
             f"<xds:mimeType>{held.document.mime}</xds:mimeType><xds:Document>"
             f'<xop:Include xmlns:xop="{NS["xop"]}" href="cid:{content_id}"/></xds:Document></xds:DocumentResponse>'
         )
     status = SUCCESS if not errors else PARTIAL if parts else FAILURE
     return _mtom(asked, _retrieve_frame(status, errors, documents), parts)
+
+
+def _made(document: Document) -> str:
+    """What was made on demand has an id of its own, and lies nowhere."""
+    new = f"{document.unique_id}.{len(document.content)}"
+    return f"<xds:NewDocumentUniqueId>{new}</xds:NewDocumentUniqueId>" if document.on_demand else ""
 
 
 def _envelope(asked: Asked, body: str) -> bytes:
