@@ -30,6 +30,7 @@ from node.settings import (
     NodeSection,
     RegistrySection,
     RepositorySection,
+    SignInSection,
     SubmitSection,
     SubscriptionsSection,
     TlsSection,
@@ -60,6 +61,7 @@ class Config:
     audit: AuditSection
     xua: XuaSection
     iua: IuaSection
+    sign_in: SignInSection
     limits: LimitsSection
     submit: SubmitSection
     subscriptions: SubscriptionsSection
@@ -214,6 +216,15 @@ def _contradictions(config: Config) -> list[Fault]:
                 f"{place}, [node] listen",
                 f"a development node listens on loopback only, not on {node.listen or 'every address'}",
                 'write listen = "localhost", or make a node without --dev',
+            )
+        )
+    if config.sign_in.issuer and not config.sign_in.client_id:
+        found.append(
+            Fault(
+                "config.sign_in",
+                f"{place}, [sign_in] client_id",
+                "the identity provider knows this node by its client_id, and there is none",
+                "register the node there, and write client_id",
             )
         )
     if config.mllp.listener == "plain" and node.listen not in LOOPBACK:

@@ -90,6 +90,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "assertion test": assertions.test,
     "user add": accounts.add,
     "user list": accounts.find_all,
+    "user certificate": accounts.certificate,
     "user close": accounts.close,
     "audit used": audit_log.used,
     "audit erase": audit_log.erase,

@@ -207,6 +207,31 @@ class IuaSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignInSection:
+    """[sign_in]: who may use the pages besides local accounts with a password: OpenID Connect, client certificates."""
+
+    issuer: str = key(readers.https_url, "its issuer, exactly; empty means local accounts alone", "")
+    name: str = key(readers.text, "what the button calls it, e.g. hospital account", "institution account")
+    client_id: str = key(
+        readers.text, "client_id of this node there; return address: https://HOST:PORT/sign-in/return", ""
+    )
+    client_secret: str = key(readers.text, "file with the client secret; empty for a public client", "")
+    ca: str = key(readers.text, "file with the CA of its TLS certificate (PEM); empty means those of this machine", "")
+    scopes: tuple[str, ...] = key(readers.texts, "scopes that are asked for", ("openid", "profile"))
+    user_claim: str = key(readers.text, "claim with the name that stands in the access log", "preferred_username")
+    name_claim: str = key(readers.text, "claim with the name as people read it", "name")
+    role_claim: str = key(readers.text, "claim with the person's roles or groups there", "roles")
+    clinicians: tuple[str, ...] = key(readers.texts, "its values that make a clinician here", ())
+    auditors: tuple[str, ...] = key(readers.texts, "its values that make an auditor", ())
+    administrators: tuple[str, ...] = key(readers.texts, "its values that make an administrator", ())
+    representatives: tuple[str, ...] = key(readers.texts, "its values that make a patient representative", ())
+    profession: str = key(readers.text, "role code of its clinicians in assertions, CODE^OID; empty names none", "")
+    certificate_ca: str = key(
+        readers.text, "file with the CAs whose certificates browsers may show (PEM); empty means none", ""
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSection:
     """[limits]: what one request may cost."""
 
@@ -354,6 +379,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "audit": AuditSection,
     "xua": XuaSection,
     "iua": IuaSection,
+    "sign_in": SignInSection,
     "limits": LimitsSection,
     "submit": SubmitSection,
     "subscriptions": SubscriptionsSection,

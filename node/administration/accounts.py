@@ -15,6 +15,7 @@ from trust.accounts import store
 from trust.accounts.factors import Sealing, new_secret, uri
 from trust.accounts.store import Account, Duty
 from trust.audit.event import AuditedObject, Coded, NewRecord
+from trust.pki.certificates import fingerprint_of, from_pem
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HASH: Final = re.compile(r"\$argon2id\$[A-Za-z0-9$=,+/.]{20,400}")
@@ -71,6 +72,22 @@ async def close(order: Order) -> Result:
     return _shown(closed)
 
 
+async def certificate(order: Order) -> Result:
+    """Bind the certificate that an account signs in with instead of a password, or take it away again."""
+    account = store.find(order.services.reader, order.text("name"))
+    if account is None or account.closed:
+        raise refused("user.unknown", order.text("name"), "no account in force has this name", "xdsnode user list")
+    pem = order.text("certificate", "")
+    found = fingerprint_of(from_pem(pem)[0]) if pem else ""
+    other = store.holder(order.services.reader, found)
+    if other is not None and other.name != account.name:
+        step = f"take it from {other.name} first: xdsnode user certificate {other.name} --remove"
+        raise refused("user.certificate", found, f"it is bound to {other.name}", step)
+    bound = replace(account, certificate=found, changed=_now(order))
+    await _change(order, bound, f"certificate {found} bound" if found else "certificate taken away")
+    return _shown(bound)
+
+
 async def _change(order: Order, account: Account, what: str) -> None:
     person = AuditedObject(id=account.name, type_code="1", role="11", id_type=_USER_ID, name=account.full_name)
 
@@ -87,4 +104,10 @@ def _now(order: Order) -> str:
 
 def _shown(one: Account) -> Result:
     shown = {"name": one.name, "full_name": one.full_name, "role": str(one.role), "profession": one.profession}
-    return {**shown, "changed": one.changed, "closed": one.closed, "one_time_code": bool(one.code_secret)}
+    return {
+        **shown,
+        "changed": one.changed,
+        "closed": one.closed,
+        "certificate": one.certificate,
+        "one_time_code": bool(one.code_secret),
+    }

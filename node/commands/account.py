@@ -28,15 +28,16 @@ examples:
   xdsnode user add a.li --full-name "Dr Ada Li" --role clinician --profession physician
   xdsnode user add m.sala --role auditor --password-file password.txt
   xdsnode user list
+  xdsnode user certificate a.li a.li.pem    signs in with it; [sign_in] certificate_ca names its CA
   xdsnode user close a.li
 """
 ROLES: Final = ("clinician", "auditor", "administrator", "patient-representative")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`user add | list | close`."""
+    """`user add | list | certificate | close`."""
     add_dir(parser)
-    verbs = parser.add_subparsers(metavar="add|list|close", dest="verb", required=True)
+    verbs = parser.add_subparsers(metavar="add|list|certificate|close", dest="verb", required=True)
     adding = verbs.add_parser("add", help="open or renew an account", description="Open or renew an account.")
     adding.add_argument("name", metavar="NAME", help="what the person types to sign in")
     adding.add_argument("--full-name", default="", metavar="NAME", help="as others read it, e.g. in the access log")
@@ -49,7 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing = verbs.add_parser("list", help="every account", description="Every account, closed ones too.")
     closing = verbs.add_parser("close", help="close an account", description="Close an account, at once.")
     closing.add_argument("name", metavar="NAME", help="its name")
-    for child in (adding, listing, closing):
+    binding = verbs.add_parser(
+        "certificate",
+        help="sign in with a certificate",
+        description="Bind the certificate that an account signs in with.",
+    )
+    binding.add_argument("name", metavar="NAME", help="the account")
+    binding.add_argument("file", nargs="?", type=Path, metavar="FILE", help="certificate (PEM), of a CA in [sign_in]")
+    binding.add_argument("--remove", action="store_true", help="take it away again")
+    for child in (adding, listing, binding, closing):
         add_dir(child, of_verb=True)
         add_json(child, "the result")
 
@@ -80,7 +89,20 @@ def _add(config: Config, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _other(config: Config, args: argparse.Namespace) -> dict[str, Any]:
-    return execute(config, f"user {args.verb}", {"name": args.name} if args.verb == "close" else {})
+    arguments: dict[str, Any] = {} if args.verb == "list" else {"name": args.name}
+    if args.verb == "certificate":
+        if bool(args.file) is bool(args.remove):
+            step = "xdsnode user certificate NAME FILE, or NAME --remove"
+            raise misused("usage", "user certificate", "name a certificate, or --remove", step)
+        arguments["certificate"] = "" if args.remove else _pem(args.file)
+    return execute(config, f"user {args.verb}", arguments)
+
+
+def _pem(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise misused("user.certificate", str(path), str(problem), "name a readable PEM file") from None
 
 
 def _password(file: Path | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from node.web.frame import Frame
+from node.web.provider import Provider
 from node.web.sessions import Sessions
 from node.web.throttle import Throttle
 
@@ -27,6 +28,7 @@ class Desk:
     index: AuditIndex
     sealing: Sealing
     origin: str
+    provider: Provider
     frame: Frame = field(default_factory=Frame)
     sessions: Sessions = field(default_factory=Sessions)
     throttle: Throttle = field(default_factory=Throttle)

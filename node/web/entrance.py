@@ -39,9 +39,38 @@ async def door(view: View) -> web.StreamResponse:
 def _form(view: View, problem: str = "", status: int = 200) -> web.Response:
     cookie = view.cookie if not view.session and view.cookie else secrets.token_urlsafe(32)
     name = view.fields.get("name", "")[:64]
-    response = view.page("sign_in.html", status=status, token=door_token(cookie), problem=problem, name=name)
+    response = view.page(
+        "sign_in.html",
+        status=status,
+        token=door_token(cookie),
+        problem=problem,
+        name=name,
+        provider=_provider(view),
+        certified=_certified(view),
+    )
     response.set_cookie(DOOR, cookie, secure=True, httponly=True, samesite="Strict", path="/")
     return response
+
+
+def _provider(view: View) -> str:
+    section = view.desk.services.config.sign_in
+    return section.name if section.issuer else ""
+
+
+def _certified(view: View) -> str:
+    account = store.holder(view.desk.services.reader, view.certificate)
+    return account.full_name if account else ""
+
+
+async def certificate(view: View) -> web.StreamResponse:
+    """Sign in with the certificate that the browser showed: one that was bound to an account in force."""
+    account = store.holder(view.desk.services.reader, view.certificate)
+    if account is None:
+        await view.record(_failure(view, None, view.certificate, "no account has this certificate"))
+        return _form(view, view.words("No account has the certificate of this browser (SEC-06)."), 403)
+    user = f"<{account.name}@{view.desk.home}>"
+    await view.record(authentication(view, LOGIN, user, account.full_name, "signed in with a certificate"))
+    return _opened(view, account)
 
 
 async def home(view: View) -> web.StreamResponse:

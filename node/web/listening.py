@@ -11,6 +11,7 @@ from node.config import LOOPBACK, Config
 from node.http.server import NodeServer
 from node.web.desk import Desk
 from node.web.pages import Pages
+from node.web.provider import Provider
 from trust.accounts.factors import Sealing
 from trust.pki.tls import page_context
 
@@ -33,13 +34,14 @@ class PageListener:
     ) -> None:
         config = services.config
         self._files = config.folder.tls_chain, config.folder.tls_key
-        self._context = page_context(*map(str, self._files))
+        self._context = page_context(str(config.folder.tls_chain), str(config.folder.tls_key), _anchors(config))
         self._desk = Desk(
             services=services,
             dispatch=dispatch,
             index=index,
             sealing=Sealing(config.folder.accounts_key),
             origin=config.web_url,
+            provider=Provider(config),
         )
         pages = Pages(self._desk, hosts)
         self.servers = {
@@ -56,6 +58,10 @@ class PageListener:
         """Sign everybody out and close."""
         self._desk.sessions.end_all()
         await asyncio.gather(*(server.stop(grace) for server in self.servers.values()))
+
+
+def _anchors(config: Config) -> str:
+    return str(config.root / config.sign_in.certificate_ca) if config.sign_in.certificate_ca else ""
 
 
 def hosts_of(config: Config) -> frozenset[str]:

@@ -13,9 +13,9 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from node.http.checks import objection, objection_to_host
-from node.http.connection import Connection, SlowBody
+from node.http.connection import Connected, Connection, SlowBody
 from node.security_records import refusal
-from node.web import documents, entrance, patients, viewing
+from node.web import documents, entrance, patients, provider, viewing
 from node.web.administrator import configuration, connecting, overview, peers, reviewing
 from node.web.desk import Desk
 from node.web.frame import SECURITY
@@ -51,6 +51,9 @@ class Page:
 PAGES: Final[tuple[Page, ...]] = (
     Page(method="GET", template="/sign-in", handle=entrance.door, duties=None),
     Page(method="POST", template="/sign-in", handle=entrance.sign_in, duties=None),
+    Page(method="GET", template="/sign-in/provider", handle=provider.depart, duties=None),
+    Page(method="GET", template="/sign-in/return", handle=provider.arrive, duties=None),
+    Page(method="POST", template="/sign-in/certificate", handle=entrance.certificate, duties=None),
     Page(method="POST", template="/sign-out", handle=entrance.sign_out, duties=EVERYBODY),
     Page(method="POST", template="/settings", handle=entrance.settings, duties=None),
     Page(method="GET", template="/", handle=entrance.home, duties=EVERYBODY),
@@ -113,7 +116,7 @@ class Pages:
             return web.Response(status=204, headers=SECURITY)
         if path.startswith("/static/"):
             return self._static(path.removeprefix("/static/"), request)
-        view = self._view(request, path, peer.address)
+        view = self._view(request, path, peer)
         try:
             return await self._answer(view)
         except (LedgerBusy, LedgerBroken, StorageFailed):
@@ -191,7 +194,7 @@ class Pages:
         )
         return view.problem(403, code, cause, view.words("Go back, or start from the first page."))
 
-    def _view(self, request: web.BaseRequest, path: str, address: str) -> View:
+    def _view(self, request: web.BaseRequest, path: str, peer: Connected) -> View:
         now = asyncio.get_running_loop().time()
         cookies = request.cookies
         cookie = cookies.get(COOKIE, "")
@@ -202,7 +205,8 @@ class Pages:
             request=request,
             path=path,
             parameters={},
-            address=address,
+            address=peer.address,
+            certificate=peer.fingerprint,
             language=chosen(cookies.get("language", ""), request.headers.get("Accept-Language", "")),
             theme=theme if theme in THEMES else "",
             now=now,
@@ -212,8 +216,8 @@ class Pages:
 
     def _in_force(self, session: Session | None, cookie: str) -> Session | None:
         """An account that was closed, or got another role or profession, ends its sessions at once."""
-        if session is None:
-            return None
+        if session is None or not session.local:
+            return session
         account = store.find(self._desk.services.reader, session.user)
         same_duty = account and (account.role, account.profession) == (session.duty, session.profession)
         if account is None or account.closed or not same_duty:

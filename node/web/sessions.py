@@ -78,6 +78,7 @@ class Session:
     began: float
     seen: float
     authenticated: datetime
+    local: bool = True  # by an account of this node, which may be closed meanwhile; else by the identity provider
     profession: str = ""  # CODE^OID
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))  # of forms
     shown: dict[str, Person] = field(default_factory=dict)  # patients by handle, as this session has seen them

@@ -32,6 +32,7 @@ class View:
     path: str
     parameters: Mapping[str, str]
     address: str
+    certificate: str  # SHA-256 (hex) of the certificate that the browser showed, "" for none
     language: str
     theme: str
     now: float  # monotonic seconds

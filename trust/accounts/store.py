@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-_COLUMNS: Final = "name, full_name, role, profession, password, code_secret, code_step, changed, closed"
+_COLUMNS: Final = "name, full_name, role, profession, password, code_secret, code_step, certificate, changed, closed"
 
 
 class Duty(StrEnum):
@@ -23,6 +23,7 @@ class Duty(StrEnum):
 class Account:
     """One account; `code_secret` is sealed, b"" where no one-time code is asked for. `closed`: "" while in force.
 
+    `certificate` is the SHA-256 (hex) of one that signs in without a password, "" for none.
     `profession` is the functional role that assertions name, `CODE^OID`; "" names none.
     """
 
@@ -33,6 +34,7 @@ class Account:
     password: str
     code_secret: bytes
     code_step: int = 0
+    certificate: str = ""
     changed: str
     closed: str = ""
 
@@ -40,6 +42,13 @@ class Account:
 def find(connection: sqlite3.Connection, name: str) -> Account | None:
     """The account with this name; names are compared without case."""
     row = connection.execute(f"SELECT {_COLUMNS} FROM account WHERE name = ?", (name.lower(),)).fetchone()  # noqa: S608
+    return _account(row) if row else None
+
+
+def holder(connection: sqlite3.Connection, certificate: str) -> Account | None:
+    """The account in force to which a certificate (SHA-256, hex) is bound."""
+    query = f"SELECT {_COLUMNS} FROM account WHERE certificate = ? AND closed = ''"  # noqa: S608
+    row = connection.execute(query, (certificate,)).fetchone() if certificate else None
     return _account(row) if row else None
 
 
@@ -51,7 +60,7 @@ def every(connection: sqlite3.Connection) -> list[Account]:
 def put(connection: sqlite3.Connection, account: Account) -> None:
     """Add an account, or replace what is known of it."""
     connection.execute(
-        f"INSERT OR REPLACE INTO account ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT OR REPLACE INTO account ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (
             account.name.lower(),
             account.full_name,
@@ -60,6 +69,7 @@ def put(connection: sqlite3.Connection, account: Account) -> None:
             account.password,
             account.code_secret,
             account.code_step,
+            account.certificate,
             account.changed,
             account.closed,
         ),
@@ -74,8 +84,8 @@ def use_code(connection: sqlite3.Connection, name: str, step: int) -> bool:
     return done.rowcount == 1
 
 
-def _account(row: tuple[str, str, str, str, str, bytes, int, str, str]) -> Account:
-    name, full_name, role, profession, password, code_secret, code_step, changed, closed = row
+def _account(row: tuple[str, str, str, str, str, bytes, int, str, str, str]) -> Account:
+    name, full_name, role, profession, password, code_secret, code_step, certificate, changed, closed = row
     return Account(
         name=name,
         full_name=full_name,
@@ -84,6 +94,7 @@ def _account(row: tuple[str, str, str, str, str, bytes, int, str, str]) -> Accou
         password=password,
         code_secret=code_secret,
         code_step=code_step,
+        certificate=certificate,
         changed=changed,
         closed=closed,
     )

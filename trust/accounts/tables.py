@@ -16,6 +16,7 @@ account = Table(
     Column("password", Text, nullable=False),  # Argon2id, with its parameters and salt
     Column("code_secret", LargeBinary, nullable=False),  # sealed; empty: signs in without a one-time code
     Column("code_step", Integer, nullable=False),  # newest 30-second step whose code was used
+    Column("certificate", String(64), nullable=False, server_default=""),  # SHA-256, hex; empty: none is bound
     Column("changed", String(20), nullable=False),  # YYYY-MM-DDThh:mm:ssZ
     Column("closed", String(20), nullable=False),  # empty: in force
 )

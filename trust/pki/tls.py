@@ -253,11 +253,16 @@ def _load(context: ssl.SSLContext, chain: str, key: str, anchors: str, lists: by
         raise BadCertificate(f"the trust anchors or revocation lists cannot be used: {fault}") from fault
 
 
-def page_context(chain: str, key: str) -> ssl.SSLContext:
-    """The context of a listener for browsers: the same protocol, no certificate asked for, no resumption.
+def page_context(chain: str, key: str, anchors: str = "") -> ssl.SSLContext:
+    """The context of a listener for browsers: the same protocol, no resumption; a certificate may be shown, or none.
+
+    Args:
+        chain: file of the node's certificate.
+        key: file of its key.
+        anchors: file of the CAs whose certificates browsers may show; "": none is asked for.
 
     Raises:
-        BadCertificate: chain or key cannot be used.
+        BadCertificate: one of the files cannot be used.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -266,6 +271,9 @@ def page_context(chain: str, key: str) -> ssl.SSLContext:
     context.num_tickets = 0
     try:
         context.load_cert_chain(chain, key)
+        if anchors:
+            context.load_verify_locations(cafile=anchors)
+            context.verify_mode = ssl.CERT_OPTIONAL
     except (OSError, ssl.SSLError) as fault:
-        raise BadCertificate(f"{chain} cannot be used: {fault}") from fault
+        raise BadCertificate(f"{' or '.join(filter(None, (chain, anchors)))} cannot be used: {fault}") from fault
     return context

@@ -26,6 +26,7 @@ def _accounts() -> None:
         sa.Column("password", sa.Text(), nullable=False),
         sa.Column("code_secret", sa.LargeBinary(), nullable=False),
         sa.Column("code_step", sa.Integer(), nullable=False),
+        sa.Column("certificate", sa.String(length=64), server_default="", nullable=False),
         sa.Column("changed", sa.String(length=20), nullable=False),
         sa.Column("closed", sa.String(length=20), nullable=False),
         sa.PrimaryKeyConstraint("name"),
