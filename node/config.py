@@ -218,15 +218,6 @@ def _contradictions(config: Config) -> list[Fault]:
                 'write listen = "localhost", or make a node without --dev',
             )
         )
-    if config.sign_in.issuer and not config.sign_in.client_id:
-        found.append(
-            Fault(
-                "config.sign_in",
-                f"{place}, [sign_in] client_id",
-                "the identity provider knows this node by its client_id, and there is none",
-                "register the node there, and write client_id",
-            )
-        )
     if config.mllp.listener == "plain" and node.listen not in LOOPBACK:
         found.append(
             Fault(
@@ -248,6 +239,7 @@ def _contradictions(config: Config) -> list[Fault]:
     ]
     found += _issuers_named_twice(config, place)
     found += _bars_exchanged(config, place)
+    found += _provider_unknown(config, place)
     if node.public_url and urlsplit(node.public_url).path not in ("", "/"):
         found.append(
             Fault(
@@ -258,6 +250,15 @@ def _contradictions(config: Config) -> list[Fault]:
             )
         )
     return found
+
+
+def _provider_unknown(config: Config, place: str) -> list[Fault]:
+    if not config.sign_in.issuer or config.sign_in.client_id:
+        return []
+    cause = "the identity provider knows this node by its client_id, and there is none"
+    return [
+        Fault("config.value", f"{place}, [sign_in] client_id", cause, "register the node there, and write client_id")
+    ]
 
 
 def _bars_exchanged(config: Config, place: str) -> list[Fault]:
