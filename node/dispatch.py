@@ -193,7 +193,7 @@ class Dispatcher:
             message_id=message.message_id,
             endpoint=self._base_url + incoming.path,
             now=self._actors.clock(),
-            deadline=asyncio.get_running_loop().time() + max(0.1, self._deadline - _INSIDE),
+            deadline=asyncio.get_running_loop().time() + max(0.1, (incoming.patience or self._deadline) - _INSIDE),
             incident=self._actors.new_uuid(),
             payload=payload,
             scope_local=scope == "local",

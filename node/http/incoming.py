@@ -26,6 +26,7 @@ class Incoming:
     audit_proof: str  # the caller's own Audit-Proof header, "" when it sent none
     package: PackageReader
     certificate: bytes = b""  # DER, of the caller
+    patience: float = 0.0  # seconds that peers have to answer; 0: what the configuration says
     vouched: bool = False  # from the node's own pages: the assertion is this node's, and always counts
 
     def documents(self) -> AsyncIterator[tuple[str, AsyncIterator[bytes | memoryview]]]:

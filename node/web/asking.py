@@ -22,10 +22,19 @@ from node.soap.mime import read_media_type
 from node.web.sessions import Visit
 from node.web.view import View
 from registry.ebrim.messages import AdhocQuery, adhoc_query_request
-from registry.ebrim.object_reader import read_document_entry
+from registry.ebrim.object_reader import read_association, read_document_entry
 from registry.ebrim.reader import read_registry_response
 from registry.errors import ErrorCode, RegistryError
-from registry.metadata.objects import APPROVED, ON_DEMAND_DOCUMENT, STABLE_DOCUMENT, DocumentEntry, Slot
+from registry.metadata.objects import (
+    APPROVED,
+    DEPRECATED,
+    ON_DEMAND_DOCUMENT,
+    RPLC,
+    STABLE_DOCUMENT,
+    XFRM_RPLC,
+    DocumentEntry,
+    Slot,
+)
 from repository.messages import DocumentRequest, retrieve_request
 from trust.errors import NotPermitted
 from trust.identity.making import LIFETIME, Draft, signed
@@ -34,8 +43,12 @@ from trust.pki import assertion_key
 
 _RIM: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
 _FIND_DOCUMENTS: Final = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
+_GET_ASSOCIATIONS: Final = "urn:uuid:a7ae438b-4bc2-4642-93e9-be891f7bb155"
+_REPLACEMENTS: Final = frozenset({RPLC, XFRM_RPLC})
+_MOST_FORMER: Final = 500
 _QUERY: Final = "urn:ihe:iti:2007:RegistryStoredQuery"
 _RETRIEVE: Final = "urn:ihe:iti:2007:RetrieveDocumentSet"
+_PATIENCE: Final = 60.0  # seconds: what comes after the common deadline is offered as a late answer
 _MOST_BYTES: Final = 50 << 20  # larger documents can be fetched with a command, not shown
 
 
@@ -45,6 +58,7 @@ class Said:
 
     outcome: Outcome
     entries: tuple[DocumentEntry, ...] = ()
+    replaced: tuple[tuple[str, str], ...] = ()  # entryUUIDs: a former version, and what replaced it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +75,7 @@ class RefusedHere(Exception):  # noqa: N818
 
 
 async def documents_of(view: View, visit: Visit, home: str, name: str) -> Said:
-    """What one institution has of the visit's patient, in its own message: shown as soon as it is on record."""
+    """What one institution has of the visit's patient, former versions too: shown as soon as it is on record."""
     desk = view.desk
     body = adhoc_query_request(
         AdhocQuery(
@@ -70,7 +84,7 @@ async def documents_of(view: View, visit: Visit, home: str, name: str) -> Said:
             home,
             (
                 Slot(name="$XDSDocumentEntryPatientId", values=(_quoted(visit.person.cx),)),
-                Slot(name="$XDSDocumentEntryStatus", values=(f"({_quoted(APPROVED)})",)),
+                Slot(name="$XDSDocumentEntryStatus", values=(f"({_quoted(APPROVED)},{_quoted(DEPRECATED)})",)),
                 Slot(
                     name="$XDSDocumentEntryType",
                     values=(f"({_quoted(STABLE_DOCUMENT)},{_quoted(ON_DEMAND_DOCUMENT)})",),
@@ -95,7 +109,22 @@ async def documents_of(view: View, visit: Visit, home: str, name: str) -> Said:
     entries = tuple(read_document_entry(one, (), faults) for one in element.iterfind(f".//{_RIM}ExtrinsicObject"))
     errors = read_registry_response(element).errors
     seconds = (view.desk.services.clock() - began).total_seconds()
-    return Said(outcome=heard or _ended(home, name, entries, errors, seconds), entries=entries)
+    former = [one.entry_uuid for one in entries if one.availability_status == DEPRECATED][:_MOST_FORMER]
+    replaced = await _replaced(view, visit, home, former) if former else ()
+    return Said(outcome=heard or _ended(home, name, entries, errors, seconds), entries=entries, replaced=replaced)
+
+
+async def _replaced(view: View, visit: Visit, home: str, former: list[str]) -> tuple[tuple[str, str], ...]:
+    """Which documents replaced former versions; none where that is not told, and then they stay lines of their own."""
+    asked = Slot(name="$uuid", values=(f"({','.join(map(_quoted, former))})",))
+    body = adhoc_query_request(AdhocQuery(_GET_ASSOCIATIONS, "LeafClass", home, (asked,)))
+    try:
+        outgoing = await _sent(view, _incoming(view, visit, _QUERY, "iti-18", body))
+    except RefusedHere:
+        return ()
+    element = read_answer(outgoing.body).body
+    found = (read_association(one, (), []) for one in element.iterfind(f".//{_RIM}Association"))
+    return tuple((one.target, one.source) for one in found if one.association_type in _REPLACEMENTS)
 
 
 def _ended(
@@ -197,6 +226,7 @@ def _incoming(view: View, visit: Visit, action: str, transaction: str, body: byt
         sni="",
         audit_proof="",
         package=package,
+        patience=_PATIENCE,
         vouched=True,
     )
 

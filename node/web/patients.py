@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import Final
 from aiohttp import web
 
 from node.cx import patient_cx
-from node.web import dates, documents
+from node.web import dates, documents, seen
 from node.web.records import patient_page
 from node.web.sessions import EMERGENCY, Emergency, Person, Visit
 from node.web.view import View
@@ -19,7 +20,7 @@ from registry.patients.demographics import BirthDate, Demographics, Identifier, 
 from registry.patients.matching import Match
 from registry.patients.names import spelled, words
 from registry.patients.records import Hit, Record
-from trust.audit.event import Action
+from trust.audit.event import Action, NewRecord
 from trust.consent.words import pair
 
 MOST_SHOWN: Final = 50
@@ -174,9 +175,18 @@ async def begin_visit(view: View) -> web.StreamResponse:
     if purpose is None or len(note) < LEAST_NOTE:
         problem = view.words("Say why you open this record: choose a reason, and write what it is for.")
         return _page(view, [_again(view, handle, person)], problem, 422)
-    visit = Visit(person=person, purpose=purpose, seen=view.now)
+    user, services = view.signed_in.user, view.desk.services
+    before = seen.before(services.reader, user, person.cx)
+    visit = Visit(person=person, purpose=purpose, seen=view.now, before=before)
     what = f"visit opened: {purpose.text}; {note}"
-    await view.record(*patient_page(view, view.caller(visit), what, [person.cx], action=Action.EXECUTE))
+    records = patient_page(view, view.caller(visit), what, [person.cx], action=Action.EXECUTE)
+    now = f"{services.clock():%Y-%m-%dT%H:%M:%SZ}"
+
+    def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+        seen.visit(connection, user, person.cx, now)
+        return None, records
+
+    await services.sequencer.transact(work)
     view.signed_in.visits[handle] = visit
     return documents.start(view, handle, visit)
 

@@ -56,9 +56,18 @@ def authentication(view: View, type_: Coded, user: str, name: str, what: str, *,
 
 
 def patient_page(
-    view: View, caller: Caller, what: str, patients: Sequence[str], *, action: Action = Action.READ
+    view: View,
+    caller: Caller,
+    what: str,
+    patients: Sequence[str],
+    *,
+    action: Action = Action.READ,
+    objects: Sequence[AuditedObject] = (),
 ) -> list[NewRecord]:
-    """Something of patients (CX) is about to be shown, or was decided about them: a record for each."""
+    """Something of patients (CX) is about to be shown, or was decided about them: a record for each.
+
+    `objects` are the documents that are named besides.
+    """
     now = instant(view.desk.services.clock())
     incident = view.desk.services.new_uuid()
     return [
@@ -73,7 +82,7 @@ def patient_page(
                 time=now,
                 type=Coded(what.partition(":")[0][:60], _PAGES, what[:200]),
                 participants=(human(caller), _node(view)),
-                objects=(patient_object(patient),) if patient else _nobody(view),
+                objects=(patient_object(patient), *objects) if patient else _nobody(view),
                 purposes=(caller.purpose,) if caller.purpose else (),
                 patient=patient,
                 incident=incident,

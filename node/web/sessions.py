@@ -14,6 +14,7 @@ from hashlib import sha256
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from node.web.seen import Before
 from trust.accounts.store import Duty
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Visit:
     purpose: Coded
     seen: float
     emergency: Emergency | None = None
+    before: Before = field(default_factory=Before)  # what the user had been shown when it began
 
     def emergency_at(self, now: float) -> Emergency | None:
         """The emergency that is going on; None once its hour is over."""

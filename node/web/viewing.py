@@ -15,9 +15,10 @@ from node.cda_header import CLINICAL_DOCUMENT
 from node.web import pdf
 from node.web.asking import Brought, fetch
 from node.web.frame import SECURITY, document_policy
+from node.web.items import Item
 from node.web.narrative import Narrative, embedded_pdf
 from node.web.records import patient_page
-from node.web.runs import Item, Run
+from node.web.runs import Run
 from node.web.sessions import Visit
 from node.web.view import View
 from trust.audit.event import NewRecord

@@ -9,6 +9,7 @@ import pytest
 
 from tests.end_to_end.nodes import Node
 from tests.end_to_end.pages import Browser, account
+from tests.end_to_end.wire import SUCCESS, Document, find_documents, provide, urn
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +75,90 @@ def test_a_patient_known_by_number_only_has_no_name_and_that_is_said(browser, pa
     page = browser.open_patient(number(patient))
     assert "Name not known" in page.text
     assert number(patient) in page.text
+
+
+def give(node: Node, patient: str, *documents: Document, associations: str = "") -> None:
+    body, parts = provide(patient, list(documents), associations=associations)
+    assert node.client().send("iti-41", body, parts).status == SUCCESS
+
+
+def replaces(entry_uuid: str) -> str:
+    """The first document of a submission replaces this one."""
+    return (
+        f'<rim:Association id="{urn()}" associationType="urn:ihe:iti:2007:AssociationType:RPLC" '
+        f'sourceObject="Document01" targetObject="{entry_uuid}"/>'
+    )
+
+
+def titles(page) -> list[str]:
+    return [" ".join(one.text_content().split()) for one in page.tree.xpath("//table[@id='table']/tbody/tr/td[2]/a")]
+
+
+def test_one_document_of_two_institutions_is_one_line_and_each_source_opens(browser, nodes, patient):
+    same = Document(b"the same letter", title="Letter")
+    give(nodes[0], patient, same)
+    give(nodes[1], patient, Document(b"the same letter", title="Letter", unique_id=same.unique_id))
+    page = browser.all_answers(browser.open_patient(number(patient)))
+    assert titles(page) == ["Letter"]
+    assert "2 sources" in page.text
+    assert "1 copy folded" in page.text
+    sources = page.tree.xpath("//table[@id='table']//details//li/a/@href")
+    assert len(sources) == 2
+    for source in sources:
+        shown = browser.get(source)
+        assert shown.status == 200
+        assert "unchanged since it was registered" in shown.text
+
+
+def test_what_was_replaced_stands_below_what_replaced_it(browser, nodes, patient):
+    first = Document(b"first", title="Draft", hash=True)
+    give(nodes[1], patient, first)
+    uuid = nodes[1].client().send("iti-18", find_documents(patient)).entries()[0].get("id")
+    give(nodes[1], patient, Document(b"second", title="Final"), associations=replaces(uuid))
+    page = browser.all_answers(browser.open_patient(number(patient)))
+    assert titles(page) == ["Final"]
+    assert "1 earlier version" in page.text
+    assert "Draft" in page.text
+
+
+def test_new_is_what_was_not_shown_before_whatever_its_date(browser, nodes, patient):
+    give(nodes[0], patient, Document(b"one", title="One"))
+    page = browser.all_answers(browser.open_patient(number(patient)))
+    assert "last visit" not in page.text  # the first visit: nothing to compare with
+    browser.submit(page, "/leave")
+    give(nodes[1], patient, Document(b"two", title="Two"))
+    page = browser.all_answers(browser.open_patient(number(patient)))
+    for _ in range(2):  # within the visit that first shows it, it stays new
+        page = browser.get(page.address)
+        assert "(1)" in page.tree.xpath("string(//h2[@id='new-h'])")
+    assert titles(browser.get(page.address + "&new=1")) == ["Two"]
+    browser.submit(page, "/leave")
+    assert "(0)" in browser.open_patient(number(patient)).tree.xpath("string(//h2[@id='new-h'])")
+
+
+def test_words_are_found_in_what_was_fetched_and_the_rest_is_fetched_on_demand(browser, nodes, patient):
+    give(
+        nodes[1],
+        patient,
+        Document(b"takes metoprolol", title="Letter"),
+        Document(b"takes nothing", title="Note", id="D2"),
+    )
+    page = browser.all_answers(browser.open_patient(number(patient)))
+    found = browser.get(page.address + "&q=metoprolol")
+    assert titles(found) == []
+    assert "in the text of 0 of 2 documents" in found.text
+    found = browser.submit(found, "/read")
+    while "are being fetched" in found.text:
+        found = browser.get(found.address)
+    assert titles(found) == ["Letter"]
+    assert "in the text of 2 of 2 documents" in found.text
+    fetched = json.loads(nodes[1].run("audit", "search", "--patient", patient, "--json").stdout)
+    assert "a.li" in json.dumps(fetched)
+
+
+def test_one_list_has_one_address_and_what_makes_no_sense_is_left_out(browser, patient):
+    page = browser.all_answers(browser.open_patient(number(patient)))
+    run = page.address.partition("run=")[2]
+    again = browser.get(f"{page.address}&sort=newest&page=1&unknown=1&kind=&to=yesterday&org=Nobody")
+    assert again.address.endswith(f"?run={run}&org=Nobody")
+    assert "Nobody (0)" in again.text

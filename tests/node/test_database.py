@@ -14,6 +14,7 @@ from sqlalchemy import create_engine
 from node import database, migrations
 from node.faults import Faults
 from node.migrations import REVISIONS
+from node.web import tables as web_tables
 from registry.store import tables as registry_tables
 from repository.store import tables as repository_tables
 from trust.accounts import tables as accounts_tables
@@ -32,6 +33,7 @@ METADATA = [
         consent_tables,
         directory_tables,
         accounts_tables,
+        web_tables,
     )
 ]
 

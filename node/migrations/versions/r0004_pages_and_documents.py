@@ -14,6 +14,7 @@ depends_on = None
 def upgrade() -> None:
     """Make what is new."""
     _accounts()
+    _shown_entries()
 
 
 def _accounts() -> None:
@@ -30,4 +31,16 @@ def _accounts() -> None:
         sa.Column("changed", sa.String(length=20), nullable=False),
         sa.Column("closed", sa.String(length=20), nullable=False),
         sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def _shown_entries() -> None:
+    op.create_table(
+        "shown_entry",
+        sa.Column("user", sa.String(length=64), nullable=False),
+        sa.Column("patient", sa.Text(), nullable=False),
+        sa.Column("entry", sa.LargeBinary(), nullable=False),
+        sa.Column("shown", sa.String(length=20), nullable=False),
+        sa.PrimaryKeyConstraint("user", "patient", "entry"),
+        sqlite_with_rowid=False,
     )

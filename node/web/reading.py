@@ -1,0 +1,125 @@
+"""Words looked for in documents that were fetched in this visit, and fetching the rest of them (ui 4.c)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from node import xml_documents
+from node.web import pdf
+from node.web.asking import fetch
+from node.web.items import Item
+from node.web.narrative import embedded_pdf
+
+if TYPE_CHECKING:
+    from node.web.runs import Run
+    from node.web.sessions import Visit
+    from node.web.view import View
+
+_MOST_CHARACTERS: Final = 200_000  # of one document
+_MOST_ALTOGETHER: Final = 20_000_000
+_MOST_PAGES: Final = 20  # of one PDF
+_AT_ONCE: Final = 4
+_AROUND: Final = 60  # characters on each side of a word that was found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """How much can be searched: documents read so far, of how many, and what the rest weighs in bytes."""
+
+    read: int
+    total: int
+    rest: int
+    octets: int
+
+
+def state(run: Run, items: Sequence[Item]) -> State:
+    """What is read of these documents."""
+    rest = [item for item in items if _waits(run, item)]
+    sizes = (next(iter(item.entry.size), "") for item in rest)
+    return State(
+        read=sum(item.key in run.texts or item.key in run.brought for item in items),
+        total=len(items),
+        rest=len(rest),
+        octets=sum(int(size) for size in sizes if size.isascii() and size.isdigit() and len(size) < 16),
+    )
+
+
+def searched(run: Run, item: Item) -> str:
+    """Everything in which words are looked for: what the list says of a document, and its text where it was read."""
+    said = " ".join((item.title, item.kind, *item.institutions, item.author, *item.roles))
+    return f"{said} {run.texts.get(item.key, '')}".casefold()
+
+
+def snippet(run: Run, item: Item, words: str) -> tuple[str, str, str]:
+    """(before, found, after) of the first of the words in a document's text; empty where it stands elsewhere."""
+    text = run.texts.get(item.key, "")
+    for word in words.split():
+        found = re.search(re.escape(word), text, re.IGNORECASE)
+        if found:
+            first, last = found.span()
+            return text[max(0, first - _AROUND) : first], text[first:last], text[last : last + _AROUND]
+    return "", "", ""
+
+
+async def read_fetched(run: Run) -> None:
+    """Read what was opened in this visit."""
+    for key, brought in list(run.brought.items()):
+        if key not in run.texts and brought.content is not None:
+            _keep(run, key, await text_of(brought.content))
+
+
+async def fetch_rest(view: View, visit: Visit, run: Run) -> None:
+    """Fetch and read everything that is listed; the bytes are forgotten, each fetching is on record as any other."""
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(item: Item) -> None:
+        async with turns:
+            if asyncio.get_running_loop().time() >= run.until:
+                return
+            brought = await fetch(view, visit, item.entry)
+            if brought.content is None:
+                run.failed.add(item.key)
+            else:
+                _keep(run, item.key, await text_of(brought.content))
+            run.learned()
+
+    await asyncio.gather(*(one(item) for item in run.items() if _waits(run, item)), return_exceptions=True)
+    run.learned()
+
+
+async def text_of(content: bytes) -> str:
+    """The text of a document, as far as it has one; "" for images and what is not known."""
+    if not content.startswith(b"%PDF-"):
+        root = xml_documents.read(content)
+        if root is None:
+            return _plain(content)
+        if not (inside := embedded_pdf(root)):
+            return " ".join("".join(str(part) for part in root.itertext()).split())
+        content = inside
+    first = await pdf.draw(content, 1)
+    pages = [first] if first else []
+    for number in range(2, min(first.pages if first else 0, _MOST_PAGES) + 1):
+        page = await pdf.draw(content, number)
+        pages += [page] if page else []
+    return " ".join(" ".join(page.text for page in pages).split())
+
+
+def _plain(content: bytes) -> str:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return ""
+    return "" if "\0" in text or text.lstrip().startswith("<") else " ".join(text.split())
+
+
+def _waits(run: Run, item: Item) -> bool:
+    return item.key not in run.texts and item.key not in run.brought and item.key not in run.failed
+
+
+def _keep(run: Run, key: str, text: str) -> None:
+    room = _MOST_ALTOGETHER - sum(map(len, run.texts.values()))
+    run.texts[key] = text[: max(0, min(_MOST_CHARACTERS, room))]
