@@ -3,7 +3,7 @@
 The same uniqueId and hash: one line with several sources. The same content under several numbers: one line that says
 so. The same number with different contents is never folded (`node.sources`). What was replaced stands below what
 replaced it.
-Source: ui 4.c, duplicates.
+See ui 4.c.
 """
 
 from __future__ import annotations
