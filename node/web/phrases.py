@@ -41,16 +41,19 @@ class Phrases:
         phrases._templates = [one for _, one in sorted(made, key=lambda pair: -pair[0])]
         return phrases
 
-    def find(self, sentence: str) -> str | None:
-        """The sentence in this language; None when no template fits."""
+    def find(self, sentence: str, depth: int = 2) -> str | None:
+        """The sentence in this language; None when no template fits.
+
+        A value in it may be a sentence again (`…; 3 of 5 must sign`), and is translated too, down to `depth`.
+        """
         if sentence in self._plain:
             return self._plain[sentence]
-        if len(sentence) > _MOST:
+        if len(sentence) > _MOST or not depth:
             return None
         for template in self._templates:
             matched = template.pattern.fullmatch(sentence)
             if matched:
-                values = {name: self._plain.get(value, value) for name, value in matched.groupdict().items()}
+                values = {name: self.find(value, depth - 1) or value for name, value in matched.groupdict().items()}
                 pieces = _PLACE.split(template.translation)
                 return "".join(values.get(one, "") if odd % 2 else one for odd, one in enumerate(pieces))
         return None
