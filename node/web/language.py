@@ -55,11 +55,12 @@ def chosen(cookie: str, accepted: str) -> str:
 def _read(language: str) -> Translations:
     """All catalogues of a language as one: `LANGUAGE.po` and, for each part of the pages, `LANGUAGE.PART.po`."""
     folder = resources.files("node.web").joinpath("words")
-    found = Translations()
+    found: Translations | None = None
     for file in sorted(folder.iterdir(), key=lambda one: one.name):
         if file.name.startswith(f"{language}.") and file.name.endswith(".po"):
             compiled = BytesIO()
             write_mo(compiled, read_po(BytesIO(file.read_bytes()), locale=language, abort_invalid=True))
             compiled.seek(0)
-            found.merge(Translations(compiled))
-    return found
+            read = Translations(compiled)
+            found = found.merge(read) if found else read  # the first one brings the rule of plurals
+    return found or Translations()

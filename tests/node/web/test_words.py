@@ -13,6 +13,7 @@ import node.web
 from node.administration import state
 from node.doctor.steps import TITLES
 from node.outcome_words import TEXTS
+from node.web.language import CHINESE, translations
 
 FOLDER = Path(node.web.__file__).parent
 PLACEHOLDERS = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
@@ -74,3 +75,11 @@ def test_nothing_is_empty_unsure_or_left_over():
         for one in strings:
             wanted = PLACEHOLDERS.findall(message.id if isinstance(message.id, str) else message.id[-1])
             assert sorted(PLACEHOLDERS.findall(one)) == sorted(wanted), key
+
+
+def test_plurals_of_every_catalogue_follow_the_rule_of_the_language():
+    words = translations()[CHINESE]
+    for message in catalogue():
+        if isinstance(message.id, tuple):
+            for number in (0, 1, 2, 729):
+                assert words.ngettext(*message.id, number) == message.string[0]
