@@ -21,6 +21,7 @@ PATHS: Final = {
     "iti-51": "/iti-51",
     "iti-52": "/iti-52",
     "iti-55": "/iti-55",
+    "iti-56": "/iti-56",
     "iti-57": "/iti-57",
     "iti-61": "/iti-61",
     "iti-62": "/iti-62",

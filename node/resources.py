@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from node import audit_events, audit_files
+from node.discovery import told
 from node.federation import outcome_lines
 from node.http.resources import Resource
 from node.membership import distribution
@@ -127,6 +128,14 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         purpose="a member brings a directory; one that is newer and signed is in force, and on record",
         handle=distribution.take,
         most_bytes=MOST_BYTES,
+    ),
+    Resource(
+        method="POST",
+        template="/federation/locations",
+        roles=frozenset({Role.PEER}),
+        purpose="a member tells this node, as a locator, of its patients: tokens that name nobody; that is on record",
+        handle=told.take,
+        most_bytes=told.MOST_BODY,
     ),
     Resource(
         method="POST",

@@ -199,7 +199,9 @@ def _assembled(
 def _membership(
     config: Config, actors: Actors, communities: Communities, client: PeerClient, tls: NodeTls | None
 ) -> Membership:
-    return Membership(config, actors, communities, client, lambda: tls.fingerprint if tls else "")
+    membership = Membership(config, actors, communities, client, lambda: tls.fingerprint if tls else "")
+    actors.discovery.duty = membership.duty
+    return membership
 
 
 def apply_communities(services: Services) -> None:

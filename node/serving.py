@@ -17,6 +17,7 @@ from node import control, operations
 from node.atna.assembly import exporters
 from node.config import LOOPBACK, Config
 from node.database import open_reader
+from node.discovery.telling import Teller
 from node.dispatch import Dispatcher, routes
 from node.exchange import Desk
 from node.faults import Exit, Fault, Faults
@@ -237,6 +238,7 @@ class Running:
             for seconds, work in (
                 (1.0, self._put_on_record),
                 (1.0, self._fill_index),
+                (1.0, Teller(self._services.actors, self._services.client, config.folder.database).round),
                 (30.0, self._reload_tls),
                 (60.0, self._sweep),
                 (300.0, partial(learn_dictionary, self._services)),
@@ -348,7 +350,7 @@ class Running:
 
         await asyncio.to_thread(work)
         services.metrics.free_bytes.set(services.blobs.free_bytes())
-        services.metrics.audit_size.set(_size(services.sequencer.checkpoint))
+        services.metrics.audit_size.set(parse_checkpoint(parse_note(services.sequencer.checkpoint).text).size)
         services.metrics.certificate_days.set(days_left(self._tls.chain[0], services.clock()))
 
 
@@ -356,11 +358,6 @@ def allow_files() -> None:
     """As many open files and connections as the system lets this process have: the usual 1024 are few."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _size(checkpoint: bytes) -> int:
-    """Number of entries that a signed checkpoint covers."""
-    return parse_checkpoint(parse_note(checkpoint).text).size
 
 
 async def _start(host: str, server: NodeServer) -> None:

@@ -78,9 +78,10 @@ class FederationSection:
     negative_minutes: int = key(
         partial(readers.number, least=0, most=10_080), "minutes for which it is remembered who does not", 60
     )
+    locator: bool = _flag("accept to be a locator: others tell this node, in tokens, whom they know (ITI-56)", False)  # noqa: FBT003
     questions_of_peer: int = key(
         partial(readers.number, least=1, most=100_000),
-        "patients one peer may ask for in a minute (ITI-55)",
+        "patients one peer may ask for in a minute (ITI-55, ITI-56)",
         600,
     )
     questions_of_user: int = key(

@@ -43,6 +43,9 @@ from node.iti import (
 from node.iti import (
     iti55_cross_gateway_patient_discovery as iti55,
 )
+from node.iti import (
+    iti56_patient_location_query as iti56,
+)
 from node.notifications import wsn
 from node.option_transactions import ITI_51, ITI_61
 from node.paths import PATHS
@@ -53,6 +56,7 @@ from trust.identity.caller import Role
 LCM = "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}"
 QUERY = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}"
 V3 = "{urn:hl7-org:v3}"
+XCPD = "{urn:ihe:iti:xcpd:2009}"
 WSN = "http://docs.oasis-open.org/wsn/bw-2"
 XDS = "{urn:ihe:iti:xds-b:2007}"
 HL7: Final = "urn:hl7-org:v3:"
@@ -352,6 +356,28 @@ ITI_55: Final = Transaction(
     audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti55.audited),
 )
 
+ITI_56: Final = Transaction(
+    id="ITI-56",
+    name="Patient Location Query",
+    spec="ITI TF-2: 3.56",
+    actors=("Initiating Gateway", "Responding Gateway"),
+    binding=SoapBinding(
+        path=PATHS["iti-56"],
+        action="urn:ihe:iti:2009:PatientLocationQuery",
+        response_action="urn:ihe:iti:2009:PatientLocationQueryResponse",
+        root=XCPD + "PatientLocationQueryRequest",
+        packaging=Packaging.SOAP,
+        decode=iti56.decode,
+        encode=iti56.encode,
+        encode_errors=iti56.encode_errors,
+    ),
+    roles=_PEERS,
+    writes=False,
+    prepare=iti56.nothing,
+    handle=iti56.patient_location_query,
+    audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti56.audited),
+)
+
 TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
     ITI_18,
     ITI_38,
@@ -365,6 +391,7 @@ TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
     ITI_51,
     ITI_52,
     ITI_55,
+    ITI_56,
     ITI_57,
     ITI_61,
     ITI_62,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from node.config import Config
+from node.discovery.duty import LOCATOR
 from node.faults import refused
 from node.paths import PATHS
 from trust.communities import REQUIRED_ENDPOINTS, AssertionIdentity, AuditIdentity, Community, export
@@ -54,17 +55,22 @@ def without_certificate(config: Config, urls: Mapping[str, str]) -> Community:
         Faults: keys or certificates of its issuers cannot be read.
     """
     base = config.base_url
-    own = {"audit": f"{base}/audit", "directory": f"{base}/federation/directory"}
+    own = {
+        "audit": f"{base}/audit",
+        "directory": f"{base}/federation/directory",
+        "locations": f"{base}/federation/locations",
+    }
     return Community(
         home=config.node.home_community_id,
         name=config.node.name,
-        endpoints={key: urls[key] for key in (*REQUIRED_ENDPOINTS, "iti-55")} | own,
+        endpoints={key: urls[key] for key in (*REQUIRED_ENDPOINTS, "iti-55", "iti-56")} | own,
         certificates="",
         fingerprint="",
         assigning_authority=config.node.assigning_authority,
         repository_unique_ids=(config.node.repository_unique_id,),
         audit=audit_identity(config),
         assertions=tuple(assertion_identities(config)),
+        capabilities=(LOCATOR,) if config.federation.locator else (),
     )
 
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from node.administration.orders import Order, Result
-from registry.store import correlations
+from registry.store import correlations, locations
 from trust.audit.event import Action, NewRecord
 
 
@@ -20,6 +20,7 @@ async def locate(order: Order) -> Result:
 
         def work(connection: sqlite3.Connection) -> tuple[int, Sequence[NewRecord]]:
             gone = correlations.forget(connection, patient)
+            locations.forget_answer(connection, patient)
             return gone, [order.patient_record(Action.UPDATE, "what others said of the patient forgotten", patient)]
 
         return {"patient": patient, "forgotten": await order.change(work), "locations": []}

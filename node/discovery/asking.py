@@ -38,6 +38,7 @@ async def ask_everywhere(query: AdhocQuery, exchange: Exchange) -> tuple[Answere
     """ITI-38 wherever the patient is known; one outcome for each community that was asked anything."""
     actors, patient = exchange.actors, patient_of(query)
     plan = actors.discovery.plan(patient, actors)
+    await actors.discovery.locate(plan, exchange)
     watcher = actors.gateway.watching.of(exchange.caller.fingerprint, exchange.message_id)
     for community, reason in plan.without:
         _tell(watcher, left_out(community, reason))

@@ -1,4 +1,4 @@
-"""What a community is asked about a patient: ITI-55 as a complete request, and a query under its own identifier."""
+"""What a community is asked about a patient: ITI-55, ITI-56 as complete requests, a query under its own identifier."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
-from node.federation.calls import NAMES, Asked, Call
+from node.federation.calls import NAMES, Asked, Call, Sought
 from node.hl7v3.answer import ANSWER
 from node.hl7v3.correlation import write_time_to_live
 from node.hl7v3.datatypes import V3, Ii
+from node.hl7v3.location import RESPONSE, write_location_query
 from node.hl7v3.query import QUERY, query_parameters, write_query
 from node.hl7v3.wrapper import Party, Wrapper
 from node.soap.writing import write_envelope
@@ -22,6 +23,7 @@ from trust.communities import Community
 from trust.ledger.record import payload_digest
 
 DISCOVERY: Final = f"urn:hl7-org:v3:{QUERY}:CrossGatewayPatientDiscovery"
+LOCATION_QUERY: Final = "urn:ihe:iti:2009:PatientLocationQuery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,23 @@ def discovery_call(patient: str, person: Demographics, community: Community, mes
     )
 
 
+def location_call(patient: str, requested: Ii, community: Community, message_id: str, assertion: bytes = b"") -> Call:
+    """ITI-56: who knows a patient, of a locator; `patient` is our identifier, for the record."""
+    body = write_location_query(requested)
+    return _call(
+        community,
+        "ITI-56",
+        message_id,
+        body,
+        action=LOCATION_QUERY,
+        response_root=RESPONSE,
+        sought=Sought(id=requested.text, body=body),
+        patient=patient,
+        assertion=assertion,
+        again=lambda other: location_call(patient, requested, community, other, assertion),
+    )
+
+
 def _call(  # noqa: PLR0913  one fact each
     community: Community,
     transaction: str,
@@ -74,7 +93,8 @@ def _call(  # noqa: PLR0913  one fact each
     *,
     action: str,
     response_root: str,
-    asked: Asked,
+    asked: Asked | None = None,
+    sought: Sought | None = None,
     patient: str,
     again: Callable[[str], Call],
     headers: bytes = b"",
@@ -95,6 +115,7 @@ def _call(  # noqa: PLR0913  one fact each
         digest=payload_digest([("body", len(envelope), sha256(envelope).digest())]),
         response_root=response_root,
         asked=asked,
+        sought=sought,
         patient=patient,
         again=again,
     )

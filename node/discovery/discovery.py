@@ -15,7 +15,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from node.discovery.calls import Asker, discovery_call
+from node.discovery.duty import Duty
 from node.discovery.known_here import describe
+from node.discovery.locating import locate
 from node.discovery.rates import Rates
 from node.federation.answered import Answered
 from node.outcome_words import Outcome, Word
@@ -60,6 +62,7 @@ class Discovery:
     def __init__(self, settings: FederationSection, alarm: Callable[[str], None]) -> None:
         self._settings = settings
         self._alarm = alarm
+        self.duty: Callable[[], Duty] = Duty  # which members are locators; the composition root says
         self._rates = Rates()
 
     @property
@@ -89,6 +92,10 @@ class Discovery:
             shared = community.assigning_authority in ("", authority)
             self._place(community, holding.get(community.home), plan, shared=shared)
         return plan
+
+    async def locate(self, plan: Plan, exchange: Exchange) -> None:
+        """Leave out whoever does not know the patient, as far as locators say (ITI-56)."""
+        await locate(plan, exchange, self._settings.negative_minutes)
 
     @staticmethod
     def _place(community: Community, known: Correlation | None, plan: Plan, *, shared: bool) -> None:

@@ -9,6 +9,7 @@ from node.exchange import NO_RECEIPT, PeerReceipt
 from node.federation.calls import Call
 from node.federation.client import PeerAnswer, PeerFault
 from node.hl7v3.answer import DemographicsAnswer
+from node.hl7v3.location import Location
 from node.outcome_words import Outcome, Word
 from registry.ebrim.reader import QueryAnswer, ResponseHead
 from registry.errors import ErrorCode, RegistryError
@@ -41,6 +42,7 @@ class Answered:
     query: QueryAnswer = NO_OBJECTS
     retrieve: RetrieveAnswer = NO_DOCUMENTS
     discovered: DemographicsAnswer | None = None  # of ITI-55
+    located: tuple[Location, ...] = ()  # of ITI-56
     correlated: str = ""  # how the community names the patient that was asked for (CX), if it knows them
     keep: int | None = None  # seconds that this may be kept; None: not at all
     accepted: tuple[bytes, ...] = ()

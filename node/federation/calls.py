@@ -22,6 +22,7 @@ NAMES: Final = {
     "ITI-38": "Cross Gateway Query",
     "ITI-39": "Cross Gateway Retrieve",
     "ITI-55": "Cross Gateway Patient Discovery",
+    "ITI-56": "Patient Location Query",
 }
 
 QUERY_RESPONSE: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryResponse"
@@ -36,6 +37,14 @@ class Asked:
     id: str
     parameters: bytes
     person: Demographics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """What ITI-56 asks, for the record: the identifier, and the element of the body."""
+
+    id: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +69,7 @@ class Call:
     query: AdhocQuery | None = None
     requests: tuple[DocumentRequest, ...] = ()
     asked: Asked | None = None
+    sought: Sought | None = None
     patient: str = ""
     again: Callable[[str], Call] | None = None
 

@@ -23,6 +23,7 @@ from node.federation.outcomes import Known, KnownDocument, outcome_record, sent_
 from node.federation.watching import Watching
 from node.hl7v3.answer import read_answer
 from node.hl7v3.correlation import time_to_live
+from node.hl7v3.location import read_locations
 from registry.ebrim.messages import AdhocQuery
 from registry.ebrim.reader import read_query_answer
 from repository.messages import DocumentRequest, read_retrieve_response
@@ -254,7 +255,9 @@ def _read_retrieve(answered: Answered) -> None:
 
 def _read_any(answered: Answered) -> None:
     assert answered.answer is not None  # noqa: S101
-    if answered.call.asked is None:
+    if answered.call.sought is not None:
+        answered.located = read_locations(answered.answer.body)
+    elif answered.call.asked is None:
         _read_query(answered)
     else:
         answered.discovered = read_answer(answered.answer.body)

@@ -39,6 +39,9 @@ def judge(answered: Answered) -> None:
         _judge_query(answered, answered.call.query)
     elif answered.call.asked is not None:
         _judge_asked(answered)
+    elif answered.call.sought is not None:
+        # Whoever is named is asked, and judged by what they say themselves.
+        _end(answered, Word.FOUND if answered.located else Word.NONE, count=len(answered.located))
     else:
         _judge_retrieve(answered)
 

@@ -118,6 +118,9 @@ def _facts(outcome: Answered, exchange: Exchange, *, broken: bool) -> list[Audit
         home = (DOCUMENT_HOME, call.community.home)
         asked = parameters_object(call.transaction, call.name, call.asked.id, call.asked.parameters, home)
         return [AuditFact(objects=(asked,), errors=errors or outcome.errors, broken=broken)]
+    if call.sought is not None:
+        looked_up = parameters_object(call.transaction, call.name, call.sought.id, call.sought.body)
+        return [AuditFact(patient=call.patient, objects=(looked_up,), errors=errors, broken=broken)]
     if call.query is not None:
         query = query_object(call.transaction, call.name, call.query.query_id, call.body(), call.community.home)
         return [AuditFact(patient=_patient(call), objects=(query,), errors=errors, broken=broken)]
@@ -153,7 +156,7 @@ def _event(call: Call, exchange: Exchange, fact: AuditFact) -> AuditEvent:
     type_ = Coded(call.transaction, "IHE Transactions", call.name)
     here = calling_end(exchange.endpoint, exchange.actors.own.name)
     there = End(call.url, call.host, call.community.name)
-    if call.query is not None or call.asked is not None:
+    if call.query is not None or call.asked is not None or call.sought is not None:
         ends = participants(source=here, destination=there)
         return event(exchange, event_id=EventId.QUERY, action=Action.EXECUTE, type_=type_, fact=fact, ends=ends)
     ends = participants(source=there, destination=here, pulled=True)

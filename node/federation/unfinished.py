@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("node.federation")
 
 _AT_ONCE: Final = 500
-_QUERIES: Final = frozenset({"ITI-38", "ITI-55"})
+_QUERIES: Final = frozenset({"ITI-38", "ITI-55", "ITI-56"})
 
 
 class Unfinished:

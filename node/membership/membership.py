@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import Final
 
 from node.config import Config
+from node.discovery.duty import Duty, of_directory, of_peers
 from node.exchange import Actors
 from node.faults import refused
 from node.federation.client import PeerClient, PeerFault
@@ -57,6 +58,7 @@ class Membership:
         self.serving = False
         self.directory: Directory | None = store.in_force(actors.reader)
         self.faults: Mapping[str, str] = {}
+        self._duty: tuple[Directory | None, Duty] = (None, Duty())
         self._lock = asyncio.Lock()
         self._refused: set[bytes] = set()
         self._warned = ""
@@ -71,6 +73,16 @@ class Membership:
         if community is None or community.federation != directory.federation:
             return ""
         return f"is not asked or answered: the directory of the federation ended on {directory.expires:%Y-%m-%d %H:%MZ}"
+
+    def duty(self) -> Duty:
+        """Who is a locator (ITI-56): what the directory says, else what those say who were connected one by one."""
+        directory = self.directory
+        if directory is None:
+            own, accepts = self.config.node.home_community_id, self.config.federation.locator
+            return of_peers(own, self.communities.all(), accepts=accepts)
+        if self._duty[0] is not directory:
+            self._duty = (directory, of_directory(directory.federation, directory.content))
+        return self._duty[1]
 
     @property
     def etag(self) -> str:

@@ -17,6 +17,7 @@ from registry.patients.matching import Bars, Match, Verdict, match
 from registry.patients.profile import Profile, profile
 from registry.patients.records import Hit, Origin, PairState, Record, Stored
 from registry.patients.stored import from_text, to_text
+from registry.store import locations
 from registry.store.candidates import Candidates
 from registry.store.pairs import Pairs
 from registry.store.patients import PatientDirectory
@@ -64,6 +65,8 @@ class MasterIndex:
         )
         record = self._known(identifier)
         new = new or added.rowcount == 1
+        if new or (person is not None and person != record.person):
+            locations.due(self._connection, record.no)
         if person is None or (not new and person == record.person):
             return Stored(new=new)
         self._candidates.unfile(record.no, profile(record.whole), record.person.identifiers)
@@ -85,6 +88,7 @@ class MasterIndex:
             self._directory.merge(survivor.cx, subsumed.cx, now)
         one, other = self._mergeable(survivor, subsumed)
         self._connection.execute("UPDATE patient_identity SET subsumed_by = ? WHERE no = ?", (one.no, other.no))
+        locations.due(self._connection, one.no, other.no)
 
     def unmerge(self, subsumed: Identifier) -> Identifier:
         """Undo one merge exactly; returns the identifier that it had been merged into.
@@ -98,6 +102,7 @@ class MasterIndex:
         if record.subsumed_by is None:
             raise PatientIdentityError(Refusal.NOT_SUBSUMED, subsumed.cx)
         self._connection.execute("UPDATE patient_identity SET subsumed_by = NULL WHERE no = ?", (record.no,))
+        locations.due(self._connection, record.subsumed_by, record.no)
         return self._read([record.subsumed_by])[0].identifier
 
     def decide(self, one: Identifier, other: Identifier, state: PairState, now: str) -> bool:
@@ -147,6 +152,11 @@ class MasterIndex:
     def show(self, identifier: Identifier) -> Record | None:
         """The record of one identifier."""
         found = self._rows("WHERE authority = ? AND id = ?", (identifier.authority, identifier.id))
+        return found[0] if found else None
+
+    def numbered(self, record: int) -> Record | None:
+        """One record by its number."""
+        found = self._read([record])
         return found[0] if found else None
 
     def records(self, identifier: Identifier) -> Sequence[Record]:

@@ -87,6 +87,53 @@ patient_correlation = Table(
     sqlite_with_rowid=False,
 )
 
+location_token = Table(
+    "location_token",  # what communities told this node as a locator; a token stands for a patient
+    metadata,
+    Column("token", LargeBinary, primary_key=True),
+    Column("home", String, primary_key=True),
+    Column("only", String, nullable=False),  # homes that may learn it, between blanks; empty: everybody
+    Index("location_token_home", "home"),
+    sqlite_with_rowid=False,
+)
+
+location_source = Table(
+    "location_source",  # communities that told this locator everything, under which set of locators
+    metadata,
+    Column("home", String, primary_key=True),
+    Column("root", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+location_due = Table(
+    "location_due",  # records of the master index that may have to be told anew
+    metadata,
+    Column("no", Integer, primary_key=True),
+    Column("identity", Integer, ForeignKey("patient_identity.no"), nullable=False, index=True),
+)
+
+location_told = Table(
+    "location_told",  # what the locators know from this node
+    metadata,
+    Column("identity", Integer, ForeignKey("patient_identity.no"), primary_key=True, autoincrement=False),
+    Column("token", LargeBinary, primary_key=True),
+    Column("locator", String, nullable=False),
+    Column("only", String, nullable=False),
+    Index("location_told_token", "token"),
+    sqlite_with_rowid=False,
+)
+
+location_answer = Table(
+    "location_answer",  # what locators said of a patient of ours
+    metadata,
+    Column("patient", String, primary_key=True),  # CX
+    Column("person", String(64), nullable=False),  # fingerprint, as of a correlation
+    Column("root", String, nullable=False),
+    Column("homes", String, nullable=False),  # between blanks
+    Column("until", String(14), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 code = Table(
     "code",
     metadata,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +13,15 @@ from node.administration.orders import Order, node_object
 from node.administration.peers import add
 from node.commands.execution import execute
 from node.config import Config, load
+from node.discovery.duty import LOCATOR, Duty
 from node.lock import Locked, exclusive
 from node.services import open_services
+from registry.patients.demographics import BirthDate, Demographics, Identifier, Name, Telecom
+from registry.patients.location import words_of
 from scripts.simulated.behaviours import KINDS
 from tests.end_to_end.wire import Document
 from tests.simulator.community import Community, Keys
+from tests.simulator.discovery import Person
 from trust.communities import Community as Described
 from trust.communities import export, read_export
 from trust.community_store import Communities
@@ -25,6 +29,8 @@ from trust.pki import authority
 from trust.pki.certificates import fingerprint_of, to_pem
 
 MOST = 10_000
+ENDPOINTS = ("iti-38", "iti-39", "iti-55", "iti-56", "locations")
+AUTHORITIES = "2.999.5003"  # assigning authorities lie below it
 AT_ONCE = 100  # communities that are added in one commit
 
 
@@ -44,9 +50,19 @@ class Member:
             self.community.behaves(make(self.period))
 
 
-def members(folder: Path, ca: Path, base: int, mix: Sequence[tuple[str, float]], *, first_arc: int = 1) -> list[Member]:
+def members(
+    folder: Path,
+    ca: Path,
+    base: int,
+    mix: Sequence[tuple[str, float]],
+    *,
+    first_arc: int = 1,
+    locators: int = 0,
+    apart: bool = False,
+) -> list[Member]:
     """Communities with the ports `base` and up, with certificates of the development authority in `ca`.
 
+    The last `locators` of the truthful ones accept to be locators. `apart`: each has an assigning authority of its own.
     What lies in `folder` from another time is used again, so that a node that was told once still knows them.
     """
     now = datetime.now(UTC)
@@ -54,33 +70,45 @@ def members(folder: Path, ca: Path, base: int, mix: Sequence[tuple[str, float]],
     folder.mkdir(parents=True, exist_ok=True)
     anchors = folder / "trust.pem"
     anchors.write_text(issuer.pem)
-    return [
-        _member(folder / f"{place:05}", issuer, anchors, base + place, first_arc + place, word, period)
-        for place, (word, period) in enumerate(mix)
-    ]
+    able = [place for place, (word, _) in enumerate(mix) if word == "truthful"]
+    duty = set(able[len(able) - locators :])
+    found = []
+    for place, (word, period) in enumerate(mix):
+        arc = first_arc + place
+        described = Described(
+            home=f"urn:oid:2.999.5000.{arc}",
+            name=f"Simulated {arc:05}",
+            endpoints={key: f"https://localhost:{base + place}/{key}" for key in ENDPOINTS},
+            certificates="",
+            fingerprint="",
+            assigning_authority=f"{AUTHORITIES}.{arc}" if apart else "",
+            repository_unique_ids=(f"2.999.5001.{arc}",),
+            capabilities=(LOCATOR,) if place in duty else (),
+        )
+        found.append(_member(folder / f"{place:05}", issuer, anchors, described, base + place, word, period))
+    return found
 
 
 def _member(
-    path: Path, issuer: authority.Authority, anchors: Path, port: int, arc: int, word: str, period: float
+    path: Path,
+    issuer: authority.Authority,
+    anchors: Path,
+    wanted: Described,
+    port: int,
+    word: str,
+    period: float,
 ) -> Member:
     description, pem = path.with_suffix(".json"), path.with_suffix(".pem")
-    name = f"Simulated {arc:05}"
     now = datetime.now(UTC)
-    if not description.exists() or f":{port}/" not in description.read_text():
+    kept = read_export(description.read_text(), now=now, development=True) if description.exists() else None
+    if kept is None or kept != replace(wanted, certificates=kept.certificates, fingerprint=kept.fingerprint):
         key = authority.new_key()
-        certificate = issuer.issue(name, key.public_key(), now=now, hosts=authority.DEVELOPMENT_HOSTS)
+        certificate = issuer.issue(wanted.name, key.public_key(), now=now, hosts=authority.DEVELOPMENT_HOSTS)
         pem.touch(mode=0o600)
         pem.write_bytes(authority.key_pem(key) + to_pem([certificate]).encode())
-        described = Described(
-            home=f"urn:oid:2.999.5000.{arc}",
-            name=name,
-            endpoints={key: f"https://localhost:{port}/{key}" for key in ("iti-38", "iti-39")},
-            certificates=to_pem([certificate]),
-            fingerprint=fingerprint_of(certificate),
-            repository_unique_ids=(f"2.999.5001.{arc}",),
-        )
-        description.write_text(export(described))
-    described = read_export(description.read_text(), now=now, development=True)
+        kept = replace(wanted, certificates=to_pem([certificate]), fingerprint=fingerprint_of(certificate))
+        description.write_text(export(kept))
+    described = kept
     community = Community(described.home, Keys(pem, pem, anchors), repository=described.repository_unique_ids[0])
     community.keep_requests, community.port = False, port
     member = Member(described, word, period, community)
@@ -88,13 +116,29 @@ def _member(
     return member
 
 
-def give(population: Sequence[Member], patient: str, known: int, documents: int) -> list[str]:
-    """Let the first `known` of those that can answer hold documents of `patient`; their homeCommunityIds."""
+def give(
+    population: Sequence[Member], patient: str, known: int, documents: int, person: Mapping[str, str] | None = None
+) -> list[str]:
+    """Let the first `known` of those that can answer hold documents of `patient`; their homeCommunityIds.
+
+    With `person` (family, given, birth, sex, street, city, phone) each knows them under an identifier of its own. The
+    locators are told of it, as holders would.
+    """
     holders = [member for member in population if KINDS[member.word].make and member.word != "lying"][:known]
+    locators = {member.described.home: member for member in population if LOCATOR in member.described.capabilities}
+    duty = Duty("", tuple(sorted(locators)))
     for member in holders:
         arc = member.described.home.rpartition(".")[2]
+        known_as = patient
+        if person is not None:
+            somebody = Person(root=f"{AUTHORITIES}.{arc}", extension=f"P-{arc}", **person)
+            member.community.locating.people.append(somebody)
+            known_as = somebody.cx
+        for token in map(duty.token, words_of(_demographics(known_as, person))) if duty.exists else ():
+            located = locators[duty.locator(token)].community.locating.located
+            located.setdefault(token.hex(), []).append(member.described.home)
         member.community.holds(
-            patient,
+            known_as,
             *(
                 Document(
                     f"document {k + 1} of {member.described.name}\n".encode(), unique_id=f"2.999.5002.{arc}.{k + 1}"
@@ -103,6 +147,17 @@ def give(population: Sequence[Member], patient: str, known: int, documents: int)
             ),
         )
     return [member.described.home for member in holders]
+
+
+def _demographics(patient: str, person: Mapping[str, str] | None) -> Demographics:
+    if person is None:
+        return Demographics(identifiers=(Identifier.of(patient),))
+    return Demographics(
+        identifiers=(Identifier.of(patient),),
+        names=(Name(family=person["family"], given=(person["given"],)),),
+        birth_date=BirthDate(value=person["birth"]),
+        telecoms=(Telecom(value=person["phone"]),) if "phone" in person else (),
+    )
 
 
 async def start(population: Sequence[Member]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -65,6 +66,13 @@ class Node:
         self.run("init", *identity, "--ca", str(ca), "--dev")
         self.described = json.loads(self.run("endpoints", "--json").stdout)
         return self
+
+    def set(self, key: str, value: str) -> None:
+        """Set a key of node.toml that has its default."""
+        path = self.folder / "node.toml"
+        text, changed = re.subn(rf"^# {key} = \S+", f"{key} = {value}", path.read_text(), count=1, flags=re.MULTILINE)
+        assert changed == 1, key
+        path.write_text(text)
 
     def launch(self) -> None:
         with (self.folder / "serve.log").open("ab") as log:
@@ -137,13 +145,18 @@ def connect(nodes: list[Node]) -> None:
 
 
 def federation(folder: Path, count: int = 3, *, apart: bool = False) -> list[Node]:
-    """`count` started development nodes that know each other and share an assigning authority, unless `apart`."""
+    """`count` started development nodes that know each other and share an assigning authority.
+
+    `apart`: each has one of its own, and all of them are locators.
+    """
     base = free_base(count)
     nodes = [Node(folder / f"node{k + 1}", base + 10 * k, f"Institution {k + 1}") for k in range(count)]
     for number, node in enumerate(nodes if apart else ()):
         node.authority = f"2.999.77.{number + 1}"
     for node in nodes:
         node.init(folder / "ca")
+    for node in nodes if apart else ():
+        node.set("locator", "true")
     for node in nodes:
         node.launch()
     for node in nodes:

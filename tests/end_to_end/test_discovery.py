@@ -6,14 +6,18 @@ import contextlib
 import itertools
 import json
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from node.discovery.duty import Duty
+from registry.patients.demographics import BirthDate, Demographics, Identifier, Name, Telecom
+from registry.patients.location import words_of
 from tests.end_to_end.nodes import Node, federation
 from tests.end_to_end.test_federation import put
-from tests.end_to_end.wire import SUCCESS, Document, find_documents, retrieve
+from tests.end_to_end.wire import NS, SUCCESS, Answer, Document, find_documents, retrieve
 
 _numbers = itertools.count(1)
 
@@ -149,3 +153,105 @@ def test_one_authority_may_have_given_a_person_two_identifiers(nodes: list[Node]
     answer = nodes[0].client().send("iti-18", find_documents(here))
     assert answer.status == SUCCESS, answer.errors
     assert answer.unique_ids() == [document.unique_id]
+
+
+def tokens(nodes: list[Node]) -> dict[bytes, dict[str, dict[str, str]]]:
+    """What all nodes know as locators: token, the locator that has it, who knows the patient, who may learn it."""
+    found: dict[bytes, dict[str, dict[str, str]]] = {}
+    for node in nodes:
+        connection = sqlite3.connect(f"file:{node.folder / 'data' / 'node.db'}?mode=ro", uri=True)
+        with contextlib.closing(connection):
+            for token, home, only in connection.execute("SELECT token, home, only FROM location_token"):
+                found.setdefault(token, {}).setdefault(node.home, {})[home] = only
+    return found
+
+
+def told(nodes: list[Node], holds: Callable[[dict[bytes, dict[str, dict[str, str]]]], bool]) -> None:
+    """Wait until the locators know something: holders tell them once a second."""
+    until = time.monotonic() + 20
+    while not holds(tokens(nodes)):
+        assert time.monotonic() < until, tokens(nodes)
+        time.sleep(0.05)
+
+
+def duty_of(nodes: list[Node]) -> Duty:
+    return Duty("", tuple(sorted(node.home for node in nodes)))
+
+
+def words(number: int, identifier: str, **changes: str) -> tuple[str, ...]:
+    said = dict(zip((word[2:] for word in person(number)[::2]), person(number)[1::2], strict=True)) | changes
+    return words_of(
+        Demographics(
+            identifiers=(Identifier.of(identifier),),
+            names=(Name(family=said["family"], given=(said["given"],)),),
+            birth_date=BirthDate(value=said["birth-date"].replace("-", "")),
+            telecoms=(Telecom(value=f"tel:{said['phone']}"),),
+        )
+    )
+
+
+def looked_up(node: Node, root: str, token: bytes) -> Answer:
+    body = (
+        '<x:PatientLocationQueryRequest xmlns:x="urn:ihe:iti:xcpd:2009">'
+        f'<x:RequestedPatientId root="{root}" extension="{token.hex()}"/></x:PatientLocationQueryRequest>'
+    )
+    return node.client().send("iti-56", body)
+
+
+def homes_in(answer: Answer) -> set[str]:
+    return {one.text for one in answer.body.iter("{urn:ihe:iti:xcpd:2009}HomeCommunityId")}
+
+
+def test_c14_locators_are_told_in_tokens_each_its_share(apart: list[Node]) -> None:
+    """One patient known to all, one whose policy keeps a community out, one who is described anew."""
+    duty, numbers = duty_of(apart), [next(_numbers) for _ in range(3)]
+    known = known_at(apart, numbers[0])
+    kept, changed = (known_at(apart[:1], number)[0] for number in numbers[1:])
+    apart[0].run("consent", "add", "--patient", kept, "--deny", "--community", apart[1].home)
+    everybody = {duty.token(word) for word in words(numbers[0], known[0])} & {
+        duty.token(word) for word in words(numbers[0], known[1])
+    }
+    assert len(everybody) == 3
+    secret = {duty.token(word) for word in words(numbers[1], kept)}
+    before = {duty.token(word) for word in words(numbers[2], changed)}
+    homes = {node.home for node in apart}
+
+    def holds(found: dict[bytes, dict[str, dict[str, str]]]) -> bool:
+        all_told = all(found.get(one) == {duty.locator(one): dict.fromkeys(homes, "")} for one in everybody)
+        some = all(found.get(one) == {duty.locator(one): {apart[0].home: apart[2].home}} for one in secret)
+        return all_told and some and before <= found.keys()
+
+    told(apart, holds)
+    apart[0].run("patient", "add", changed, *person(numbers[2], family="Changed", phone="+1 222 333 4444"))
+    own = {duty.token(f"id {apart[0].authority} {changed.partition('^')[0]}")}
+    told(apart, lambda found: not (before - own) & found.keys())
+    apart[0].run("consent", "add", "--patient", changed, "--deny", "--community", apart[2].home)
+    (only,) = own
+    told(apart, lambda found: found[only] == {duty.locator(only): {apart[0].home: apart[1].home}})
+    shares = [sum(node.home in one for one in tokens(apart).values()) for node in apart]
+    assert sum(shares) == len(tokens(apart))
+    assert all(shares)
+    names = b"Halvorsen|Nora|Changed".split(b"|")
+    stored = b"".join(b"|".join([token, str(rest).encode()]) for token, rest in tokens(apart).items())
+    assert not any(name in stored for name in names)
+
+
+def test_a_locator_answers_for_its_tokens_alone(apart: list[Node]) -> None:
+    duty, number = duty_of(apart), next(_numbers)
+    known = known_at(apart, number)
+    token = duty.token(next(word for word in words(number, known[0]) if word.startswith("date ")))
+    told(apart, lambda found: len(found.get(token, {}).get(duty.locator(token), ())) == 3)
+    locator = next(node for node in apart if node.home == duty.locator(token))
+    other = next(node for node in apart if node is not locator)
+    answer = looked_up(locator, duty.root, token)
+    assert homes_in(answer) == {node.home for node in apart}
+    cid = answer.root.findtext("s:Header/wsa:RelatesTo", "", NS)
+    received = locator.records(cid)
+    assert received.keys() == {2, 3}
+    assert [one["id"] for one in received[3]["event"]["objects"]] == [
+        f"{token.hex()}^^^&{duty.root}&ISO",
+        f"{token.hex()}@{duty.root}",
+    ]
+    assert homes_in(looked_up(locator, locator.authority, token)) == set(), "an identifier is no token"
+    for refused in (looked_up(other, duty.root, token), looked_up(locator, Duty("", duty.homes[:2]).root, token)):
+        assert refused.body.tag == f"{{{NS['s']}}}Fault"

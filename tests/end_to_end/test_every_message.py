@@ -56,7 +56,7 @@ RECEIVED_ONLY = {
 }  # transactions that no part of a node ever begins
 NO_SCHEMA = {"ITI-52"}  # no schema of WS-BaseNotification was given: tests/node/notifications reads what is written
 # Of persons: test_patients_v3, test_discovery and tests/node/hl7v3 validate every request and answer.
-PATIENTS = {"ITI-44", "ITI-45", "ITI-47", "ITI-55"}
+PATIENTS = {"ITI-44", "ITI-45", "ITI-47", "ITI-55", "ITI-56"}
 WALKED = [row for row in TRANSACTIONS if row.id not in NO_SCHEMA | PATIENTS]
 SCHEMA_OF = {
     NS["query"]: "query.xsd",

@@ -39,6 +39,7 @@ ACTIONS = {
     "iti-42": "urn:ihe:iti:2007:RegisterDocumentSet-b",
     "iti-43": "urn:ihe:iti:2007:RetrieveDocumentSet",
     "iti-51": "urn:ihe:iti:2009:MultiPatientStoredQuery",
+    "iti-56": "urn:ihe:iti:2009:PatientLocationQuery",
     "iti-57": "urn:ihe:iti:2010:UpdateDocumentSet",
     "iti-61": "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
     "iti-62": "urn:ihe:iti:2010:DeleteDocumentSet",

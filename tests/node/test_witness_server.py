@@ -35,7 +35,7 @@ class Peer:
         self.origin = f"{config.log_node}/audit/2026"
         self.signer = NoteSigner(self.origin, read_key(config.folder.ledger_key))
         self.export = own_export(
-            config, {key: f"https://localhost:8001/{key}" for key in ("iti-38", "iti-39", "iti-55")}
+            config, {key: f"https://localhost:8001/{key}" for key in ("iti-38", "iti-39", "iti-55", "iti-56")}
         )
 
     def note(self, size: int, root: bytes | None = None) -> bytes:
@@ -155,7 +155,7 @@ async def test_a_peer_that_comes_every_minute_with_a_wrong_key_does_not_fill_the
 async def test_a_folder_of_an_older_version_gets_its_witness_key(made_node: Callable[..., Config]) -> None:
     config = made_node("Old")
     config.folder.witness_key.unlink()
-    urls = {key: f"https://localhost:8001/{key}" for key in ("iti-38", "iti-39", "iti-55")}
+    urls = {key: f"https://localhost:8001/{key}" for key in ("iti-38", "iti-39", "iti-55", "iti-56")}
     assert "witness" not in json.loads(own_export(config, urls))["audit"]
     async with open_services(config) as services:
         key = services.witnessing.server._signer.key

@@ -1,4 +1,6 @@
-"""A whole other community in memory: an mTLS server that answers ITI-38 and ITI-39 truthfully, or lies, sleeps and dies.
+"""A whole other community in memory: an mTLS server that answers truthfully, or lies, sleeps and dies.
+
+ITI-38 and ITI-39 here, ITI-55 and ITI-56 in `discovery`.
 
     with running(Community("urn:oid:2.999.7", keys)) as north:
         north.holds("P1^^^&2.999.1&ISO", Document(b"..."))
@@ -15,6 +17,7 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha1
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
@@ -34,6 +37,7 @@ from tests.end_to_end.wire import (
     read_answer,
     urn,
 )
+from tests.simulator import discovery
 
 FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
 GET_DOCUMENTS = "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4"
@@ -84,6 +88,7 @@ class Community:
         self.keys = keys
         self.repository = repository
         self.held: list[Held] = []
+        self.locating = discovery.Locating()
         self.asked: list[Asked] = []
         self.keep_requests = True
         self.behaviour: Behaviour = truthful
@@ -101,7 +106,8 @@ class Community:
 
     async def start(self, port: int = 0) -> None:
         application = web.Application(client_max_size=1 << 26)
-        application.router.add_post("/{transaction:iti-3[89]}", self._answer)
+        application.router.add_post("/{transaction:iti-(?:38|39|55|56)}", self._answer)
+        application.router.add_post("/locations", partial(discovery.told, self))
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=self.keys.server_context())
@@ -137,6 +143,10 @@ class Community:
 
 async def truthful(community: Community, _request: web.Request, asked: Asked) -> web.StreamResponse:
     """What the specification says."""
+    if asked.transaction == "iti-55":
+        return discovery.discovered(community, asked)
+    if asked.transaction == "iti-56":
+        return discovery.located(community, asked)
     if asked.transaction == "iti-38":
         return _soap(asked, _query_response(community, asked, home=community.home))
     return _retrieve_response(community, asked)

@@ -36,6 +36,15 @@ def of_patient(
     return tuple(_consent(row) for row in rows)
 
 
+def changed_since(connection: sqlite3.Connection, number: int) -> tuple[int, frozenset[str]]:
+    """The number of the newest version of any consent, and the patients whose consents came after `number`."""
+    (newest,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM consent").fetchone()
+    rows = (
+        connection.execute("SELECT DISTINCT patient FROM consent WHERE rowid > ?", (number,)) if newest > number else ()
+    )
+    return newest, frozenset(patient for (patient,) in rows)
+
+
 def of_document(connection: sqlite3.Connection, document: str) -> tuple[Consent, ...]:
     """The newest versions of consents that were read from this document."""
     rows = connection.execute(f"{_SELECT}document = ? AND newest = 1 ORDER BY rowid", (document,))

@@ -15,6 +15,7 @@ def upgrade() -> None:
     """Make what is new."""
     _accounts()
     _shown_entries()
+    _locations()
 
 
 def _accounts() -> None:
@@ -42,5 +43,53 @@ def _shown_entries() -> None:
         sa.Column("entry", sa.LargeBinary(), nullable=False),
         sa.Column("shown", sa.String(length=20), nullable=False),
         sa.PrimaryKeyConstraint("user", "patient", "entry"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _locations() -> None:
+    op.create_table(
+        "location_token",
+        sa.Column("token", sa.LargeBinary(), nullable=False),
+        sa.Column("home", sa.String(), nullable=False),
+        sa.Column("only", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("token", "home"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("location_token_home", "location_token", ["home"], unique=False)
+    op.create_table(
+        "location_source",
+        sa.Column("home", sa.String(), nullable=False),
+        sa.Column("root", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("home"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "location_due",
+        sa.Column("no", sa.Integer(), nullable=False),
+        sa.Column("identity", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["identity"], ["patient_identity.no"]),
+        sa.PrimaryKeyConstraint("no"),
+    )
+    op.create_index("ix_location_due_identity", "location_due", ["identity"], unique=False)
+    op.create_table(
+        "location_told",
+        sa.Column("identity", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("token", sa.LargeBinary(), nullable=False),
+        sa.Column("locator", sa.String(), nullable=False),
+        sa.Column("only", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["identity"], ["patient_identity.no"]),
+        sa.PrimaryKeyConstraint("identity", "token"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("location_told_token", "location_told", ["token"], unique=False)
+    op.create_table(
+        "location_answer",
+        sa.Column("patient", sa.String(), nullable=False),
+        sa.Column("person", sa.String(length=64), nullable=False),
+        sa.Column("root", sa.String(), nullable=False),
+        sa.Column("homes", sa.String(), nullable=False),
+        sa.Column("until", sa.String(length=14), nullable=False),
+        sa.PrimaryKeyConstraint("patient"),
         sqlite_with_rowid=False,
     )

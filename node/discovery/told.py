@@ -1,0 +1,131 @@
+"""What communities tell this node as a locator: which tokens stand for patients of theirs (POST /federation/locations).
+
+A token names nobody and comes without demographics. What was told is on record at both ends; each look-up is, with
+ITI-56. Only tokens that this node answers for are taken, so that no community can make it hold more than its share.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from node.discovery.duty import TOKEN, Duty
+from node.http.resources import Asked, Given
+from node.security_records import SECURITY_CONFIGURATION, activity
+from registry.store import locations
+from trust.audit.event import Action, EventId, NewRecord
+from trust.directory.signing import Malformed, fields, items, text
+
+if TYPE_CHECKING:
+    from node.exchange import Actors, Desk
+
+MOST_BODY: Final = 4 << 20
+MOST_TOLD: Final = 5_000_000  # tokens of one community
+_MOST_HOMES: Final = 1 << 20  # characters of a list of homes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One message: tokens to add, each with the homes that may learn it (`store.locations`), and to remove."""
+
+    root: str
+    add: tuple[tuple[bytes, str], ...] = ()
+    remove: tuple[bytes, ...] = ()
+    complete: bool = False
+
+    def write(self) -> bytes:
+        """As it is sent."""
+        added = [[token.hex(), only] for token, only in self.add]
+        return orjson.dumps(
+            {"root": self.root, "add": added, "remove": [one.hex() for one in self.remove], "complete": self.complete}
+        )
+
+
+def read(body: bytes) -> Told:
+    """Read what `Told.write` wrote.
+
+    Raises:
+        Malformed: it has another form.
+    """
+    try:
+        content = fields(orjson.loads(body), "root", "add", "remove", "complete")
+    except orjson.JSONDecodeError as problem:
+        raise Malformed("not JSON") from problem
+    if not isinstance(content["complete"], bool):
+        raise Malformed("complete is not true or false")
+    return Told(
+        root=text(content["root"], 64),
+        add=tuple(_added(one) for one in items(content["add"], MOST_BODY)),
+        remove=tuple(_token(one) for one in items(content["remove"], MOST_BODY)),
+        complete=content["complete"],
+    )
+
+
+def _added(value: Any) -> tuple[bytes, str]:  # noqa: ANN401  JSON
+    if not isinstance(value, list) or len(value) != 2 or not isinstance(value[1], str) or len(value[1]) > _MOST_HOMES:
+        raise Malformed("an addition is not a token and homes")
+    return _token(value[0]), value[1]
+
+
+def _token(value: Any) -> bytes:  # noqa: ANN401  JSON
+    if not isinstance(value, str) or len(value) != 2 * TOKEN:
+        raise Malformed("not a token")
+    try:
+        return bytes.fromhex(value)
+    except ValueError:
+        raise Malformed("not a token") from None
+
+
+async def take(asked: Asked, desk: Desk) -> Given:
+    """A community tells this locator of its patients."""
+    actors, home = desk.actors, asked.caller.home
+    duty = actors.discovery.duty()
+    try:
+        told = read(asked.body)
+    except Malformed as problem:
+        return Given(status=400, body=str(problem)[:200].encode())
+    if fault := refusal(told, duty, actors.own.home):
+        return Given(status=409, body=fault.encode())
+    community = actors.gateway.community(home)
+    if community is None or community.federation != duty.federation:
+        return Given(status=409, body=b"this community is of another federation")
+    if locations.count(actors.reader, home) + len(told.add) > MOST_TOLD:
+        return Given(status=409, body=b"more tokens than this locator keeps for one community")
+    await keep(told, home, asked.caller.name, actors)
+    return Given(status=204)
+
+
+def refusal(told: Told, duty: Duty, own: str) -> str:
+    """Why this node does not take what it is told; "" where it does."""
+    if not duty.exists or own not in duty.homes:
+        return "this community is no locator"
+    if told.root != duty.root:
+        return "the directories differ: ask again when both have the newest one"
+    wrong = sum(duty.locator(token) != own for token, _ in told.add)
+    return f"{wrong} of {len(told.add)} tokens are another locator's" if wrong else ""
+
+
+async def keep(told: Told, home: str, name: str, actors: Actors) -> None:
+    """What one community told, on record and kept."""
+    what = f"{name} told this locator of {len(told.add)} tokens for patients and took back {len(told.remove)}"
+    record = activity(
+        actors.clock(),
+        node=actors.own.home,
+        user=name,
+        type_=SECURITY_CONFIGURATION,
+        event_id=EventId.SECURITY_ALERT,
+        action=Action.UPDATE,
+        what=what + ("; that was everything" if told.complete else ""),
+    )
+
+    def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+        locations.take(connection, home, told.add, told.remove)
+        if told.complete:
+            locations.complete(connection, home, told.root)
+        return None, [record]
+
+    await actors.sequencer.transact(work)

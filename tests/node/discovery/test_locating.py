@@ -1,0 +1,244 @@
+"""Locators (ITI-56): a first query for a patient known to five goes to them and to those five, whatever lies or dies.
+
+A node in this process asks simulated communities over real connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from lxml import etree
+
+from node.discovery.asking import ask_everywhere
+from node.discovery.duty import Duty
+from node.exchange import Exchange
+from node.federation.circuit import Circuits
+from node.making import Wanted, make
+from node.operations import execute
+from node.outcome_words import Word
+from node.services import Services, apply_communities, open_services
+from registry.ebrim.messages import AdhocQuery
+from registry.ebrim.reader import read_adhoc_query
+from scripts.simulated.population import Member, give, members, start, stop
+from tests.end_to_end.nodes import free_base
+from tests.end_to_end.wire import find_documents
+from tests.simulator.community import garbage, hangs_up, truthful
+from tests.simulator.discovery import location_answer, person_answer
+from trust.audit.event import Coded
+from trust.community_store import Communities
+from trust.identity.caller import Caller, Role
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+COUNT, KNOWN, LOCATORS = 24, 5, 4
+_numbers = itertools.count(1)
+
+
+@dataclass
+class World:
+    """A node that asks, and the others: the first five know every patient, the last four are locators."""
+
+    services: Services
+    others: list[Member]
+
+    @property
+    def knowing(self) -> set[str]:
+        return {one.described.home for one in self.others[:KNOWN]}
+
+    async def patient(self) -> tuple[str, dict[str, str]]:
+        """A new patient here, whom five others know under identifiers of their own."""
+        number = next(_numbers)
+        person = {
+            "family": "Halvorsen" + "bcdfg"[number % 5] * 2 + "aeiou"[number // 5 % 5] + "l",
+            **{"given": "Nora", "birth": f"19{40 + number}0415", "sex": "F"},
+            **{"street": f"{number} Quay Road", "city": "Norwick", "phone": f"tel:+47555510{number:02}"},
+        }
+        words = {"patient": f"A-{number}", "birth_date": person["birth"]}
+        words |= {name: person[name] for name in ("family", "given", "sex", "street", "city")}
+        await execute(self.services, "patient add", words | {"phone": person["phone"][4:]}, "tester")
+        patient = f"A-{number}^^^&2.999.1&ISO"
+        give(self.others, patient, KNOWN, 1, person)
+        return patient, person
+
+    async def ask(self, patient: str, purpose: str = "") -> tuple[Counter[tuple[str, bool]], set[str]]:
+        """One query: how many requests of each kind went to locators and to others; who was found."""
+        exchange = Exchange(
+            actors=self.services.actors,
+            caller=Caller(
+                role=Role.APPLICATION,
+                name="ward 7",
+                fingerprint="",
+                address="127.0.0.1",
+                purpose=Coded(purpose, "2.16.840.1.113883.5.8", "") if purpose else None,
+            ),
+            message_id=f"urn:uuid:{uuid4()}",
+            endpoint="https://localhost/iti-18",
+            now=self.services.clock(),
+            deadline=asyncio.get_running_loop().time() + 8,
+            incident="0",
+        )
+        before = len(self.sent())
+        answers = await ask_everywhere(query_of(patient), exchange)
+        found = {one.community.home for one in answers if one.outcome.word is Word.FOUND and one.accepted}
+        return Counter(self.sent()[before:]), found
+
+    def sent(self) -> list[tuple[str, bool]]:
+        """Transaction of every request that left, as the audit log has it, and whether it went to somebody who knows."""
+        rows = self.services.reader.execute("SELECT body FROM audit_record WHERE kind = 1 ORDER BY seq")
+        found = [json.loads(body) for (body,) in rows]
+        return [(one["event"]["note"]["transaction"], one["peer"] in self.knowing) for one in found]
+
+    def locators(self) -> list[Member]:
+        return self.others[-LOCATORS:]
+
+
+def query_of(patient: str) -> AdhocQuery:
+    return read_adhoc_query(etree.fromstring(find_documents(patient).encode()))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    folder = Path(tmp_path_factory.mktemp("locating"))
+    wanted = Wanted(
+        **{"root": folder / "node", "name": "Asking", "host": "localhost", "port_base": 8000, "authority": "2.999.1"},
+        **{"home": "", "public_url": "", "ca": folder / "ca", "development": True},
+    )
+    config = make(wanted, now=datetime.now(UTC), new_uuid=uuid4).config
+    mix = [("truthful", 0.0)] * COUNT
+    others = members(folder / "others", folder / "ca", free_base(COUNT // 10 + 1), mix, locators=LOCATORS, apart=True)
+    async with open_services(config, serving=True) as services:
+
+        def work(connection):
+            for one in others:
+                Communities.add(connection, one.described, services.clock())
+            return None, [services.membership.record("communities added")]
+
+        await services.sequencer.transact(work)
+        apply_communities(services)
+        await start(others)
+        try:
+            yield World(services, others)
+        finally:
+            await stop(others)
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def honest(world: World) -> AsyncIterator[None]:
+    """Everybody is truthful again after each test, and nobody paused."""
+    yield
+    for one in world.others:
+        one.community.behaves(truthful)
+    world.services.actors.gateway._engine._circuits = Circuits()
+
+
+async def test_a_first_query_goes_to_locators_and_to_those_who_know(world: World) -> None:
+    patient, _ = await world.patient()
+    sent, found = await world.ask(patient)
+    assert found == world.knowing
+    assert sent == {("ITI-56", False): 3, ("ITI-55", True): KNOWN, ("ITI-38", True): KNOWN}
+
+
+async def test_a_later_query_goes_to_those_who_know_alone(world: World) -> None:
+    patient, _ = await world.patient()
+    await world.ask(patient)
+    sent, found = await world.ask(patient)
+    assert found == world.knowing
+    assert sent == {("ITI-38", True): KNOWN}
+
+
+async def test_a_look_up_is_on_record_with_the_patient_and_what_was_asked(world: World) -> None:
+    patient, _ = await world.patient()
+    await world.ask(patient)
+    rows = world.services.reader.execute("SELECT body FROM audit_record WHERE kind = 4 ORDER BY seq DESC LIMIT 20")
+    found = [event for (body,) in rows if (event := json.loads(body)["event"])["type"][0] == "ITI-56"][:3]
+    assert len(found) == 3
+    for event in found:
+        patients = [one["id"] for one in event["objects"] if one["role"] == "1"]
+        assert patients == [patient]
+        assert event["objects"][-1]["id"].endswith(f"@{world.services.actors.discovery.duty().root}")
+
+
+async def test_c14_an_emergency_asks_everybody(world: World) -> None:
+    patient, _ = await world.patient()
+    sent, found = await world.ask(patient, "ETREAT")
+    assert found == world.knowing
+    assert sent[("ITI-56", False)] == 0
+    assert sent[("ITI-55", False)] == COUNT - KNOWN
+
+
+async def test_c17_a_locator_that_lies_costs_needless_questions_and_no_truth(world: World) -> None:
+    """All but one say that everybody knows the patient; of whom they name, one answers with another person."""
+    patient, person = await world.patient()
+    homes = [one.described.home for one in world.others]
+
+    async def lies(_community, _request, asked):
+        return location_answer(asked, [*homes, "urn:oid:2.999.404", world.services.actors.own.home])
+
+    async def another(community, request, asked):
+        if asked.transaction != "iti-55":
+            return await truthful(community, request, asked)
+        (known,) = [one for one in world.others[0].community.locating.people if one.family == person["family"]]
+        return person_answer(community, asked, [known.__class__(**{**vars_of(known), "birth": "20011224"})])
+
+    for one in world.locators()[1:]:
+        one.community.behaves(lies)
+    world.others[KNOWN].community.behaves(another)
+    sent, found = await world.ask(patient)
+    assert found == world.knowing
+    assert sent[("ITI-38", True)] == KNOWN
+    assert sent[("ITI-38", False)] == 0
+    assert world.services.alarms.count("another-person-answered") == 1
+
+
+def vars_of(value: object) -> dict[str, str]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+async def test_c17_a_locator_that_hides_somebody_is_made_good_by_the_others(world: World) -> None:
+    """Each word about a patient has a locator of its own: one that says nothing keeps nobody from being found."""
+    patient, _ = await world.patient()
+    duty = world.services.actors.discovery.duty()
+    tokens = [one for member in world.locators() for one in member.community.locating.located]
+    assert len({duty.locator(bytes.fromhex(token)) for token in tokens}) > 1
+
+    async def hides(_community, _request, asked):
+        return location_answer(asked, [])
+
+    world.locators()[0].community.behaves(hides)
+    _, found = await world.ask(patient)
+    assert found == world.knowing
+
+
+@pytest.mark.parametrize("behaviour", [hangs_up, garbage(b"\x00 no message")], ids=["dead", "garbage"])
+async def test_where_no_locator_answers_everybody_is_asked(world: World, behaviour) -> None:
+    patient, _ = await world.patient()
+    for one in world.locators():
+        one.community.behaves(behaviour)
+    sent, found = await world.ask(patient)
+    assert found == world.knowing
+    assert sent[("ITI-55", False)] + sent[("ITI-55", True)] == COUNT
+    sent, _ = await world.ask(patient)
+    assert sent[("ITI-56", False)], "what was not answered is not remembered"
+
+
+async def test_without_enough_locators_everybody_is_asked(world: World) -> None:
+    patient, _ = await world.patient()
+    discovery = world.services.actors.discovery
+    real = discovery.duty
+    discovery.duty = lambda: Duty("", real().homes[:2])
+    try:
+        sent, found = await world.ask(patient)
+    finally:
+        discovery.duty = real
+    assert found == world.knowing
+    assert sent[("ITI-56", False)] == 0
