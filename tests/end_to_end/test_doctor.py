@@ -270,7 +270,7 @@ def test_one_that_offers_to_find_patients_and_cannot(pair, tmp_path) -> None:
     there.behaves(truthful)
     original = node.folder.parent / "node1" / "export.json"
     export = json.loads(original.read_text())
-    export["endpoints"]["iti-55"] = export["endpoints"]["iti-38"].replace("iti-38", "iti-55")
+    export["endpoints"]["iti-55"] = export["endpoints"]["iti-38"].replace("iti-38", "nowhere")
     path = tmp_path / "offers.json"
     path.write_text(json.dumps(export))
     node.run("peer", "add", str(path), "--fingerprint", export["fingerprint"], "--replace")
