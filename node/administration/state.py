@@ -7,12 +7,13 @@ import shutil
 import sqlite3
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from node import __version__, health
 from node.administration.orders import Order, Result
 from node.amounts import duration, size
 from node.atna.findings import deliveries
-from node.health import Level
+from node.health import Finding, Level
 from node.issuer_findings import issuers
 from node.membership.findings import membership
 from node.patient_findings import doubtful_pairs
@@ -22,23 +23,28 @@ from trust.identity.caller import Role
 from trust.ledger import store
 from trust.pki.bindings import Binding
 
+if TYPE_CHECKING:
+    from node.services import Services
+
 
 async def status(order: Order) -> Result:
     """Facts for people, and every finding that is not OK."""
-    services = order.services
-    now = services.clock()
-    findings = health.examine(
-        services.config, now, (*health.FILES, issuers, doubtful_pairs, membership, deliveries, witnesses)
-    )
-    findings += health.peers(services.communities.all(), now)
+    now = order.services.clock()
+    findings = findings_of(order.services, now)
     return {
-        "facts": _facts(order, now),
+        "facts": facts_of(order.services, now),
         "findings": [asdict(finding) for finding in findings if finding.level is not Level.OK],
     }
 
 
-def _facts(order: Order, now: datetime) -> dict[str, object]:
-    services = order.services
+def findings_of(services: Services, now: datetime) -> list[Finding]:
+    """Everything that was looked at, what is well too."""
+    checks = (*health.FILES, issuers, doubtful_pairs, membership, deliveries, witnesses)
+    return [*health.examine(services.config, now, checks), *health.peers(services.communities.all(), now)]
+
+
+def facts_of(services: Services, now: datetime) -> dict[str, object]:
+    """What the node is and has."""
     config, folder = services.config, services.config.folder
     began = datetime.fromtimestamp(folder.lock.stat().st_mtime, UTC)
     heads = store.heads(services.reader)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from node.administration import state
 from node.amounts import duration
-from node.faults import Faults
-from node.web.administrator.ordering import ordered, refused
+from node.health import Level
 from node.web.view import View
 from trust.consent import reviews
 from trust.pki.certificates import days_left, from_pem
@@ -43,23 +43,21 @@ class Peer:
 
 async def overview(view: View) -> web.StreamResponse:
     """Problems first, then institutions, then facts."""
-    try:
-        status = await ordered(view, "status")
-    except Faults as problem:
-        return refused(view, problem)
-    problems = [
-        {**finding, "tone": _LEVELS[finding["level"]][0], "sign": _LEVELS[finding["level"]][1]}
-        for finding in status["findings"]
-    ]
-    problems.sort(key=lambda finding: finding["level"] != "FAIL")
-    facts = {name: value for name, value in status["facts"].items() if name not in _HIDDEN}
+    services = view.desk.services
+    now = services.clock()
+    findings = state.findings_of(services, now)
+    problems = [one for one in findings if one.level is not Level.OK]
+    problems.sort(key=lambda one: one.level is not Level.FAIL)
+    facts = {name: value for name, value in state.facts_of(services, now).items() if name not in _HIDDEN}
     return view.page(
         "administrator/overview.html",
         problems=problems,
+        well=[one for one in findings if one.level is Level.OK],
+        levels=_LEVELS,
         peers=peers_of(view),
         facts=facts,
         tiles=_tiles(view),
-        checked=view.desk.services.clock(),
+        checked=now,
     )
 
 
