@@ -17,6 +17,7 @@ from registry.ebrim.fragments import Fragments, train
 from registry.ebrim.messages import AdhocQuery
 from registry.errors import RegistryError, Severity, UnknownPatientId, XdsErrors
 from registry.lifecycle import Referred
+from registry.link_change import LinkChange, Moved
 from registry.metadata.affinity_domain import AffinityDomain
 from registry.metadata.identifiers import assign_ids
 from registry.metadata.objects import DocumentEntry, SubmissionSet
@@ -25,6 +26,7 @@ from registry.metadata.submission import Submission
 from registry.patients.identity import identifier_refusal
 from registry.queries.catalogue import STORED_QUERIES, StoredQuery
 from registry.queries.criteria import criteria
+from registry.relinking import Relinking
 from registry.store import dictionaries, labels
 from registry.store import documents as stored_documents
 from registry.store.codes import CodeBook
@@ -50,6 +52,8 @@ __all__ = [
     "Found",
     "FoundObject",
     "Labels",
+    "LinkChange",
+    "Moved",
     "Permits",
     "Proposed",
     "Registered",
@@ -241,6 +245,10 @@ class DocumentRegistry:
             documents=changes.submission.documents,
             submission_set=changes.submission.submission_set,
         )
+
+    def relinking(self) -> Relinking:
+        """Moves what a local patient id brought to another patient (ITI-64), over this registry's connection."""
+        return Relinking(self._connection, self._codes, self._fragments, self._settings.assigning_authority)
 
     def find(
         self,

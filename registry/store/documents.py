@@ -49,7 +49,7 @@ def documents(
             mime_type=mime,
             on_demand=bool(made),
             quarantined=bool(hidden & Hidden.QUARANTINED),
-            superseded=bool(hidden & Hidden.OLD),
+            superseded=bool(hidden & Hidden.NOT_LATEST),
             title=title,
             creation_time="" if created is None else str(created),
         )

@@ -47,6 +47,8 @@ class Hidden:
     QUARANTINED: Final = 1
     OLD: Final = 2  # not the latest version; of an association, whatever makes it nothing for level 1
     AWAY: Final = 4  # an Offline document, a Deprecated folder
+    LEFT: Final = 8  # not the latest version, left behind by a link change: Find queries show it, Deprecated
+    NOT_LATEST: Final = OLD | LEFT
 
 
 # The position is stored: append only.
@@ -77,6 +79,11 @@ def class_cluster(class_code: int) -> int:
 def patient_of_id(id_: int) -> int:
     """The number of the patient that the object was submitted for."""
     return id_ >> _PATIENT_SHIFT
+
+
+def cluster_of_id(id_: int) -> int:
+    """The cluster that an object lies in."""
+    return id_ >> _CLUSTER_SHIFT & (_CLUSTERS - 1)
 
 
 def kind_of_id(id_: int) -> int:

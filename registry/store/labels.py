@@ -15,7 +15,7 @@ from registry.store.conditions import one_of
 from registry.store.keys import Hidden, id_range, patient_of_id
 
 _AT_ONCE: Final = 500
-_GONE: Final = Hidden.QUARANTINED | Hidden.OLD
+_GONE: Final = Hidden.QUARANTINED | Hidden.NOT_LATEST
 _SELECT: Final = """
 SELECT id, unique_id, confidentiality_codes, class_code, type_code, practice_setting_code,
        healthcare_facility_type_code, event_codes

@@ -147,7 +147,7 @@ class References:
                 patient=patients[patient_of_id(id_)],
                 approved=not deprecated,
                 quarantined=bool(hidden & Hidden.QUARANTINED),
-                superseded=bool(hidden & Hidden.OLD),
+                superseded=bool(hidden & Hidden.NOT_LATEST),
                 unique_id=unique_id,
                 on_demand=bool(on_demand),
                 hash=hash_,

@@ -2,7 +2,7 @@
 
 Quarantined documents, and associations that lead to them, are invisible to every method here; so is what lies out of
 the `Sight` of whoever asks, and at metadata level 1 older versions, Offline documents, Deprecated folders and
-associations, and associations that lead to any of these.
+associations, and associations that lead to any of these. What a link change left behind is found by its patient.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from registry.store import versions
 from registry.store.conditions import ALWAYS, Clause, one_of
 from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, cluster_range, id_range, kind_of_id
 from registry.store.objects import ids_by_uuid
-from registry.store.sight import VISIBLE, Sight
+from registry.store.sight import FINDABLE, VISIBLE, Sight
 
 Row = tuple[Any, ...]
 
@@ -46,9 +46,9 @@ SOURCE, TARGET = 3, 4  # positions in the row of an association
 
 
 @lru_cache(maxsize=512)
-def _select(kind: ObjectKind, where: str, *, leaf: bool, level: int) -> str:
+def _select(kind: ObjectKind, where: str, *, leaf: bool, level: int, by_patient: bool) -> str:
     columns = _COLUMNS[kind] + (", template" if leaf else "")
-    visible = f" AND {VISIBLE[level]}" if kind in _HAS_HIDDEN else ""
+    visible = f" AND {(FINDABLE if by_patient else VISIBLE)[level]}" if kind in _HAS_HIDDEN else ""
     return f"SELECT {columns} FROM {_TABLE[kind]} WHERE {where}{visible}"  # noqa: S608  own names only
 
 
@@ -105,7 +105,7 @@ class Selection:
                 ranges = [id_range(patient)]
             where = f"({' OR '.join(['id BETWEEN ? AND ?'] * len(ranges))})"
             values = (*chain.from_iterable(ranges), *conditions.values)
-            self.keep(kind, self._read(kind, where + conditions.text, values, limited=True))
+            self.keep(kind, self._read(kind, where + conditions.text, values, limited=True, by_patient=True))
 
     def of_everybody(self, kind: ObjectKind, conditions: Clause) -> None:
         """Keep whatever fulfils the conditions, of any patient: every row is looked at, up to `MOST_STEPS`.
@@ -177,11 +177,18 @@ class Selection:
         return self._read(ObjectKind.ASSOCIATION, f"{end} BETWEEN ? AND ?", id_range(patient))
 
     def _read(
-        self, kind: ObjectKind, where: str, values: Sequence[object], *, limited: bool = False, most: int = 0
+        self,
+        kind: ObjectKind,
+        where: str,
+        values: Sequence[object],
+        *,
+        limited: bool = False,
+        most: int = 0,
+        by_patient: bool = False,
     ) -> Iterable[Row]:
         if kind is ObjectKind.ASSOCIATION and self._joins.text:
             where, values = where + self._joins.text, (*values, *self._joins.values)
-        text = _select(kind, where, leaf=self._leaf, level=self._level)
+        text = _select(kind, where, leaf=self._leaf, level=self._level, by_patient=by_patient)
         if self._sight is not None:  # what is out of sight must not use up the limit
             rows = self._connection.execute(text, tuple(values))
             return self._sight.shown(kind, _at_most(most, rows) if most else rows)

@@ -17,15 +17,17 @@ from registry.metadata.objects import HAS_MEMBER
 from registry.store import labels, versions
 from registry.store.codes import CodeBook, CodePair
 from registry.store.conditions import one_of
-from registry.store.keys import ASSOCIATION_NUMBER, ObjectKind, kind_of_id
+from registry.store.keys import ASSOCIATION_NUMBER, Hidden, ObjectKind, kind_of_id
 
 Sees = Callable[[Sequence[CodePair]], bool]  # whether documents with these (code, scheme) pairs may be seen
 
+_DEPRECATED: Final = 2  # position in the row of a document or folder
 _CONFIDENTIALITY: Final = 3  # position in the row of a document
 _AT_ONCE: Final = 200
 _MEMBER: Final = ASSOCIATION_NUMBER[HAS_MEMBER]
 _CODES_OF: Final = "SELECT id, confidentiality_codes FROM document_entry WHERE "
 VISIBLE: Final = {1: "hidden = 0", 2: "hidden & 1 = 0"}  # by metadata level
+FINDABLE: Final = {1: f"hidden & ~{Hidden.LEFT} = 0", 2: VISIBLE[2]}  # the same for what is found by its patient
 _ENDS_OF: Final = {
     level: f"SELECT id, source, target FROM association WHERE {VISIBLE[level]} AND "  # noqa: S608
     for level in (1, 2)
@@ -68,7 +70,9 @@ class Sight:
 
     def _documents(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         for row in rows:
-            if self._allowed(row[_CONFIDENTIALITY]):
+            if row[_DEPRECATED]:  # a link change may have left it behind
+                yield from self._judged([row])
+            elif self._allowed(row[_CONFIDENTIALITY]):
                 yield row
             else:
                 self.withheld.add(row[0])
@@ -76,7 +80,8 @@ class Sight:
     def _judged(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         rows = iter(rows)
         while some := list(islice(rows, _AT_ONCE)):
-            self._know({row[0]: row[_CONFIDENTIALITY] for row in some})
+            old = frozenset(row[0] for row in some if row[_DEPRECATED])
+            self._know({row[0]: row[_CONFIDENTIALITY] for row in some}, old)
             self.withheld |= {row[0] for row in some if not self._known[row[0]]}
             yield from (row for row in some if self._known[row[0]])
 
@@ -86,16 +91,15 @@ class Sight:
             self._learn(row[0] for row in some)
             yield from (row for row in some if self._known[row[0]])
 
-    def _know(self, documents: dict[int, str]) -> None:
-        """Settle which of these documents (id: confidentiality) may be known of."""
+    def _know(self, documents: dict[int, str], old: frozenset[int] = frozenset()) -> None:
+        """Settle which of these documents (id: confidentiality) may be known of; `old` ones may be older versions."""
         new = {id_: packed for id_, packed in documents.items() if id_ not in self._known}
         self._known |= {id_: self._allowed(packed) for id_, packed in new.items()}
         if self._judge_of_documents is not None:
             passed = [id_ for id_ in new if self._known[id_]]
             for one in labels.read(self._connection, self._codes, passed):
                 self._known[one.id] = self._judge_of_documents(one)
-        if self._level > 1:
-            self._know_latest([id_ for id_ in new if self._known[id_]])
+        self._know_latest([id_ for id_ in new if self._known[id_] and (self._level > 1 or id_ in old)])
 
     def _know_latest(self, documents: Sequence[int]) -> None:
         """An older version may be known of only by who may know of the latest: it may have become more restricted."""
@@ -116,6 +120,7 @@ class Sight:
         asked = [id_ for id_ in ids if id_ not in self._known]
         ends: dict[int, list[int]] = {}
         members: dict[int, list[int]] = {}
+        newer: dict[int, int] = {}  # the latest version of an older folder
         new = set(asked)
         while new:
             of_kind = {kind: [id_ for id_ in new if kind_of_id(id_) == kind] for kind in ObjectKind}
@@ -126,20 +131,25 @@ class Sight:
             members |= {id_: [] for id_ in packages}
             for source, target in self._read(_MEMBERS_OF[self._level], "source", packages):
                 members[source].append(target)
+            newer |= versions.latest_of(self._connection, of_kind[ObjectKind.FOLDER])
             reached = {id_ for origin in new for id_ in ends.get(origin) or members.get(origin) or ()}
+            reached |= {newer[origin] for origin in new if origin in newer}
             new = reached - self._known.keys() - ends.keys() - members.keys() - new
         for id_ in asked:
-            self._judge(id_, ends, members)
+            self._judge(id_, ends, members, newer)
 
-    def _judge(self, id_: int, ends: dict[int, list[int]], members: dict[int, list[int]]) -> bool:
+    def _judge(
+        self, id_: int, ends: dict[int, list[int]], members: dict[int, list[int]], newer: dict[int, int]
+    ) -> bool:
         """What is not found, or depends on itself, may not be known of."""
         known = self._known.get(id_)
         if known is None:
             self._known[id_] = False
             if id_ in ends:
-                known = all(self._judge(end, ends, members) for end in ends[id_])
+                known = all(self._judge(end, ends, members, newer) for end in ends[id_])
             elif id_ in members:
-                known = not members[id_] or any(self._judge(member, ends, members) for member in members[id_])
+                known = not members[id_] or any(self._judge(one, ends, members, newer) for one in members[id_])
+                known = known and (id_ not in newer or self._judge(newer[id_], ends, members, newer))
             else:
                 known = False
             self._known[id_] = known

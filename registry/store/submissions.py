@@ -192,7 +192,7 @@ def _persons(authors: Sequence[Author]) -> str | None:
     return packed_texts(chain.from_iterable(author.persons for author in authors))
 
 
-_DOCUMENT_COLUMNS: Final = (
+DOCUMENT_COLUMNS: Final = (
     "id, hidden, deprecated, on_demand, class_code, type_code, practice_setting_code, healthcare_facility_type_code, "
     "format_code, creation_time, service_start_time, service_stop_time, confidentiality_codes, event_codes, "
     "author_persons, reference_id_list, entry_uuid, unique_id, repository_unique_id, hash, size, mime_type, title"
@@ -200,7 +200,7 @@ _DOCUMENT_COLUMNS: Final = (
 _SUBMISSION_SET_COLUMNS: Final = (
     "id, deprecated, content_type_code, submission_time, source_id, author_persons, entry_uuid, unique_id"
 )
-_FOLDER_COLUMNS: Final = "id, deprecated, last_update_time, codes, entry_uuid, unique_id"
+FOLDER_COLUMNS: Final = "id, deprecated, last_update_time, codes, entry_uuid, unique_id"
 _ASSOCIATION_COLUMNS: Final = "id, hidden, deprecated, type, source, target, entry_uuid, source_uuid, target_uuid"
 
 
@@ -219,10 +219,10 @@ def _insert(table: str, columns: str) -> str:
 
 
 _OF: Final[Mapping[type, _Form]] = {
-    DocumentEntry: _Form(ObjectKind.DOCUMENT, _insert("document_entry", _DOCUMENT_COLUMNS), _document),
+    DocumentEntry: _Form(ObjectKind.DOCUMENT, _insert("document_entry", DOCUMENT_COLUMNS), _document),
     SubmissionSet: _Form(
         ObjectKind.SUBMISSION_SET, _insert("submission_set", _SUBMISSION_SET_COLUMNS), _submission_set
     ),
-    Folder: _Form(ObjectKind.FOLDER, _insert("folder", _FOLDER_COLUMNS), _folder),
+    Folder: _Form(ObjectKind.FOLDER, _insert("folder", FOLDER_COLUMNS), _folder),
     Association: _Form(ObjectKind.ASSOCIATION, _insert("association", _ASSOCIATION_COLUMNS), _association),
 }

@@ -155,7 +155,7 @@ document_entry = Table(
     "document_entry",
     metadata,
     Column("id", _Id, primary_key=True, autoincrement=False),
-    Column("hidden", Integer, nullable=False),  # 1 quarantined, 2 an older version, 4 Offline: `keys.Hidden`
+    Column("hidden", Integer, nullable=False),  # bits of `keys.Hidden`
     Column("deprecated", Integer, nullable=False),
     Column("on_demand", Integer, nullable=False),
     Column("class_code", Integer),
@@ -205,7 +205,7 @@ folder = Table(
     Column("entry_uuid", String, nullable=False),
     Column("unique_id", String, nullable=False),
     Column("template", LargeBinary, nullable=False),
-    Column("hidden", Integer, nullable=False, server_default=text("0")),  # 2 an older version, 4 Deprecated
+    Column("hidden", Integer, nullable=False, server_default=text("0")),  # bits of `keys.Hidden`
     Index("folder_unique_id", "unique_id"),  # not unique: versions share it
 )
 

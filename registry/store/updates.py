@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from registry.ebrim.fragments import Fragments
+from registry.ebrim.renaming import renamed
 from registry.errors import RegistryOutOfResources
 from registry.lifecycle import Changes, Stored
 from registry.metadata.objects import UPDATE_AVAILABILITY_STATUS
@@ -23,7 +23,6 @@ from registry.store.keys import (
     ObjectKind,
     kind_of_id,
     object_id,
-    patient_of_id,
     uuid_key,
 )
 from registry.store.objects import ids_by_uuid
@@ -51,7 +50,6 @@ INSERT INTO association (id, hidden, deprecated, type, source, target, entry_uui
 VALUES (?, 0, 0, ?, ?, ?, ?, ?, ?, ?)
 """
 _ORDER: Final = ASSOCIATION_NUMBER[UPDATE_AVAILABILITY_STATUS]
-_HEAD: Final = len("urn:uuid:xxxxxxxx")
 
 
 class UpdateReferences:
@@ -72,7 +70,10 @@ class UpdateReferences:
         return UpdateReferred(
             named=named,
             latest=latest,
-            links={found.stored.key: tuple(self._links(found.stored.key)) for found in latest.values()},
+            links={
+                found.stored.key: tuple(links_of(self._connection, self._references, found.stored.key))
+                for found in latest.values()
+            },
             ends={key: self._ends(key) for key in keys},
             joined=self._joined(update),
         )
@@ -102,13 +103,6 @@ class UpdateReferences:
             confidentiality=self._codes.codes(self._connection, packed),
         )
 
-    def _links(self, id_: int) -> Iterable[Link]:
-        rows = self._connection.execute(_LINKS, {"id": id_, "order": _ORDER}).fetchall()
-        for key, entry_uuid, type_, source, target in rows:
-            if kind_of_id(source) != ObjectKind.SUBMISSION_SET:
-                ends = self._references.by_id([source, target])
-                yield Link(key=key, entry_uuid=entry_uuid, type=type_, source=ends[0], target=ends[1])
-
     def _ends(self, id_: int) -> tuple[Stored, Stored]:
         row = self._connection.execute("SELECT source, target FROM association WHERE id = ?", (id_,)).fetchone()
         source, target = self._references.by_id(row)
@@ -122,6 +116,14 @@ class UpdateReferences:
             clause.values,
         )
         return frozenset((ASSOCIATION_TYPES[type_], source, target) for type_, source, target in rows)
+
+
+def links_of(connection: sqlite3.Connection, references: References, id_: int) -> Iterable[Link]:
+    """The Approved associations of an object that its next version may inherit."""
+    for key, entry_uuid, type_, source, target in connection.execute(_LINKS, {"id": id_, "order": _ORDER}).fetchall():
+        if kind_of_id(source) != ObjectKind.SUBMISSION_SET:
+            ends = references.by_id([source, target])
+            yield Link(key=key, entry_uuid=entry_uuid, type=type_, source=ends[0], target=ends[1])
 
 
 def write_update(
@@ -153,7 +155,7 @@ def write_update(
         if item.deprecated:
             connection.execute(f"UPDATE {table} SET deprecated = 1 WHERE id = ?", (new,))  # noqa: S608  own names
         touched += [before, new]
-    _inherit(connection, fragments, changes.inherited, patient)
+    inherit(connection, fragments, changes.inherited, patient)
     for entry_uuid, deprecated in changes.statuses.items():
         touched.append(_change_status(connection, entry_uuid, deprecated=deprecated))
     own = [item.entry_uuid for item in changes.submission.associations]
@@ -170,10 +172,8 @@ def _change_status(connection: sqlite3.Connection, entry_uuid: str, *, deprecate
     return id_
 
 
-def _inherit(
-    connection: sqlite3.Connection, fragments: Fragments, inherited: Sequence[Inherited], patient: int
-) -> None:
-    """Copies of associations between other ends, with ids of their own."""
+def inherit(connection: sqlite3.Connection, fragments: Fragments, inherited: Sequence[Inherited], patient: int) -> None:
+    """Copies of associations between other ends, with ids of their own, among the objects of `patient`."""
     if not inherited:
         return
     last = take_numbers(connection, patient, len(inherited))
@@ -182,26 +182,14 @@ def _inherit(
     ends = ids_by_uuid(connection, {end for item in inherited for end in (item.source, item.target)})
     for number, item in enumerate(inherited, start=last - len(inherited) + 1):
         stored, type_ = connection.execute(_TEMPLATE, (item.link.key,)).fetchone()
-        id_ = object_id(patient_of_id(ends[item.target]), 0, number, ObjectKind.ASSOCIATION)
+        id_ = object_id(patient, 0, number, ObjectKind.ASSOCIATION)
         template = fragments.expand(stored)
         for before, after in (
             (item.link.entry_uuid, item.entry_uuid),
             (item.link.source.entry_uuid, item.source),
             (item.link.target.entry_uuid, item.target),
         ):
-            template = _renamed(template, before, after)
+            template = renamed(template, before, after)
         connection.execute("INSERT INTO registry_object (key, id) VALUES (?, ?)", (uuid_key(item.entry_uuid), id_))
         row = (id_, type_, ends[item.source], ends[item.target], item.entry_uuid, item.source, item.target)
         connection.execute(_INSERT, (*row, fragments.compress(template)))
-
-
-def _renamed(template: bytes, before: str, after: str) -> bytes:
-    """Stored ebRIM with another UUID, and ids of parts derived from it (`ebrim.writer`) derived from the new one."""
-    if before == after:
-        return template
-    difference = int(before[_HEAD - 8 : _HEAD], 16) ^ int(after[_HEAD - 8 : _HEAD], 16)
-
-    def renamed(match: re.Match[bytes]) -> bytes:
-        return b"urn:uuid:%08x%s" % (int(match[1], 16) ^ difference, after[_HEAD:].encode())
-
-    return re.sub(rb"urn:uuid:([0-9A-Fa-f]{8})" + re.escape(before[_HEAD:].encode()), renamed, template)

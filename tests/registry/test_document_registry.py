@@ -13,6 +13,7 @@ from registry.ebrim.messages import AdhocQuery
 from registry.errors import XdsErrors
 from registry.metadata.affinity_domain import ANY
 from registry.metadata.objects import APND, RPLC, SIGNS, Slot
+from registry.metadata.submission import Submission
 from registry.metadata.values import Cx
 from registry.queries.catalogue import STORED_QUERIES
 from registry.store import dictionaries
@@ -33,6 +34,7 @@ from tests.registry.registry_bench import (
     filed,
     folder,
     kinds,
+    member,
     relation,
     stored_query,
     submission,
@@ -388,3 +390,21 @@ def test_identifiers_are_compared_as_a_whole(bench: Bench):
     _many(bench, 1)
     assert bench.find_documents(P1.replace("ISO", "iso")) == []
     assert bench.find_documents(" " + P1) == []
+
+
+def test_an_inherited_association_has_a_number_of_the_patient_that_gave_it(bench: Bench):
+    """A folder's next version takes over members that were another patient's before a merge."""
+    papers = _many(bench, 10, P2)[:5]
+    shelf = folder(uuid(100), unique_id="2.999.4.3")
+    bench.register(submission(folders=[shelf], set_=submission_set(uuid(101), unique_id="2.999.4.4")))
+    bench.patients.merge(P1, P2, NOW)
+    links = [link for paper in papers for link in filed(shelf.entry_uuid, paper, uuid(102), id_=f"in {paper}")]
+    bench.register(submission(also=links, set_=submission_set(uuid(102), unique_id="2.999.4.5")))
+    own = submission_set(uuid(103), unique_id="2.999.4.6")
+    brings = replace(
+        member(own.entry_uuid, uuid(104), None, uuid(105)), extra=(Slot(name="PreviousVersion", values=("1",)),)
+    )
+    new = replace(shelf, entry_uuid=uuid(104), logical_id=shelf.entry_uuid)
+    bench.update(Submission(submission_sets=(own,), folders=(new,), associations=(brings,)))
+    found = bench.find("GetFolderAndContents", XDSFolderEntryUUID=uuid(104))
+    assert kinds(found)["document"] == sorted(papers)

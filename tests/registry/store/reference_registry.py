@@ -5,7 +5,7 @@ Written from the tables of ITI TF-2: 3.18.4.1.2.3.7 and ITI TF-3: 4.2.2, not fro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from registry.metadata.objects import (
     APND,
@@ -40,6 +40,7 @@ class Held:
     update_time: str = ""
     version: int = 1
     old: bool = False  # not the latest version
+    left: bool = False  # by a link change: it is still found by its patient
 
     @property
     def id(self) -> str:
@@ -156,6 +157,43 @@ class ReferenceRegistry:
             if self.get(ends[0]).is_a(Folder):
                 self.get(ends[0]).update_time = now
 
+    def move(self, documents: list[Held], source: str, made: SubmissionSet, names: dict[str, str], now: str) -> None:
+        """ITI-64: documents and the folders that hold nothing else go to the patient of `made`, as new versions."""
+        patient, moving, follow = made.patient_id, list(documents), []
+        for shelf in [h for h in self.held if h.is_a(Folder) and h.status == APPROVED and not h.old]:
+            links = [a for a in self.heirlooms(shelf) if a.obj.source == shelf.id]
+            held = [h for h in (self.get(a.obj.target) for a in links) if h.status == APPROVED]
+            moving += (
+                [shelf]
+                if {h.id for h in documents} & {h.id for h in held} and all(h in documents for h in held)
+                else []
+            )
+        heirlooms = {a.id: a for h in moving for a in self.heirlooms(h)}
+        references = [a for a in self.associations(HAS_MEMBER) for h in documents if a.obj.target == h.id and a.status == APPROVED and a.obj.submission_set_status == ("Reference",)]  # fmt: skip
+        new = {h.id: names[h.id] for h in moving}
+        self.held.append(Held(made, patient))
+        for h in moving:
+            changed = {"source_patient_id": (source,)} if source and h.is_a(DocumentEntry) else {}
+            obj = replace(h.obj, entry_uuid=new[h.id], logical_id=self.logical(h), **changed)
+            self.held.append(Held(obj, patient, version=h.version + 1, update_time=now if h.is_a(Folder) else ""))
+            follow.append((made.entry_uuid, new[h.id]))
+        for a in [*heirlooms.values(), *references]:
+            ends = [a.obj.source, a.obj.target]
+            owners = {patient if end in new else self.survivor(self.get(end).patient) for end in ends}
+            if a in references or owners == {patient}:
+                self.made += 1
+                link = replace(a.obj, entry_uuid=f"moved {self.made}", source=new.get(ends[0], ends[0]), target=new.get(ends[1], ends[1]))  # fmt: skip
+                self.held.append(Held(link, patient))
+                follow += [(made.entry_uuid, link.entry_uuid)] if self.get(ends[0]).is_a(Folder) else []
+        for a in references:
+            a.status = DEPRECATED
+        for h in moving:
+            h.status, h.old, h.left = DEPRECATED, True, True
+        for source_, target in follow:
+            self.made += 1
+            member = Association(entry_uuid=f"brings {self.made}", association_type=HAS_MEMBER, source=source_, target=target)  # fmt: skip
+            self.held.append(Held(member, patient))
+
     def change_status(self, held: Held, submission: Submission, after: str) -> None:
         held.status = after
         self.held += [Held(obj, submission.submission_set.patient_id) for obj in submission.objects()]
@@ -212,11 +250,11 @@ class ReferenceRegistry:
             return held.quarantined or self._away(held) or self._withheld(held)
         if held.is_a(Association):
             return self._away(held) or any(self.hidden(self.get(end)) for end in (held.obj.source, held.obj.target))
-        return self._away(held) or self._hides_all(held)
+        newer = held.is_a(Folder) and held.old and self._hides_all(self._latest(held))
+        return self._away(held) or newer or self._hides_all(held)
 
     def _withheld(self, document: Held) -> bool:
-        latest = next(h for h in self.versions(document) if not h.old)
-        return bool({document.id, latest.id} & self.withheld)
+        return bool({document.id, self._latest(document).id} & self.withheld)
 
     def _away(self, held: Held) -> bool:
         """What metadata level 1 leaves out."""
@@ -276,8 +314,24 @@ class ReferenceRegistry:
 
     def _of_patient(self, type_: type, criteria: Criteria, conditions: tuple[Condition, ...]) -> list[Held]:
         return [
-            h for h in self.visible(type_) if self.survivor(h.patient) == criteria.patient and self._all(conditions, h)
+            h
+            for h in (*self.visible(type_), *self._left(type_))
+            if self.survivor(h.patient) == criteria.patient and self._all(conditions, h)
         ]
+
+    def _left(self, type_: type) -> list[Held]:
+        """What link changes left behind and level 1 finds by its patient all the same."""
+        left = [h for h in self.held if h.left and h.is_a(type_)] if self.level == 1 else []
+        return [h for h in left if not self._out_of_sight(h)]
+
+    def _out_of_sight(self, held: Held) -> bool:
+        """Whether something that a link change left behind is not even found by its patient."""
+        if held.is_a(Folder):
+            return self._hides_all(self._latest(held))
+        return held.quarantined or held.obj.document_availability == (OFFLINE,) or self._withheld(held)
+
+    def _latest(self, held: Held) -> Held:
+        return next(h for h in self.versions(held) if not h.old)
 
     def _named(self, type_: type, criteria: Criteria) -> list[Held]:
         return [
@@ -301,9 +355,10 @@ class ReferenceRegistry:
 
     def _of_several(self, type_: type, c: Criteria, conditions: tuple[Condition, ...]) -> list[Held]:
         asked = {name for name in c.patients if name not in self.merged}
+        left = self._left(type_) if c.patients else []
         return [
             h
-            for h in self.visible(type_)
+            for h in (*self.visible(type_), *left)
             if (not c.patients or self.survivor(h.patient) in asked) and self._all(conditions, h)
         ]
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.errors import XdsErrors
+from registry.link_change import LinkChange, submission_set_of
 from registry.metadata.objects import (
     APND,
     APPROVED,
@@ -37,6 +38,7 @@ from registry.metadata.submission import Submission
 from registry.queries.catalogue import OF_EVERY_QUERY, STORED_QUERIES, Kind
 from registry.queries.criteria import criteria
 from registry.queries.several_patients import MULTI_PATIENT_QUERIES
+from registry.relinking import Recording
 from registry.store.keys import ASSOCIATION_TYPES
 from tests.registry.registry_bench import (
     P1,
@@ -65,6 +67,7 @@ TIMES = ("2023", "202306", "20230615", "20240101000000", "20240615120000", "2024
 BOUNDS = (2022, 2023, 202306, 20230615, 20240101, 20240615120000, 20240615120001, 2030)
 CODES = ("A", "B", "C,'d")
 SCHEMES = ("2.999.8.1", "2.999.8.2")
+LOCALS = ("L-1^^^&2.999.5.1&ISO", "L-2^^^&2.999.5.1&ISO")
 RELATIONS = (RPLC, XFRM, APND, XFRM_RPLC, SIGNS, IS_SNAPSHOT_OF)
 
 
@@ -81,9 +84,9 @@ class World:
         act = self.rng.choices(
             [
                 *(self.submit, self.merge, self.unmerge, self.quarantine, self.release, self.deprecate),
-                *(self.update, self.change_status, self.remove),
+                *(self.update, self.change_status, self.remove, self.move),
             ],
-            [12, 1, 1, 2, 1, 1, 6, 2, 1],
+            [12, 1, 1, 2, 1, 1, 6, 2, 1, 4],
         )
         act[0]()
 
@@ -130,6 +133,7 @@ class World:
                 "authors": tuple(author(p) for p in rng.sample(PERSONS, rng.randint(0, 2))),
                 "reference_id_list": tuple(rng.sample(REFERENCES, rng.randint(0, 2))),
                 "creation_time": (rng.choice(TIMES),),
+                "source_patient_id": (rng.choice(LOCALS),),
                 "service_start_time": self.times(),
                 "service_stop_time": (),
             }
@@ -302,6 +306,38 @@ class World:
                 self.bench.registry.remove_all(objects)
             named = {item.entry_uuid for item in objects}
             self.reference.remove({h.id for h in documents}, named)
+
+    def move(self) -> None:
+        """ITI-64, sometimes with a merge of local ids, sometimes within one patient."""
+        rng, reference = self.rng, self.reference
+        free = [p for p in PATIENTS if p not in reference.merged]
+        patient, previous, local = rng.choice(free), rng.choice(free), rng.choice(LOCALS)
+        subsumed = rng.choice(("", *LOCALS)) if patient != previous else rng.choice(LOCALS)
+        documents = [
+            h
+            for h in reference.held
+            if h.is_a(DocumentEntry) and h.status == APPROVED and not (h.old or h.quarantined)
+            and reference.survivor(h.patient) == previous and h.obj.source_patient_id == (subsumed or local,)
+        ]  # fmt: skip
+        now = f"2026{rng.randint(10, 12)}{rng.randint(10, 28)}120000"
+        with self.bench.transaction():
+            asked = LinkChange(patient=patient, previous=previous, local=local, subsumed=subsumed)
+            recording = Recording(source_id="2.999.2.2", now=now, new_uuid=self.uuid)
+            moved = self.bench.registry.relinking().change(asked, recording)
+        assert sorted({h.obj.unique_id for h in documents}) == sorted(moved.unique_ids)
+        if documents:
+            (set_id,) = self.bench.connection.execute("SELECT entry_uuid FROM submission_set WHERE unique_id = ?", (moved.submission_set,)).fetchone()  # fmt: skip
+            made = submission_set_of(patient, unique_id=moved.submission_set, source_id="2.999.2.2", now=now, entry_uuid=set_id)  # fmt: skip
+            reference.move(documents, local if subsumed else "", made, self.latest_names(), now)
+
+    def latest_names(self) -> dict[str, str]:
+        """entryUUID of the latest version of every document and folder that has several, by that of the version before."""
+        rows = self.bench.connection.execute(
+            "SELECT hex(v.key), v.version, coalesce(d.entry_uuid, f.entry_uuid) FROM object_version AS v "
+            "LEFT JOIN document_entry AS d ON d.id = v.id LEFT JOIN folder AS f ON f.id = v.id"
+        ).fetchall()
+        named = {(key, version): entry_uuid for key, version, entry_uuid in rows}
+        return {named[key, version - 1]: name for (key, version), name in named.items() if (key, version - 1) in named}
 
     # --- asking
 
