@@ -7,7 +7,8 @@ by another repository decides nothing; it is kept with the reason, which `consen
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -103,6 +104,27 @@ def follow_documents(
             wanted = Status.SUSPENDED
         if wanted is not one.status:
             store.change(connection, one, wanted, by, now)
+
+
+def follow_patient(
+    connection: sqlite3.Connection,
+    unique_id: str,
+    patient: str,
+    *,
+    by: str,
+    now: datetime,
+    new_uuid: Callable[[], str],
+) -> None:
+    """Let consents follow their document to another patient: the one they were kept for has none of it any more.
+
+    For a write job.
+    """
+    for one in store.of_document(connection, unique_id):
+        if one.status not in {Status.ACTIVE, Status.SUSPENDED} or one.patient == patient:
+            continue
+        store.change(connection, one, Status.SUPERSEDED, by, now)
+        id_ = new_uuid().removeprefix("urn:uuid:")
+        store.add(connection, replace(one, id=id_, version=1, patient=patient, recorded=now, recorded_by=by))
 
 
 def _read(

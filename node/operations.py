@@ -43,6 +43,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "patient show": patients.show,
     "patient merge": patients.merge,
     "patient unmerge": patients.unmerge,
+    "patient move": patients.move,
+    "patient unmove": patients.unmove,
     "patient locate": locations.locate,
     "patient search": matching.search,
     "patient match": matching.match,

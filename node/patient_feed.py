@@ -1,8 +1,8 @@
-"""ITI-8 Patient Identity Feed and the add, revise, merge and link of ITI-30: one HL7 v2 message -> its acknowledgement.
+"""ITI-8 Patient Identity Feed, ITI-30 (add, revise, merge, link), ITI-64: one HL7 v2 message -> its acknowledgement.
 
 AA is sent when the change and its audit record are durable, and only then. A message that is sent again (the sender did
 not see its acknowledgement) gets the same answer without being carried out twice.
-Source: ITI TF-2: 3.8, 3.30.
+Source: ITI TF-2: 3.8, 3.30, 3.64.
 """
 
 from __future__ import annotations
@@ -11,25 +11,30 @@ import logging
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from node.link_changes import LinkChanger, audited_objects, in_words, note_of
 from node.records import End, instant, participants, patient_object, serving_end, subject
+from registry.link_change import LinkChange
+from registry.patients.acknowledgement import acknowledge, refuse
 from registry.patients.demographics import Demographics, Identifier
-from registry.patients.hl7v2 import Header, MessageRefused, PatientIdentityChange, acknowledge, read, refuse
+from registry.patients.hl7v2 import Header, MessageRefused, PatientIdentityChange, read
 from registry.patients.identity import PatientIdentityError, Refusal
 from registry.patients.records import PairState
 from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Kind, NewRecord, Outcome, Participant
 
 if TYPE_CHECKING:
+    from node.services import Services
     from registry.store.master_index import MasterIndex
     from trust.ledger.sequencer import Sequencer
 
 log = logging.getLogger("node.patient_feed")
 
 _REMEMBERED: Final = 10_000
+_NOT_KNOWN: Final = "the patient is not known here; nothing was stored: send A28 or A04 first"
 LINKED: Final = Coded("patient-link", "xdsnode", "Records of one patient linked by the matching")
 _PLACES: Final = {Refusal.UNKNOWN_SUBSUMED: "MRG^1^1^1^1", Refusal.ALREADY_SUBSUMED: "MRG^1^1^1^1"}
 
@@ -42,9 +47,25 @@ class FeedContext:
     assigning_authority: str
     others: tuple[str, ...]  # further authorities whose patients are indexed
     index: Callable[[sqlite3.Connection], MasterIndex]
+    changer: LinkChanger
     endpoint: str  # how records name this end, e.g. mllp://localhost:8002
     clock: Callable[[], datetime]
     new_uuid: Callable[[], str]
+
+    @classmethod
+    def of(cls, services: Services) -> FeedContext:
+        """That of a node."""
+        config = services.config
+        return cls(
+            sequencer=services.sequencer,
+            assigning_authority=config.node.assigning_authority,
+            others=config.matching.authorities,
+            index=services.actors.index,
+            changer=LinkChanger.of(services.actors),
+            endpoint=f"mllp://{config.node.host}:{config.port('mllp')}",
+            clock=services.clock,
+            new_uuid=services.new_uuid,
+        )
 
 
 class PatientFeed:
@@ -89,16 +110,37 @@ class PatientFeed:
         """Carry the change out; returns what the acknowledgement says beside AA."""
         stamp = f"{now:%Y%m%d%H%M%S}"
 
-        def work(connection: sqlite3.Connection) -> tuple[bool, Sequence[NewRecord]]:
+        def work(connection: sqlite3.Connection) -> tuple[str, Sequence[NewRecord]]:
+            if change.kind == "move":
+                return self._move(connection, change, address, now)
             linked = _changed(self._context.index(connection), change, stamp)
             records = [*self._records(change, address, now), *self._links(change, linked or (), address, now)]
-            return linked is not None, records
+            return "" if linked is not None else _NOT_KNOWN, records
 
-        stored, _ = await self._context.sequencer.transact(work)
+        text, _ = await self._context.sequencer.transact(work)
         if change.kind == "none":
             log.warning("patient feed: no identifier of our assigning authority", extra={"address": address})
             return f"no identifier of {self._context.assigning_authority}; nothing was stored"
-        return "" if stored else "the patient is not known here; nothing was stored: send A28 or A04 first"
+        return text
+
+    def _move(
+        self, connection: sqlite3.Connection, change: PatientIdentityChange, address: str, now: datetime
+    ) -> tuple[str, Sequence[NewRecord]]:
+        """ITI-64, with a record for the patient that things went to and one for whom they came from."""
+        asked = LinkChange(patient=change.patient, previous=change.prior, local=change.local, subsumed=change.subsumed)
+        moved = self._context.changer.carry_out(
+            connection, asked, source_id=change.sender_oid, by=change.sender, now=now
+        )
+        if moved.lost:
+            log.warning("link change: relations did not follow", extra={"submission_set": moved.submission_set})
+        ends, objects = self._ends(change.header, address), audited_objects(asked, moved, ("MSH-10", change.message_id))
+        records = []
+        for patient in dict.fromkeys((change.patient, change.prior)):
+            event = replace(self._event(ends, now, _transaction(change), Action.UPDATE, objects), patient=patient)
+            records.append(
+                NewRecord(kind=Kind.LOCAL, time=event.time, event=event, subject=subject(patient), note=note_of(moved))
+            )
+        return in_words(moved), records
 
     def _records(self, change: PatientIdentityChange, address: str, now: datetime) -> list[NewRecord]:
         """C for an addition, U for a revision or a link; a merge deletes the subsumed and updates the surviving one."""
@@ -204,6 +246,8 @@ def _changed(index: MasterIndex, change: PatientIdentityChange, stamp: str) -> S
 
 
 def _transaction(change: PatientIdentityChange) -> Coded:
+    if change.kind == "move":
+        return Coded("ITI-64", "IHE Transactions", "Notify XAD-PID Link Change")
     if change.header.version >= "2.5":
         return Coded("ITI-30", "IHE Transactions", "Patient Identity Management")
     return Coded("ITI-8", "IHE Transactions", "Patient Identity Feed")

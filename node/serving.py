@@ -190,17 +190,7 @@ class Running:
     def _mllp(self, config: Config, services: Services) -> MllpListener | None:
         if config.mllp.listener == "off":
             return None
-        feed = PatientFeed(
-            FeedContext(
-                sequencer=services.sequencer,
-                assigning_authority=config.node.assigning_authority,
-                others=config.matching.authorities,
-                index=services.actors.index,
-                endpoint=f"mllp://{config.node.host}:{config.port('mllp')}",
-                clock=services.clock,
-                new_uuid=services.new_uuid,
-            )
-        )
+        feed = PatientFeed(FeedContext.of(services))
         admit = self._admitted if config.mllp.listener == "tls" else None
         return MllpListener(feed.handle, admit=admit, most_bytes=config.limits.mllp_bytes)
 

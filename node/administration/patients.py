@@ -1,4 +1,4 @@
-"""Patients this node knows: `patient add | list | show | merge | unmerge`. Every look and every change is on record.
+"""Patients this node knows: `patient add | list | show | merge | unmerge | move | unmove`, each of them on record.
 
 Searching, linking and reviewing are in `matching`.
 """
@@ -12,8 +12,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from node.administration.orders import Order, Result
-from node.faults import misused
+from node.faults import misused, refused
+from node.link_changes import LinkChanger, audited_objects, note_of
 from node.records import patient_object
+from registry.link_change import LinkChange, Moved
 from registry.patients.demographics import Address, BirthDate, Demographics, Identifier, Name, Telecom
 from registry.patients.identity import PatientIdentity, PatientIdentityError, Refusal
 from registry.patients.records import Stored
@@ -103,6 +105,73 @@ async def unmerge(order: Order) -> Result:
         ]
 
     return {"subsumed": subsumed, "survivor": await order.change(work)}
+
+
+async def move(order: Order) -> Result:
+    """Move what a local patient id brought to the patient that it belongs to, as ADT^A43 does."""
+    asked = LinkChange(
+        patient=order.patient("to"),
+        previous=order.patient("previous"),
+        local=order.patient("local"),
+        subsumed=order.patient("merging") if order.text("merging", "") else "",
+    )
+    for local in filter(None, (asked.local, asked.subsumed)):
+        identifier_of(local)
+    changer, now = LinkChanger.of(order.services.actors), order.services.clock()
+
+    def work(connection: sqlite3.Connection) -> tuple[Moved, Sequence[NewRecord]]:
+        moved = changer.carry_out(connection, asked, source_id="", by=order.operator, now=now)
+        return moved, _moved_records(order, "documents moved to another patient", asked, moved)
+
+    return _moved(await order.change(work))
+
+
+async def unmove(order: Order) -> Result:
+    """Undo one move, or ADT^A43, by the uniqueId of the submission set that records it.
+
+    Raises:
+        Faults: there is nothing to undo.
+    """
+    changer, now, unique_id = (
+        LinkChanger.of(order.services.actors),
+        order.services.clock(),
+        order.text("submission_set"),
+    )
+
+    def work(connection: sqlite3.Connection) -> tuple[Moved | None, Sequence[NewRecord]]:
+        moved = changer.take_back(connection, unique_id, by=order.operator, now=now)
+        if moved is None:
+            return None, []
+        asked = LinkChange(patient=moved.patient, previous=moved.previous, local="")
+        return moved, _moved_records(order, "move undone", asked, moved)
+
+    moved = await order.change(work)
+    if moved is None:
+        cause = "no submission set of a move has this uniqueId, or all that it moved was changed since"
+        raise refused("patient.not-moved", unique_id, cause, "xdsnode audit search --patient ID names it")
+    return _moved(moved)
+
+
+def _moved_records(order: Order, what: str, asked: LinkChange, moved: Moved) -> list[NewRecord]:
+    objects = audited_objects(asked, moved)
+    return [
+        replace(
+            order.patient_record(Action.UPDATE, what, patient, *(one for one in objects if one.id != patient)),
+            note=note_of(moved),
+        )
+        for patient in dict.fromkeys((asked.patient, asked.previous))
+    ]
+
+
+def _moved(moved: Moved) -> Result:
+    return {
+        "patient": moved.patient,
+        "previous": moved.previous,
+        "submission_set": moved.submission_set,
+        "documents": list(moved.unique_ids),
+        "folders": moved.folders,
+        "lost": list(moved.lost),
+    }
 
 
 def identifier_of(patient: str) -> Identifier:

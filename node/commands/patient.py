@@ -3,7 +3,8 @@
 Documents are accepted for known patients only. Usually the hospital's patient administration makes them known over the
 HL7 v2 or v3 feed; these commands do the same by hand. A patient is written ID (of this node's assigning authority) or
 'ID^^^&OID&ISO'. merge is for two identifiers that one authority gave one person: documents follow. link is for records
-of different sources: documents stay. Each can be undone, and everything done here is an entry of the audit log.
+of different sources: documents stay. move takes the documents of one local patient id from a patient to whom they do
+not belong: they become new versions there. Each can be undone, and everything done here is an entry of the audit log.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ examples:
   xdsnode patient search --family Halv* --birth-date 1972
   xdsnode patient merge 4711 0815                 0815 was 4711 all along: its documents show under 4711
   xdsnode patient unmerge 0815                    that was a mistake
+  xdsnode patient move 'L-9^^^&2.999.8&ISO' --from 4711 --to 0815
+                                                  what the laboratory sent as its L-9 is of 0815, not of 4711
+  xdsnode patient unmove 2.25.339184…             that was a mistake
   xdsnode patient locate 4711                     which other institutions know this patient, and until when that counts
   xdsnode patient match 4711 --explain            who may be the same person, and what speaks for and against it
   xdsnode patient link 4711 'L-9^^^&2.999.8&ISO'  the laboratory's L-9 is this person
@@ -39,6 +43,8 @@ _VERBS = (
     ("search", "patients that resemble what is said", ()),
     ("merge", "merge the second patient into the first", ("survivor", "subsumed")),
     ("unmerge", "undo the merge of a patient", ("subsumed",)),
+    ("move", "move documents of a local patient id to the patient that they belong to", ("local",)),
+    ("unmove", "undo a move", ("submission_set",)),
     ("locate", "which other institutions know a patient, as far as they were asked", ("patient",)),
     ("match", "what the matching says of a patient", ("patient",)),
     ("link", "two records are one person", ("one", "other")),
@@ -48,6 +54,8 @@ _MEANINGS = {
     "patient": "patient, e.g. 4711 or '4711^^^&2.999.1&ISO'",
     "survivor": "the patient that stays",
     "subsumed": "the patient that is merged into another",
+    "local": "the sourcePatientId of the documents, 'ID^^^&OID&ISO'",
+    "submission_set": "uniqueId of the submission set that records the move",
     "one": "one record's patient",
     "other": "the other record's patient",
 }
@@ -100,6 +108,12 @@ def _add_verb(child: argparse.ArgumentParser, verb: str, arguments: tuple[str, .
         child.add_argument("other", metavar="OTHER", nargs="?", default="", help="compare with this patient only")
     if verb in ("match", "search"):
         child.add_argument("--explain", action="store_true", help="what each field says, and what that weighs")
+    if verb == "move":
+        child.add_argument("--from", dest="previous", metavar="ID", required=True, help="patient that has them now")
+        child.add_argument("--to", metavar="ID", required=True, help="patient that they belong to; may be the same")
+        child.add_argument(
+            "--merging", metavar="ID", default="", help="move those of this local id, which was merged into the other"
+        )
     if verb == "locate":
         child.add_argument("--refresh", action="store_true", help="forget it: the next query asks everybody anew")
     add_dir(child, of_verb=True)
@@ -110,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     """Carry one of the verbs out."""
     config = load(root(args))
     command = " ".join(filter(None, [args.verb, getattr(args, "act", "")]))
-    names = ["refresh", *_MEANINGS, *(name.replace("-", "_") for name, _, _ in _ABOUT)]
+    names = ["refresh", "previous", "to", "merging", *_MEANINGS, *(name.replace("-", "_") for name, _, _ in _ABOUT)]
     arguments = {name: getattr(args, name) for name in names if hasattr(args, name)}
     result = execute(config, f"patient {command}", arguments)
     if args.json:
@@ -137,12 +151,24 @@ def _print(verb: str, result: dict[str, Any]) -> None:
         console.out(f"{result['subsumed']} is merged into {result['survivor']}")
     elif verb == "unmerge":
         console.out(f"{result['subsumed']} is a patient of its own again (was merged into {result['survivor']})")
+    elif verb in ("move", "unmove"):
+        _print_moved(result)
     elif verb == "locate":
         _print_locations(result)
     elif not result["known"]:
         console.note(f"{result['patient']} is not known here; next: xdsnode patient add ID")
     else:
         _print_patient(result)
+
+
+def _print_moved(result: dict[str, Any]) -> None:
+    if not result["documents"]:
+        console.note("no approved document has this local id under that patient; nothing was moved")
+        return
+    console.out(f"{len(result['documents'])} documents and {result['folders']} folders are of {result['patient']} now")
+    console.out(f"submission set  {result['submission_set']}")
+    if result["lost"]:
+        console.note(f"{len(result['lost'])} relations would join two patients and stay with the versions before")
 
 
 def _print_locations(result: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""HL7 v2 patient identity messages: ITI-8 (2.3.1) and the add, revise, merge and link of ITI-30 (2.5). Pure.
+"""HL7 v2 patient identity messages: ITI-8 (2.3.1), add, revise, merge and link of ITI-30 (2.5), ITI-64 (2.5). Pure.
 
 Read are MSH, PID (its demographics by `pid`) and MRG-1. Only A24 and A37 may be about two patients.
-Source: ITI TF-2: 3.8, 3.30; HL7 v2.3.1 and v2.5 chapter 2.
+Source: ITI TF-2: 3.8, 3.30, 3.64; HL7 v2.3.1 and v2.5 chapter 2.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_SEGMENTS: Final = 2_000
 MOST_CX_CHARACTERS: Final = 256  # an XDS patientId (ITI TF-3: 4.2.3.1)
 MOST_SEGMENT_CHARACTERS: Final = 16_000  # of the three segments that are parsed
 
-Kind = Literal["add", "revise", "merge", "link", "unlink", "none"]
+Kind = Literal["add", "revise", "merge", "link", "unlink", "move", "none"]
 EVENTS: Final[dict[str, Kind]] = {
     "A01": "add",  # admit
     "A04": "add",  # register
@@ -31,6 +31,7 @@ EVENTS: Final[dict[str, Kind]] = {
     "A40": "merge",
     "A24": "link",  # ITI-30, option Link/Unlink
     "A37": "unlink",
+    "A43": "move",  # ITI-64
 }
 _CHARSETS: Final = {
     "": "utf-8",
@@ -44,20 +45,7 @@ _CHARSETS: Final = {
 }
 _VERSION = re.compile(r"2\.[1-9](\.\d)?")
 _OID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-# HL7 table 0357: what an ERR segment may say.
-_CONDITIONS: Final = {
-    100: "Segment sequence error",
-    101: "Required field missing",
-    102: "Data type error",
-    200: "Unsupported message type",
-    201: "Unsupported event code",
-    202: "Unsupported processing id",
-    203: "Unsupported version id",
-    204: "Unknown key identifier",
-    207: "Application internal error",
-}
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +66,17 @@ class Header:
 class PatientIdentityChange:
     """One change of patient identities. `patient` and `prior` are CX, `ID^^^&OID&ISO`.
 
-    `prior` is the subsumed one of a merge, the other one of a link. `said` is what a message adds or revises. Kind
-    "none": the message names no identifier of an assigning authority whose patients are taken; they are ignored.
+    `prior` is the subsumed one of a merge, the other one of a link, whose patient it was of a move. A move is about the
+    `local` id, into which `subsumed` ("": none) is merged. `said` is what a message adds or revises. Kind "none": the
+    message names no identifier of an assigning authority whose patients are taken; they are ignored.
     """
 
     kind: Kind
     header: Header
     patient: str = ""
     prior: str = ""
+    local: str = ""
+    subsumed: str = ""
     said: Said | None = None
     ignored: int = 0  # identifiers of other assigning authorities
 
@@ -98,6 +89,12 @@ class PatientIdentityChange:
     def sender(self) -> str:
         """Facility and application, as audit messages name a v2 sender."""
         return f"{self.header.sending_facility}|{self.header.sending_application}"
+
+    @property
+    def sender_oid(self) -> str:
+        """The OID in MSH-3, "" where there is none (ITI TF-2: 3.64.4.1.2.1)."""
+        parts = self.header.sending_application.split("^")
+        return next((part for part in parts if _OID.fullmatch(part)), "")
 
 
 class MessageRefused(Exception):  # noqa: N818  what happened
@@ -133,6 +130,9 @@ def read(message: bytes, *, authority: str, others: Sequence[str] = ()) -> Patie
     if kind in ("link", "unlink"):
         return _two_patients(kind, segments, header, [authority, *others], ascii_only=guessed)
     pid = _only(segments, "PID", header)
+    if kind == "move":
+        mrg = _only(segments, "MRG", header)
+        return _move(pid, mrg, header, authority, ascii_only=guessed)
     patient, ignored = _chosen(pid, (3, "PID"), header, [authority, *others], ascii_only=guessed)
     if kind != "merge":
         said = read_pid(_raw(segments, "PID")[0], patient, ascii_only=guessed) if patient else None
@@ -165,6 +165,56 @@ def _two_patients(
     return PatientIdentityChange(kind=kind, header=header, patient=found[0], prior=found[1])
 
 
+def _move(
+    pid: hl7.Segment, mrg: hl7.Segment, header: Header, authority: str, *, ascii_only: bool
+) -> PatientIdentityChange:
+    """A43: the first repetition of PID-3 and MRG-1 is the patient of the domain, the second the local id."""
+    patient, local, *_ = [*_listed(pid, (3, "PID"), header, ascii_only=ascii_only), "", ""]
+    prior, subsumed, *_ = [*_listed(mrg, (1, "MRG"), header, ascii_only=ascii_only), "", ""]
+    for place, found in (("PID^1^3^1", patient), ("PID^1^3^2", local), ("MRG^1^1^1", prior)):
+        if not found:
+            raise MessageRefused("AE", 101, place, "PID-3 is patient and local id, MRG-1 the patient before", header)
+    for place, found in (("PID^1^3^1^4", patient), ("MRG^1^1^1^4", prior)):
+        if Identifier.of(found).authority != authority:
+            raise MessageRefused("AE", 204, place, f"no identifier of assigning authority {authority}", header)
+    if subsumed and Identifier.of(subsumed).authority != Identifier.of(local).authority:
+        raise MessageRefused("AE", 204, "MRG^1^1^2^4", "the local ids are of two assigning authorities", header)
+    return PatientIdentityChange(
+        kind="move",
+        header=header,
+        patient=patient,
+        prior=prior,
+        local=local,
+        subsumed="" if subsumed == local else subsumed,
+    )
+
+
+def _listed(segment: hl7.Segment, field: tuple[int, str], header: Header, *, ascii_only: bool) -> list[str]:
+    """The repetitions of a field as CX, in their order; one or two, each with the OID of its assigning authority."""
+    number, name = field
+    repetitions = [item for item in (segment[number] if len(segment) > number else []) if str(item)]
+    if len(repetitions) > 2:
+        raise MessageRefused("AE", 102, f"{name}^1^{number}^3", "more than two identifiers", header)
+    found = []
+    for place, repetition in enumerate(repetitions, start=1):
+        oid, kind = _part(repetition, 4, 2), _part(repetition, 4, 3)
+        if not _OID.fullmatch(oid) or kind not in ("", "ISO"):
+            where = f"{name}^1^{number}^{place}^4"
+            raise MessageRefused("AE", 102, where, "the identifier has no OID of its assigning authority", header)
+        identifier = _part(repetition, 1, 1)
+        found.append(_cx(identifier, oid, f"{name}^1^{number}^{place}^1", header, ascii_only=ascii_only))
+    return found
+
+
+def _cx(identifier: str, oid: str, place: str, header: Header, *, ascii_only: bool) -> str:
+    """An identifier as it stands in metadata."""
+    cx = f"{identifier}^^^&{oid}&ISO"
+    unreadable = CONTROL.search(identifier) or (ascii_only and not identifier.isascii())
+    if not identifier or unreadable or len(cx) > MOST_CX_CHARACTERS:
+        raise MessageRefused("AE", 102, place, "the identifier is empty, too long or unreadable", header)
+    return cx
+
+
 def _chosen(
     segment: hl7.Segment, field: tuple[int, str], header: Header, authorities: Sequence[str], *, ascii_only: bool
 ) -> tuple[str, int]:
@@ -180,53 +230,6 @@ def _chosen(
 
 def _raw(segments: Sequence[str], name: str) -> list[str]:
     return [segment for segment in segments if segment[:4] == name + "|"]
-
-
-def acknowledge(header: Header, *, now: str, control_id: str, text: str = "") -> bytes:
-    """An AA: the message is stored durably.
-
-    Args:
-        header: of the message that is answered.
-        now: `YYYYMMDDhhmmss`.
-        control_id: MSH-10 of the acknowledgement, at most 20 characters.
-        text: MSA-3, for people.
-    """
-    return _ack(header, now, control_id, ["MSA|AA|" + header.control_id + (f"|{_escaped(text)}" if text else "")])
-
-
-def refuse(refusal: MessageRefused, *, now: str, control_id: str) -> bytes:
-    """An AE or AR with its ERR segment; the same arguments as `acknowledge`."""
-    header = refusal.header
-    condition = f"{refusal.condition}^{_CONDITIONS[refusal.condition]}^HL70357"
-    if _recent(header.version):
-        error = f"ERR||{refusal.location}|{condition}|E"
-    else:  # ERR-1 of v2.3.1 is segment, sequence, field, and the code as its subcomponents
-        place = [*refusal.location.split("^"), "", "", ""][:3]
-        error = f"ERR|{'^'.join(place)}^{condition.replace('^', '&')}"
-    return _ack(header, now, control_id, [f"MSA|{refusal.code}|{header.control_id}|{_escaped(refusal.text)}", error])
-
-
-def _ack(header: Header, now: str, control_id: str, segments: list[str]) -> bytes:
-    kind = "^".join(["ACK", *([header.event] if header.event else []), *(["ACK"] if _recent(header.version) else [])])
-    fields = [
-        "MSH",
-        "^~\\&",
-        header.receiving_application,
-        header.receiving_facility,
-        header.sending_application,
-        header.sending_facility,
-        now,
-        "",
-        kind,
-        control_id[:20],
-        header.processing_id,
-        header.version,
-    ]
-    return "".join(line + "\r" for line in ["|".join(fields), *segments]).encode("utf-8", "replace")
-
-
-def _recent(version: str) -> bool:
-    return version >= "2.5"
 
 
 def _segments(message: bytes) -> tuple[list[str], bool]:
@@ -335,11 +338,7 @@ def _identifiers(
         ):
             ignored += 1
             continue
-        cx = f"{identifier}^^^&{authority}&ISO"
-        unreadable = _CONTROL.search(identifier) or (ascii_only and not identifier.isascii())
-        if not identifier or unreadable or len(cx) > MOST_CX_CHARACTERS:
-            place = f"{name}^1^{field}^{number}^1"
-            raise MessageRefused("AE", 102, place, "the identifier is empty, too long or unreadable", header)
+        cx = _cx(identifier, authority, f"{name}^1^{field}^{number}^1", header, ascii_only=ascii_only)
         (exact if oid else local)[cx] = None
     if exact:
         return list(exact), ignored + len(local)
@@ -376,11 +375,4 @@ def _part(repetition: hl7.Repetition | str, component: int, subcomponent: int) -
 
 def _plain(text: str) -> str:
     """A header field as it may be echoed: one line, bounded."""
-    return _CONTROL.sub("", text)[:199]
-
-
-def _escaped(text: str) -> str:
-    """Free text of an acknowledgement: separators escaped, one line, bounded."""
-    for character, escape in (("\\", "\\E\\"), ("|", "\\F\\"), ("^", "\\S\\"), ("~", "\\R\\"), ("&", "\\T\\")):
-        text = text.replace(character, escape)
-    return _CONTROL.sub(" ", text)[:250]
+    return CONTROL.sub("", text)[:199]

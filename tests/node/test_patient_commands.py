@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from node.administration.orders import Order
 from node.config import Config
 from node.operations import execute
 from node.services import open_services
+from registry.metadata.submission import Submission
 from tests.commands import command
+from tests.registry.registry_bench import entry, submission, submission_set
+from trust.audit.event import Action
 
 LAB = "2.999.8"
 NORA = [
@@ -61,6 +66,21 @@ async def on_record(folder: Path) -> list[tuple[str, str, str]]:
         for event in events
         if event["type"][1] == "xdsnode commands"
     ]
+
+
+async def registered(folder: Path, made: Submission) -> None:
+    """Register something, as if an application had."""
+    from node.config import load
+
+    async with open_services(load(folder)) as services:
+
+        def work(connection):
+            registry = services.actors.registry_on(connection)
+            registry.register(made, (), transaction="ITI-42", now="20260301120000", new_uuid=services.new_uuid)
+            order = Order(services=services, command="test", arguments={}, operator="test")
+            return None, [order.patient_record(Action.CREATE, "registered", made.submission_set.patient_id)]
+
+        await services.sequencer.transact(work)
 
 
 def lab(number: str) -> str:
@@ -151,4 +171,23 @@ async def test_every_look_and_every_decision_is_on_record(folder: Path) -> None:
         ("patient unlink", "U", "1"),
         ("patient unlink", "U", "L1"),
         ("patient review list", "R", ""),
+    ]
+
+
+def test_documents_of_a_local_id_are_moved_and_moved_back(folder: Path) -> None:
+    for patient in ("1", "2"):
+        said(folder, "add", patient)
+    owner = data(folder, "show", "1")["patient"]
+    asyncio.run(registered(folder, submission(entry(patient=owner), set_=submission_set(patient=owner))))
+    local = "L-77^^^&2.999.5.1&ISO"
+    assert "nothing was moved" in said(folder, "move", "L-0^^^&2.999.5.1&ISO", "--from", "1", "--to", "2")
+    moved = data(folder, "move", local, "--from", "1", "--to", "2")
+    assert (moved["documents"], moved["previous"], moved["lost"]) == (["2.999.4.1.1"], owner, [])
+    assert "1 documents and 0 folders are of 1^^^" in said(folder, "unmove", moved["submission_set"])
+    assert "nothing" not in said(folder, "unmove", "2.999.404", status=1)
+    assert "is not known" in said(folder, "move", local, "--from", "1", "--to", "404", status=1)
+    moves = [one for one in asyncio.run(on_record(folder)) if one[0] in ("patient move", "patient unmove")]
+    assert moves == [("patient move", "U", "2"), ("patient move", "U", "1")] * 2 + [
+        ("patient unmove", "U", "1"),
+        ("patient unmove", "U", "2"),
     ]

@@ -1,12 +1,12 @@
-"""ITI-8 and ITI-30 against a real database and ledger: AA means durable and on record; refusals change nothing."""
+"""ITI-8, ITI-30 and ITI-64 against a real database and ledger: AA means durable and on record; refusals change nothing."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,11 +14,17 @@ import pytest
 
 from node.making import Wanted, make
 from node.mllp import END, START, MllpListener
-from node.patient_feed import FeedContext, PatientFeed
+from node.patient_feed import LINKED, FeedContext, PatientFeed
 from node.patient_index import index_of
+from node.security_records import activity
 from node.services import Services, open_services
+from registry.metadata.objects import APND, APPROVED, Association, DocumentEntry
 from registry.patients.demographics import BirthDate, Demographics, Identifier, Name
 from registry.store.patients import PatientDirectory
+from tests.registry.registry_bench import entry, relation, stored_query, submission, submission_set
+from trust.audit.event import Action, EventId, NewRecord
+from trust.consent import store
+from trust.consent.policy import Capacity, Consent, Status
 
 AUTHORITY = "2.999.10.100"
 LAB = "2.999.10.200"
@@ -50,17 +56,7 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
 
 @pytest.fixture
 def feed(services: Services) -> PatientFeed:
-    return PatientFeed(
-        FeedContext(
-            sequencer=services.sequencer,
-            assigning_authority=AUTHORITY,
-            others=(LAB,),
-            index=partial(index_of, services.config),
-            endpoint="mllp://localhost:2",
-            clock=services.clock,
-            new_uuid=services.new_uuid,
-        )
-    )
+    return PatientFeed(FeedContext.of(services))
 
 
 async def send(feed: PatientFeed, message: bytes) -> tuple[str, str]:
@@ -243,3 +239,93 @@ async def test_a_merge_of_another_source(services: Services, feed: PatientFeed) 
     index = index_of(services.config, services.reader)
     assert [record.identifier.cx for record in index.records(Identifier.of(other))] == [one, other]
     assert (await send(feed, adt("A40", one, cx("1"), control="M3")))[0] == "AE"
+
+
+LOCAL = "L-77^^^&2.999.5.1&ISO"
+
+
+async def registered(services: Services, *documents: DocumentEntry, also: tuple[Association, ...] = ()) -> None:
+    """Documents of patient 1, as if an application had sent them."""
+
+    def work(connection: sqlite3.Connection) -> tuple[None, list[NewRecord]]:
+        services.actors.registry_on(connection).register(
+            submission(*documents, set_=submission_set(patient=cx("1")), also=also),
+            (),
+            transaction="ITI-42",
+            now="20260301120000",
+            new_uuid=services.new_uuid,
+        )
+        return None, [noted(services)]
+
+    await services.sequencer.transact(work)
+
+
+def noted(services: Services) -> NewRecord:
+    """Some record: nothing is written without one."""
+    return activity(
+        services.clock(), node="n", user="u", type_=LINKED, event_id=EventId.APPLICATION_ACTIVITY, action=Action.EXECUTE, what="w"
+    )  # fmt: skip
+
+
+def documents_of(services: Services, patient: str) -> list[str]:
+    asked = stored_query("FindDocuments", XDSDocumentEntryPatientId=patient, XDSDocumentEntryStatus=(APPROVED,))
+    return sorted(item.unique_id for item in services.actors.registry.find(asked).objects)
+
+
+async def test_a_link_change_moves_documents_and_is_on_record_for_both(services: Services, feed: PatientFeed) -> None:
+    for number in ("1", "2"):
+        await send(feed, adt("A04", cx(number), control=f"A{number}"))
+    first, second = (
+        entry(f"Document0{number}", patient=cx("1"), unique_id=f"2.999.{number}", source_patient_id=(source,))
+        for number, source in ((1, LOCAL), (2, LOCAL.replace("77", "78")))
+    )
+    await registered(services, first, second, also=(relation(APND, "Document02", "Document01"),))
+    message = adt("A43^ADT_A43", f"{cx('2')}~{LOCAL}", cx("1"), version="2.5")
+    code, text = await send(feed, message)
+    assert (code, text.partition(":")[0]) == (
+        "AA",
+        "1 relations would join two patients and stay with the versions before",
+    )
+    assert (documents_of(services, cx("1")), documents_of(services, cx("2"))) == (["2.999.2"], ["2.999.1"])
+    assert summary(services)[2:] == [("ITI-64", "U", cx("2"), 0)] * 2
+    bodies = [json.loads(row[0]) for row in services.reader.execute("SELECT body FROM audit_record WHERE kind = 5")][2:]
+    assert [body["event"]["patient"] for body in bodies] == [cx("2"), cx("1")]
+    assert bodies[0]["event"]["note"]["documents"] == "1"
+    assert len(bodies[0]["event"]["note"]["lost"].split()) == 1
+    named = [(one["id"], one.get("life_cycle", ""), dict(one["details"])) for one in bodies[0]["event"]["objects"][:3]]
+    kind = "urn:ihe:iti:xpid:2017:patientIdentifierType"
+    assert named == [
+        (cx("2"), "1", {"MSH-10": "M1", kind: "newPatientId"}),
+        (cx("1"), "14", {"MSH-10": "M1", kind: "previousPatientId"}),
+        (LOCAL, "", {"MSH-10": "M1", kind: "localPatientId"}),
+    ]
+    before = documents_of(services, cx("2"))
+    assert (await send(feed, message))[0] == "AA", "sent again, it gets the same answer and changes nothing"
+    assert documents_of(services, cx("2")) == before
+    assert len(summary(services)) == 4
+
+
+async def test_a_link_change_that_moves_nothing_says_so(services: Services, feed: PatientFeed) -> None:
+    for number in ("1", "2"):
+        await send(feed, adt("A04", cx(number), control=f"A{number}"))
+    assert await send(feed, adt("A43^ADT_A43", f"{cx('2')}~{LOCAL}", cx("1"), version="2.5")) == (
+        "AA",
+        "no approved document has this local id; nothing was moved",
+    )
+    refused = await send(feed, adt("A43^ADT_A43", f"{cx('404')}~{LOCAL}", cx("1"), control="M2", version="2.5"))
+    assert refused == ("AE", "the surviving identifier is not known")
+
+
+async def test_a_consent_follows_its_document(services: Services, feed: PatientFeed) -> None:
+    for number in ("1", "2"):
+        await send(feed, adt("A04", cx(number), control=f"A{number}"))
+    await registered(services, entry(patient=cx("1"), unique_id="2.999.1"))
+    kept = Consent(
+        id="c1", version=1, patient=cx("1"), status=Status.ACTIVE, start=services.clock(), end=None, recorded=services.clock(),
+        recorded_by="x", capacity=Capacity.PATIENT, provisions=(), source="bppc", document="2.999.1", policy="2.999.7", why="",
+    )  # fmt: skip
+    await services.sequencer.transact(lambda connection: (store.add(connection, kept), [noted(services)]))
+    await send(feed, adt("A43^ADT_A43", f"{cx('2')}~{LOCAL}", cx("1"), version="2.5"))
+    before, after = (store.of_patient(services.reader, [cx(number)]) for number in ("1", "2"))
+    assert [(one.status, one.document) for one in before] == [(Status.SUPERSEDED, "2.999.1")]
+    assert [(one.status, one.document) for one in after] == [(Status.ACTIVE, "2.999.1")]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+from lxml import etree
+
+from registry.ebrim.reader import read_submission
+from registry.metadata.affinity_domain import ANY
+from registry.metadata.rules import violations
 from scripts.suites import __main__ as command
 from scripts.suites import conformance, initiating
 from scripts.suites.outcome import Request, Status, Suite
@@ -68,7 +74,7 @@ def test_an_unknown_suite_is_wrong_usage(ran: dict[str, Status]) -> None:
 
 
 def test_no_plan_is_listed_twice() -> None:
-    assert len(conformance.PLANS) == len(set(conformance.PLANS)) == 71
+    assert len(conformance.PLANS) == len(set(conformance.PLANS)) == 76
     assert set(conformance.PLANS) >= conformance.NOT_STRICT
 
 
@@ -77,7 +83,7 @@ def test_every_plan_of_the_collections_is_listed() -> None:
     assert SHARED is not None
     tests = SHARED / "nist-testkit" / "data" / "tests"
     wanted = {"R.b", "SQ.b", "PR.b", "Ret.b", "reg", "rep", "rg(xca)"}
-    wanted |= {"reg_mu", "reg_rmu", "reg_rm", "rep_rd", "rg(xca)_rmu", "reg_mpq", "reg_od"}
+    wanted |= {"reg_mu", "reg_rmu", "reg_rm", "rep_rd", "rg(xca)_rmu", "reg_mpq", "reg_od", "reg_xadpid"}
     found = {
         path.parent.name
         for path in tests.glob("*/collections.txt")
@@ -86,3 +92,19 @@ def test_every_plan_of_the_collections_is_listed() -> None:
     assert found == set(conformance.PLANS) - set(conformance.OTHERS.split())
     asking = {path.parent.name for path in tests.glob("*/collections.txt") if "ig(xca)_ad" in path.read_text("utf-8")}
     assert asking == set(initiating.PLANS)
+
+
+@needs_shared
+@pytest.mark.parametrize("name", conformance.MENDED)
+def test_a_mended_plan_is_wrong_as_it_is_given_and_nothing_else_is_changed(name: str) -> None:
+    given = (SHARED / "nist-testkit" / "data" / "tests" / name).read_text(encoding="utf-8")
+
+    def members(text: str) -> list[str]:
+        submission, _ = read_submission(etree.fromstring(text.encode()))
+        errors = violations(submission, ANY, transaction="ITI-42")
+        return [error.context for error in errors if "HasMember" in error.context]
+
+    assert len(members(given)) == len(conformance.MENDED[name])
+    mended = conformance.mended(given, conformance.MENDED[name])
+    assert members(mended) == []
+    assert re.sub('<rim:Association id="mended-[^>]*/>', "", mended) == given

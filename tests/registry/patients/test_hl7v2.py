@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.patients import hl7v2
+from registry.patients.acknowledgement import acknowledge, refuse
 from registry.patients.hl7v2 import MessageRefused, PatientIdentityChange
 
 AUTHORITY = "2.999.10.100"
 CX = f"A-4711^^^&{AUTHORITY}&ISO"
+BEFORE = f"A-4999^^^&{AUTHORITY}&ISO"
+LOCAL, MERGED = "L-77^^^&2.999.5&ISO", "L-78^^^&2.999.5&ISO"
 
 
 def message(
@@ -83,7 +86,15 @@ def test_messages(data: bytes, kind: str, patient: str, prior: str, ignored: int
         pytest.param(message().replace(b"|", b"!"), "AR", 100, id="other field separator"),
         pytest.param(message("ORU^R01"), "AR", 200, id="another message type"),
         pytest.param(message("ADT^A02"), "AR", 201, id="another event"),
-        pytest.param(message("ADT^A43^ADT_A43"), "AR", 201, id="patient move"),
+        pytest.param(message("ADT^A44^ADT_A44"), "AR", 201, id="account move"),
+        pytest.param(message("ADT^A43^ADT_A43", pid=f"{CX}~{LOCAL}"), "AR", 100, id="move without MRG"),
+        pytest.param(message("ADT^A43^ADT_A43", pid=CX, mrg=BEFORE), "AE", 101, id="move of no local id"),
+        pytest.param(message("ADT^A43^ADT_A43", pid=f"{CX}~{LOCAL}", mrg=""), "AE", 101, id="move from nobody"),
+        pytest.param(message("ADT^A43^ADT_A43", pid=f"{CX}~{LOCAL}~{LOCAL}", mrg=BEFORE), "AE", 102, id="move with three identifiers"),
+        pytest.param(message("ADT^A43^ADT_A43", pid=f"{CX}~L-77^^^WARD", mrg=BEFORE), "AE", 102, id="move of an id without OID"),
+        pytest.param(message("ADT^A43^ADT_A43", pid=f"{LOCAL}~{CX}", mrg=BEFORE), "AE", 204, id="move to a patient of another authority"),
+        pytest.param(message("ADT^A43^ADT_A43", pid=f"{CX}~{LOCAL}", mrg=LOCAL), "AE", 204, id="move from a patient of another authority"),
+        pytest.param(message("ADT^A43^ADT_A43", pid=f"{CX}~{LOCAL}", mrg=f"{BEFORE}~L-1^^^&2.999.7&ISO"), "AE", 204, id="local ids of two authorities"),
         pytest.param(message("ADT"), "AR", 201, id="no event"),
         pytest.param(message(processing="X"), "AR", 202, id="processing id"),
         pytest.param(message(version="3.0"), "AR", 203, id="version 3"),
@@ -115,16 +126,35 @@ def test_what_is_refused(data: bytes, code: str, condition: int) -> None:
     assert (raised.value.code, raised.value.condition) == (code, condition)
 
 
+@pytest.mark.parametrize(
+    ("pid", "mrg", "local", "subsumed"),
+    [
+        pytest.param(f"{CX}~{LOCAL}", BEFORE, LOCAL, "", id="a link is changed"),
+        pytest.param(f"{CX}~{LOCAL}", f"{BEFORE}~{MERGED}", LOCAL, MERGED, id="a local id is merged too"),
+        pytest.param(f"{CX}~{LOCAL}", f"{BEFORE}~{LOCAL}", LOCAL, "", id="merged into itself is not merged"),
+        pytest.param(f"{CX}~{BEFORE}", f"{BEFORE}~{CX}", BEFORE, CX, id="local ids of the domain itself"),
+        pytest.param(
+            f"A-4711^^^NS&{AUTHORITY}&ISO~L-77^^^WARD&2.999.5", BEFORE, LOCAL, "", id="namespaces are left out"
+        ),
+    ],
+)
+def test_a43_names_by_position(pid: str, mrg: str, local: str, subsumed: str) -> None:
+    data = message("ADT^A43^ADT_A43", pid=pid, mrg=mrg, version="2.5").replace(b"|ADT|", b"|PIX^2.999.3^ISO|")
+    change = read(data)
+    assert (change.kind, change.patient, change.prior) == ("move", CX, BEFORE)
+    assert (change.local, change.subsumed, change.sender_oid) == (local, subsumed, "2.999.3")
+
+
 def test_acknowledgement_of_2_3_1() -> None:
     change = read(message())
-    ack = hl7v2.acknowledge(change.header, now="20260301101501", control_id="K0001")
+    ack = acknowledge(change.header, now="20260301101501", control_id="K0001")
     assert ack == (b"MSH|^~\\&|PIXMGR|ALPHA|ADT|ALPHA_HOSP|20260301101501||ACK^A04|K0001|P|2.3.1\rMSA|AA|M0001\r")
 
 
 def test_refusal_of_2_5_names_place_and_condition() -> None:
     with pytest.raises(MessageRefused) as raised:
         read(message("ADT^A40^ADT_A39", mrg="A-1^^^&2.999.5&ISO", version="2.5", control="M0003"))
-    ack = hl7v2.refuse(raised.value, now="20260301101501", control_id="K0003")
+    ack = refuse(raised.value, now="20260301101501", control_id="K0003")
     assert ack.split(b"\r")[0].endswith(b"||ACK^A40^ACK|K0003|P|2.5")
     assert ack.split(b"\r")[1] == b"MSA|AE|M0003|no identifier of assigning authority 2.999.10.100"
     assert ack.split(b"\r")[2] == b"ERR||MRG^1^1^1^4|204^Unknown key identifier^HL70357|E"
@@ -133,13 +163,13 @@ def test_refusal_of_2_5_names_place_and_condition() -> None:
 def test_refusal_of_2_3_1_uses_err_1() -> None:
     with pytest.raises(MessageRefused) as raised:
         read(message(pid="A-1~A-2"))
-    ack = hl7v2.refuse(raised.value, now="20260301101501", control_id="K")
+    ack = refuse(raised.value, now="20260301101501", control_id="K")
     assert ack.split(b"\r")[2] == b"ERR|PID^1^3^102&Data type error&HL70357"
 
 
 def test_texts_of_an_acknowledgement_cannot_end_its_segment() -> None:
     change = read(message())
-    ack = hl7v2.acknowledge(change.header, now="20260301101501", control_id="K", text="a|b^c\rMSA|AE|x\n\x1c")
+    ack = acknowledge(change.header, now="20260301101501", control_id="K", text="a|b^c\rMSA|AE|x\n\x1c")
     assert ack.count(b"\r") == 2
     assert b"MSA|AA|M0001|a\\F\\b\\S\\c MSA\\F\\AE\\F\\x  \r" in ack
 
@@ -148,8 +178,8 @@ def _answered(data: bytes) -> bytes:
     try:
         header = read(data).header
     except MessageRefused as refusal:
-        return hl7v2.refuse(refusal, now="20260301101501", control_id="K1")
-    return hl7v2.acknowledge(header, now="20260301101501", control_id="K1")
+        return refuse(refusal, now="20260301101501", control_id="K1")
+    return acknowledge(header, now="20260301101501", control_id="K1")
 
 
 @given(st.binary(max_size=400))
@@ -158,12 +188,17 @@ def test_any_bytes_are_answered(data: bytes) -> None:
     assert _answered(b"MSH|^~\\&|" + data).count(b"MSA|") == 1
 
 
-_PIECES = st.sampled_from(["|", "^", "~", "&", "\\", "\r", "\n", "MSH|^~\\&", "PID|||", "MRG|", AUTHORITY, "ISO", "ADT^A40", "2.5", "x", "é", "\x1c", "\x0b"])  # fmt: skip
+_PIECES = st.sampled_from(["|", "^", "~", "&", "\\", "\r", "\n", "MSH|^~\\&", "PID|||", "MRG|", AUTHORITY, "ISO", "ADT^A40", "ADT^A43", "2.5", "x", "é", "\x1c", "\x0b"])  # fmt: skip
 
 
-@given(st.lists(_PIECES, max_size=40), st.lists(_PIECES, max_size=10), st.lists(_PIECES, max_size=10))
-def test_any_mutation_is_answered_with_one_acknowledgement(pid: list[str], mrg: list[str], control: list[str]) -> None:
-    data = message("ADT^A40^ADT_A39", pid="".join(pid), mrg="".join(mrg), control="".join(control))
+@given(
+    st.sampled_from(("ADT^A40^ADT_A39", "ADT^A43^ADT_A43")),
+    *(st.lists(_PIECES, max_size=most) for most in (40, 10, 10)),
+)
+def test_any_mutation_is_answered_with_one_acknowledgement(
+    kind: str, pid: list[str], mrg: list[str], control: list[str]
+) -> None:
+    data = message(kind, pid="".join(pid), mrg="".join(mrg), control="".join(control))
     answer = _answered(data)
     assert len([segment for segment in answer.split(b"\r") if segment.startswith(b"MSA|")]) == 1
     assert b"\x0b" not in answer
