@@ -22,6 +22,7 @@ GATES = (
 )
 ADDED = (
     Suite("conformance", "NIST's plans against a fresh federation of three nodes", conformance.run),
+    Suite("long", "the tests that take tens of seconds each", unit.long),
     Suite("faults", "kill -9 under load, full disk", unit.faults),
     Suite("arr", "rsyslog as Audit Record Repository, stopped and killed under load", unit.arr),
     Suite("security", "openssl, xmlsec1 and sslyze against a real node", unit.security),
