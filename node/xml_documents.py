@@ -9,11 +9,11 @@ from typing import Final
 from lxml import etree
 
 from node.soap.faults import SoapFault
-from node.soap.limits import ANSWER
+from node.soap.limits import DOCUMENT
 from node.soap.message import parse
 
 # A CDA may name a stylesheet, which this node would neither fetch nor run; a SOAP message may hold none.
-_INSTRUCTION: Final = re.compile(rb"<\?(?!xml[ \t\r\n]).*?\?>", re.DOTALL)
+_INSTRUCTION: Final = re.compile(rb"(?P<kept><!\[CDATA\[.*?\]\]>|<!--.*?-->)|<\?(?!xml[ \t\r\n]).*?\?>", re.DOTALL)
 _DECLARATION: Final = re.compile(rb"""^(<\?xml[^>]{0,200}?encoding\s*=\s*["'])([A-Za-z0-9._-]{1,40})(["'])""")
 _OTHER_CHARSETS: Final = frozenset({"iso8859-1", "iso8859-15", "cp1252", "gb2312", "gbk", "gb18030", "big5", "ascii"})
 
@@ -21,7 +21,7 @@ _OTHER_CHARSETS: Final = frozenset({"iso8859-1", "iso8859-15", "cp1252", "gb2312
 def read(content: bytes) -> etree._Element | None:
     """The root element; None for a document that is no XML or cannot be parsed safely."""
     try:
-        return parse(_INSTRUCTION.sub(b"", _as_utf8(content)), limits=ANSWER)
+        return parse(_INSTRUCTION.sub(lambda found: found["kept"] or b"", _as_utf8(content)), limits=DOCUMENT)
     except SoapFault:
         return None
 

@@ -13,7 +13,8 @@ MIB: Final = 1024 * 1024
 class XmlLimits:
     """What one XML document may hold. Sizes in bytes.
 
-    `nodes` counts elements, comments and processing instructions.
+    `nodes` counts elements, comments and processing instructions. `long_texts` permits a text of more than 10 MB, as a
+    scanned letter within a CDA is one.
     """
 
     size: int
@@ -21,6 +22,7 @@ class XmlLimits:
     depth: int = 64
     attributes: int = 64
     namespaces: int = 32
+    long_texts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +42,4 @@ class MimeLimits:
 
 REQUEST: Final = XmlLimits(size=4 * MIB, nodes=200_000)
 ANSWER: Final = XmlLimits(size=64 * MIB, nodes=2_000_000)
+DOCUMENT: Final = XmlLimits(size=96 * MIB, nodes=2_000_000, long_texts=True)

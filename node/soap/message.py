@@ -101,7 +101,8 @@ def parse(data: bytes, *, charset: str = "", limits: XmlLimits = REQUEST) -> etr
     data = as_utf8(data, charset)
     scanned = _VOCABULARY.scan(data, limits)
     try:
-        root = _parsed_apart(data) if scanned.foreign else etree.fromstring(data, _PARSER)  # noqa: TID251  this is the place
+        apart = scanned.foreign or limits.long_texts
+        root = _parsed_apart(data, limits) if apart else etree.fromstring(data, _PARSER)  # noqa: TID251  this is the place
     except etree.XMLSyntaxError as error:
         raise sender(f"the message is not well-formed XML: {_first_line(error)}") from None
     _check_tree(root, scanned, limits)
@@ -179,13 +180,13 @@ def _message(
     )
 
 
-def _new_parser() -> etree.XMLParser:
+def _new_parser(limits: XmlLimits = REQUEST) -> etree.XMLParser:
     return etree.XMLParser(
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
         dtd_validation=False,
-        huge_tree=False,
+        huge_tree=limits.long_texts,
         remove_comments=False,
         remove_pis=False,
         collect_ids=False,
@@ -195,13 +196,13 @@ def _new_parser() -> etree.XMLParser:
 _PARSER: Final = _new_parser()
 
 
-def _parsed_apart(data: bytes) -> etree._Element:
+def _parsed_apart(data: bytes, limits: XmlLimits) -> etree._Element:
     """Parse in a thread of its own, whose dictionary of names is freed with the document."""
     outcome: list[etree._Element | etree.XMLSyntaxError] = []
 
     def work() -> None:
         try:
-            outcome.append(etree.fromstring(data, _new_parser()))  # noqa: TID251  and this is the other
+            outcome.append(etree.fromstring(data, _new_parser(limits)))  # noqa: TID251  and this is the other
         except etree.XMLSyntaxError as error:
             outcome.append(error)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from node.web.frame import Frame
 from node.web.provider import Provider
 from node.web.sessions import Sessions
+from node.web.shelf import Shelf
 from node.web.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Desk:
     provider: Provider
     frame: Frame = field(default_factory=Frame)
     sessions: Sessions = field(default_factory=Sessions)
+    shelf: Shelf = field(default_factory=Shelf)
     throttle: Throttle = field(default_factory=Throttle)
     joins: dict[str, Join] = field(default_factory=dict)
 

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from node import xml_documents
-from node.web import pdf
 from node.web.asking import fetch
+from node.web.drawing.process import text_of
 from node.web.items import Item
-from node.web.narrative import embedded_pdf
 
 if TYPE_CHECKING:
     from node.web.runs import Run
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 _MOST_CHARACTERS: Final = 200_000  # of one document
 _MOST_ALTOGETHER: Final = 20_000_000
-_MOST_PAGES: Final = 20  # of one PDF
 _AT_ONCE: Final = 4
 _AROUND: Final = 60  # characters on each side of a word that was found
 
@@ -89,31 +86,6 @@ async def fetch_rest(view: View, visit: Visit, run: Run) -> None:
 
     await asyncio.gather(*(one(item) for item in run.items() if _waits(run, item)), return_exceptions=True)
     run.learned()
-
-
-async def text_of(content: bytes) -> str:
-    """The text of a document, as far as it has one; "" for images and what is not known."""
-    if not content.startswith(b"%PDF-"):
-        root = xml_documents.read(content)
-        if root is None:
-            return _plain(content)
-        if not (inside := embedded_pdf(root)):
-            return " ".join("".join(str(part) for part in root.itertext()).split())
-        content = inside
-    first = await pdf.draw(content, 1)
-    pages = [first] if first else []
-    for number in range(2, min(first.pages if first else 0, _MOST_PAGES) + 1):
-        page = await pdf.draw(content, number)
-        pages += [page] if page else []
-    return " ".join(" ".join(page.text for page in pages).split())
-
-
-def _plain(content: bytes) -> str:
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return ""
-    return "" if "\0" in text or text.lstrip().startswith("<") else " ".join(text.split())
 
 
 def _waits(run: Run, item: Item) -> bool:

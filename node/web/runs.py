@@ -16,6 +16,7 @@ from math import inf
 
 from node.outcome_words import ANSWERED, Outcome, Word
 from node.web.asking import Brought, Said
+from node.web.drawing.process import Drawn
 from node.web.items import Item, lines
 from registry.metadata.objects import DocumentEntry
 
@@ -46,6 +47,7 @@ class Run:
     texts: dict[str, str] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     shown: set[bytes] = field(default_factory=set)
+    drawn: dict[tuple[str, str], Drawn] = field(default_factory=dict)  # by key and the reader's language
     changes: int = 0
     _answers: dict[str, Said] = field(default_factory=dict)
     _keys: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -82,6 +84,13 @@ class Run:
             task.cancel()
         self.brought.clear()
         self.texts.clear()
+        self.drawn.clear()
+
+    def forget(self, key: str) -> None:
+        """Let go of what was fetched of one document; it can be fetched again."""
+        self.brought.pop(key, None)
+        for drawn in [one for one in self.drawn if one[0] == key]:
+            del self.drawn[drawn]
 
     @property
     def done(self) -> bool:

@@ -41,6 +41,8 @@ CONSENT = _rows("C", 18, (14, 15, 16, 17))
 DIRECTORY = ["C15", "C16"]
 # And of who asks other institutions: floods of discovery, answers that lie.
 FEDERATION = ["C14", "C17"]
+# "What it must reach", point 3 of part 5: documents of others on the pages.
+VIEWER = _rows("I", 16, tuple(range(1, 9)))
 # "What it must reach", point 5 of part 4: the scenarios of the fault suite that are about others.
 SCENARIOS = _rows("F", 15, tuple(range(9)))
 _IN_NAME = re.compile(r"(?<![a-z0-9])([txmaicsjf][0-9]+)(?![0-9])")
@@ -67,6 +69,8 @@ def named() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("row", [*PART_1, *WITNESSES, *AUDITOR, *USERS, *CONSENT, *DIRECTORY, *FEDERATION, *SCENARIOS])
+@pytest.mark.parametrize(
+    "row", [*PART_1, *WITNESSES, *AUDITOR, *USERS, *CONSENT, *DIRECTORY, *FEDERATION, *SCENARIOS, *VIEWER]
+)
 def test_every_promised_row_is_a_test(row: str) -> None:
     assert row in named()
