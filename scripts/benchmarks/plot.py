@@ -6,12 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 360, 60
-_SERIES = (("exchanges", "exchanges of one query", "#1f5fa8"), ("seconds", "milliseconds", "#b3541e"))
+_SERIES = (
+    ("first exchanges", "exchanges, first query", 1, "#1f5fa8"),
+    ("later exchanges", "later", 1, "#7fb0e0"),
+    ("first seconds", "milliseconds, first query", 1000, "#b3541e"),
+    ("later seconds", "later", 1000, "#e8a878"),
+)
 
 
 def plot(points: Sequence[Mapping[str, float]]) -> str:
-    """`points` have `communities`, `exchanges` and `seconds`."""
-    values = [[point["exchanges"] for point in points], [point["seconds"] * 1000 for point in points]]
+    """`points` have `communities` and what `_SERIES` names."""
+    values = [[point[key] * factor for point in points] for key, _, factor, _ in _SERIES]
     sizes = [point["communities"] for point in points]
     top = math.ceil(math.log10(max(max(one) for one in values)))
     left, right = math.log10(min(sizes)), math.log10(max(sizes))
@@ -35,12 +40,12 @@ def plot(points: Sequence[Mapping[str, float]]) -> str:
     for size in sizes:
         parts.append(f'<text x="{x(size):.1f}" y="{_HEIGHT - _MARGIN + 18}" text-anchor="middle">{size:,.0f}</text>')
     parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 14}" text-anchor="middle">communities</text>')
-    for place, ((_, label, colour), series) in enumerate(zip(_SERIES, values, strict=True)):
+    for place, ((_, label, _, colour), series) in enumerate(zip(_SERIES, values, strict=True)):
         line = " ".join(f"{x(size):.1f},{y(value):.1f}" for size, value in zip(sizes, series, strict=True))
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [
             f'<circle cx="{x(size):.1f}" cy="{y(value):.1f}" r="4" fill="{colour}"/>'
             for size, value in zip(sizes, series, strict=True)
         ]
-        parts.append(f'<text x="{_MARGIN + 10 + 220 * place}" y="24" fill="{colour}">● {label}</text>')
+        parts.append(f'<text x="{_MARGIN + (0, 180, 260, 460)[place]}" y="24" fill="{colour}">● {label}</text>')
     return "".join(parts) + "</svg>\n"

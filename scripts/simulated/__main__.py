@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import signal
 import sys
 import time
@@ -13,7 +14,7 @@ from node.cx import patient_cx
 from node.faults import Faults
 from node.serving import allow_files
 from scripts.simulated.behaviours import KINDS, mix_of
-from scripts.simulated.population import MOST, Member, connect, give, members, start, stop, summary
+from scripts.simulated.population import MOST, PERSON, Member, connect, give, members, start, stop, summary
 
 DESCRIPTION = """\
 Run any number of light simulated communities in one process, beside real nodes.
@@ -36,6 +37,9 @@ examples:
   scripts/federation --nodes 20 --ca .demo/demo/ca --connect .demo/node1 --patient DEMO-1 --known 5
   scripts/federation --nodes 50 --mix dead=5,silent=5,slow=5,garbage=5,lying=2 --ca .demo/demo/ca --connect .demo/node1
   scripts/federation --nodes 1000 --ca .demo/demo/ca --connect .demo/node1         a large country
+  scripts/federation --nodes 1000 --locators 20 --ca .demo/demo/ca --connect .demo/node1 --patient DEMO-1 \\
+    --person '{{"family": "Halvorsen", "given": "Nora", "birth": "19720415", "phone": "tel:+4755551000"}}'
+                                                         only those who know the patient are asked
   xdsnode find --dir .demo/node1 --patient DEMO-1                          each institution as it answers
 """
 
@@ -64,6 +68,16 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--documents", type=int, default=1, metavar="D", help="documents each of them holds (default 1)"
     )
+    parser.add_argument(
+        "--locators", type=int, default=0, metavar="L", help="how many are locators, 3 or more (ITI-56)"
+    )
+    parser.add_argument(
+        "--person",
+        type=_person,
+        metavar="JSON",
+        help="family, given, birth, and sex, street, city, phone: who the patient is; each community then has "
+        "identifiers of its own and is asked by demographics (ITI-55)",
+    )
     parser.add_argument("--exit", action="store_true", help="make and connect them, then end without running")
     options = parser.parse_args(words)
     if not 1 <= options.nodes <= MOST or not 1024 <= options.port_base <= 65536 - options.nodes:
@@ -73,6 +87,16 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     except ValueError as problem:
         parser.error(f"--mix: {problem}")
     return options
+
+
+def _person(text: str) -> dict[str, str]:
+    try:
+        said = json.loads(text)
+    except json.JSONDecodeError as problem:
+        raise argparse.ArgumentTypeError(f"not JSON: {problem}") from None
+    if not isinstance(said, dict) or not {"family", "given", "birth"} <= said.keys() <= PERSON:
+        raise argparse.ArgumentTypeError(f"an object with family, given and birth, and of {', '.join(sorted(PERSON))}")
+    return said
 
 
 async def _run(population: list[Member], began: float) -> None:
@@ -91,9 +115,17 @@ def main(words: list[str]) -> int:
     allow_files()
     folder = options.dir.absolute()
     try:
-        population = members(folder, (options.ca or folder / "ca").absolute(), options.port_base, options.mix)
+        population = members(
+            folder,
+            (options.ca or folder / "ca").absolute(),
+            options.port_base,
+            options.mix,
+            locators=options.locators,
+            apart=options.person is not None,
+        )
         if options.patient:
-            for home in give(population, patient_cx(options.patient, ""), options.known, options.documents):
+            patient = patient_cx(options.patient, "")
+            for home in give(population, patient, options.known, options.documents, options.person):
                 print(f"knows the patient: {home}")
         for node in options.connect:
             print(f"{node}: {connect(node.absolute(), population)} communities added")

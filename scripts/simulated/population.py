@@ -31,6 +31,7 @@ from trust.pki.certificates import fingerprint_of, to_pem
 MOST = 10_000
 ENDPOINTS = ("iti-38", "iti-39", "iti-55", "iti-56", "locations")
 AUTHORITIES = "2.999.5003"  # assigning authorities lie below it
+PERSON = frozenset({"family", "given", "birth", "sex", "street", "city", "phone"})
 AT_ONCE = 100  # communities that are added in one commit
 
 
