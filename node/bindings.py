@@ -83,12 +83,14 @@ class AuditProfile(Generic[Req]):
 class Operation:
     """One message of a transaction: its action, that of its answer, its body element as "{namespace}local".
 
-    Without a `response_action` it is one-way: HTTP 202 and no envelope.
+    Without a `response_action` it is one-way: HTTP 202 and no envelope. `later_action` is the action of the answer when
+    that is given later, where it is another one: the message is then always answered later (XCPD Deferred Response).
     """
 
     action: str
     response_action: str
     root: str
+    later_action: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,8 @@ class SoapBinding(Generic[Req, Res]):
 
     `also` are the further messages of a transaction that has several; `decode` tells them apart by their element.
     `refuse` writes the refusal of a transaction whose answers must repeat the request, from its body, instead of
-    `encode_errors`. `headers` are finished SOAP headers of an answer.
+    `encode_errors`. `headers` are finished SOAP headers of an answer. `answers` are what other communities send here as
+    answers to questions of this node, on a connection of their own (ITI TF-2: V.3, asynchronous exchange).
     """
 
     path: str
@@ -111,12 +114,13 @@ class SoapBinding(Generic[Req, Res]):
     refuse: Callable[[etree._Element, Sequence[RegistryError], Exchange], bytes] | None = None
     headers: Callable[[Res], bytes] | None = None
     also: tuple[Operation, ...] = ()
+    answers: tuple[Operation, ...] = ()
 
     def operation(self, action: str) -> Operation | None:
         """The message with this action, None where there is none."""
         if action == self.action:
             return Operation(action=action, response_action=self.response_action, root=self.root)
-        return next((one for one in self.also if one.action == action), None)
+        return next((one for one in (*self.also, *self.answers) if one.action == action), None)
 
     def operations(self) -> tuple[Operation, ...]:
         """Every message of the transaction, the first one first."""

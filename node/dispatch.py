@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from node import pipeline
+from node import patient_answers, pipeline
+from node.answers_later import DISCOVERY_ANSWERS
 from node.asserted import Asserted, Users
-from node.bindings import Packaging
+from node.bindings import Operation, Packaging
 from node.exchange import Actors, Exchange
+from node.federation.arriving import answer_of
+from node.hl7v3.wrapper import BadMessage, read_wrapper
 from node.http.incoming import Incoming, Outgoing, Refusal
 from node.metrics import Metrics
 from node.pipeline import Row
@@ -26,9 +30,12 @@ from node.soap.faults import (
     action_not_supported,
     assertion_refused,
     duplicate_message_id,
+    elsewhere,
+    invalid_header,
     sender,
 )
-from node.soap.message import Message
+from node.soap.message import Message, write_envelope
+from node.soap.names import ANONYMOUS
 from node.soap.replay import ReplayWindow
 from node.transactions import BY_PATH
 from trust import one_time
@@ -40,16 +47,33 @@ from trust.identity.names import INVALID_TOKEN
 from trust.ledger.record import payload_digest
 from trust.ledger.sequencer import AuditProof
 
+if TYPE_CHECKING:
+    from node.federation.owing import Keep, Owing
+    from repository.store.spool import SpooledPart
+    from trust.owed.store import Owed
+
 _INSIDE: Final = 0.25  # seconds of the deadline that stay for the answer itself
 
 
 class Dispatcher:
     """Carries requests from the edge through the pipeline."""
 
-    def __init__(
-        self, actors: Actors, users: Users, metrics: Metrics, *, base_url: str, deadline: float, default_scope: str
+    def __init__(  # noqa: PLR0913  what it is given, each by name
+        self,
+        actors: Actors,
+        users: Users,
+        metrics: Metrics,
+        *,
+        owing: Owing,
+        spool: Callable[[], SpooledPart],
+        base_url: str,
+        deadline: float,
+        default_scope: str,
     ) -> None:
+        """`owing` takes questions that are answered later, `spool` makes places for documents of late answers."""
         self._actors = actors
+        self._owing = owing
+        self._spool = spool
         self._users = users
         self._metrics = metrics
         self._base_url = base_url
@@ -66,15 +90,21 @@ class Dispatcher:
         """
         began = monotonic()
         with self._actors.sequencer.in_flight():
-            row = self._row(incoming)
+            row, operation = self._row(incoming)
+            if operation in row.binding.answers:
+                return await self._answer_came(row, operation, incoming)
             exchange = self._exchange(row, incoming)
-            asserted = self._user(exchange, incoming)
+            asserted = self._user(exchange, incoming, exchange.now)
             self._refuse_repetition(row, incoming)
             if Role.PEER in row.roles:
                 self._judge_receipt(exchange, incoming)
+            reply_to = self._elsewhere(row, operation, incoming)
             try:
                 if asserted is not None and asserted.issuer.one_time:
                     await self._use_once(asserted, exchange)
+                if reply_to:
+                    proof = await self._owing.take(row, incoming, exchange, reply_to)
+                    return self._acknowledged(operation, proof, exchange, incoming)
                 answer = await pipeline.run(row, incoming.message, incoming, exchange)
             except LedgerBusy:
                 self._replay.forget(incoming.caller.fingerprint, incoming.message.message_id)
@@ -92,6 +122,56 @@ class Dispatcher:
             root_id=answer.content_id,
         )
 
+    async def owed(self, incoming: Incoming, owed: Owed, keep: Keep) -> pipeline.Answer:
+        """Answer a question that was taken; `keep` keeps the answer in the commit of its record.
+
+        Raises:
+            SoapFault, NotPermitted: it is not answered any more.
+        """
+        with self._actors.sequencer.in_flight():
+            row, operation = self._row(incoming)
+            exchange = self._exchange(row, incoming)
+            exchange.reply_to, exchange.keep = owed.reply_to, keep
+            exchange.reply_action = operation.later_action or operation.response_action
+            self._user(exchange, incoming, owed.received)
+            self._judge_receipt(exchange, incoming)
+            answer = await pipeline.run(row, incoming.message, incoming, exchange)
+        self._metrics.answered(row.id, "failed" if answer.failed else "later", 0.0)
+        return answer
+
+    async def _answer_came(self, row: Row, operation: Operation, incoming: Incoming) -> Outgoing:
+        """Another community answers a question of this node on a connection of its own."""
+        answer = await answer_of(incoming, self._spool)
+        proof = await self._actors.gateway.answer_came(incoming.caller.home, answer)
+        if proof is None:
+            raise invalid_header("this message answers nothing that waits for an answer here", "InvalidAddress")
+        return self._acknowledged(operation, proof, self._exchange(row, incoming), incoming)
+
+    def _acknowledged(
+        self, operation: Operation, proof: AuditProof, exchange: Exchange, incoming: Incoming
+    ) -> Outgoing:
+        """What leaves at once where the answer does not: HTTP 202, or HL7's acknowledgement in deferred exchange."""
+        action, body = operation.response_action, b""
+        if operation.later_action or (action and operation in DISCOVERY_ANSWERS):
+            taken = patient_answers.accepted(read_wrapper(incoming.message.body), exchange)
+            body = write_envelope(action, taken, relates_to=incoming.message.message_id)
+        return Outgoing(proof=proof, action=action, body=body, packaging="soap", status=200 if body else 202)
+
+    def _elsewhere(self, row: Row, operation: Operation, incoming: Incoming) -> str:
+        """Where the answer goes when not back: an endpoint of the community that asks, nowhere else (threats M19)."""
+        message = incoming.message
+        where = "" if message.reply_to == ANONYMOUS else message.reply_to
+        if operation.later_action:
+            try:
+                where = read_wrapper(message.body).respond_to or where
+            except BadMessage as problem:
+                raise sender(str(problem)) from None
+            if not where:
+                raise sender("a deferred question says in respondTo where its answer goes")
+        if where and where not in self._owing.addresses(row.id, incoming.caller.home):
+            raise elsewhere()
+        return where
+
     async def refused(self, refused: Refusal) -> AuditProof:
         """Put a refusal on record before its answer leaves."""
         self._metrics.refused.labels(str(refused.status)).inc()
@@ -107,13 +187,16 @@ class Dispatcher:
         )
         return await self._actors.sequencer.record(_with_exchange(record, refused))
 
-    def _row(self, incoming: Incoming) -> Row:
+    def _row(self, incoming: Incoming) -> tuple[Row, Operation]:
         message = incoming.message
         row = BY_PATH.get(incoming.path)
         operation = row.binding.operation(message.action) if row else None
+        fault = message.fault is not None
+        if row is not None and fault and row.binding.answers:  # it may be the answer to a question of this node
+            operation = row.binding.answers[0]
         if row is None or operation is None:
             raise action_not_supported(message.action)
-        if message.body.tag != operation.root:
+        if message.body.tag != operation.root and not fault:
             raise action_mismatch(message.action, str(message.body.tag))
         if not acts_as(incoming.caller) & row.roles:
             raise NotPermitted(f"{incoming.caller.name!r} is no {' or '.join(sorted(row.roles))}, asked {row.id}")
@@ -121,13 +204,13 @@ class Dispatcher:
             raise NotPermitted(f"{incoming.caller.name!r} {why}")
         if row.binding.packaging is Packaging.MTOM and message.packaging != "mtom":
             raise sender(f"{row.id} is packaged as MTOM/XOP")
-        return row
+        return row, operation
 
-    def _user(self, exchange: Exchange, incoming: Incoming) -> Asserted | None:
-        """Who asks through this system, as far as an accepted assertion says (ITI-40)."""
+    def _user(self, exchange: Exchange, incoming: Incoming, asked: datetime) -> Asserted | None:
+        """Who asks through this system, as far as an assertion says that was accepted when they asked (ITI-40)."""
         try:
             asserted = self._users.of_request(
-                incoming.message, exchange.caller, incoming.certificate, exchange.now, vouched=incoming.vouched
+                incoming.message, exchange.caller, incoming.certificate, asked, vouched=incoming.vouched
             )
         except AssertionRefused as refusal:
             raise assertion_refused(refusal.code, str(refusal)) from None
@@ -213,6 +296,8 @@ def _with_exchange(record: NewRecord, refused: Refusal) -> list[NewRecord]:
     message, caller = refused.message, refused.caller
     if caller is None or caller.role is not Role.PEER or message is None or not message.message_id or message.documents:
         return [record]
+    if message.relates_to:  # no question, but an answer that nobody waits for
+        return [record]
     return refused_exchange(
         record,
         peer=caller.home,
@@ -223,12 +308,14 @@ def _with_exchange(record: NewRecord, refused: Refusal) -> list[NewRecord]:
     )
 
 
+def _takes_documents(row: Row) -> bool:
+    """Documents that are stored, or that come as late answers."""
+    return row.binding.packaging is Packaging.MTOM and (row.writes or bool(row.binding.answers))
+
+
 def routes(request_bytes: int, document_bytes: int) -> dict[str, int]:
     """Most bytes of a request at each path: documents only where a transaction takes them."""
     rows: Sequence[Row] = tuple(BY_PATH.values())
     return {
-        row.binding.path: (document_bytes if row.writes and row.binding.packaging is Packaging.MTOM else 0)
-        + request_bytes
-        + 256 * 1024
-        for row in rows
+        row.binding.path: (document_bytes if _takes_documents(row) else 0) + request_bytes + 256 * 1024 for row in rows
     }

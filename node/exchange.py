@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from trust.audit.event import NewRecord
 from trust.identity.caller import Caller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from node.access import Access, Policy
@@ -133,4 +133,9 @@ class Exchange:
     assertion: bytes = b""  # of the user, as it came: it goes to the communities that are asked, unchanged
     patient: str = ""  # the one patient that the assertion is for (CX), "" for any
     consents: tuple[str, ...] = ()  # consent documents and policies that it names
+    reply_to: str = ""  # where the answer goes, when not back on the connection of its request
+    reply_action: str = ""  # and under which action
+    keep: Callable[[sqlite3.Connection, bytes, Sequence[Any]], None] | None = (
+        None  # envelope, documents: with the record
+    )
     records: list[NewRecord] = field(default_factory=list)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from node import patient_answers, queries
+from node import answers_later, patient_answers, queries
 from node.bindings import AuditProfile, Operation, Packaging, SoapBinding, Transaction
 from node.iti import (
     iti44_patient_identity_feed_hl7_v3 as iti44,
@@ -144,6 +144,8 @@ ITI_55: Final = Transaction(
         encode_errors=queries.encode_errors,
         refuse=iti55.refuse,
         headers=iti55.headers,
+        also=(answers_later.DEFERRED_DISCOVERY,),
+        answers=answers_later.DISCOVERY_ANSWERS,
     ),
     roles=_PEERS,
     writes=False,

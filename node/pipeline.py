@@ -72,7 +72,7 @@ async def run(row: Row, message: Message, incoming: Any, exchange: Exchange) -> 
     if isinstance(ready, tuple):
         done, proof = ready
     else:
-        done, proof = ready, await _recorded(ready.records, exchange)
+        done, proof = ready, await _recorded(ready, exchange)
     return Answer(
         envelope=done.envelope,
         content_id=_root(row),
@@ -82,11 +82,12 @@ async def run(row: Row, message: Message, incoming: Any, exchange: Exchange) -> 
     )
 
 
-async def _recorded(records: Sequence[NewRecord], exchange: Exchange) -> AuditProof:
+async def _recorded(ready: _Ready, exchange: Exchange) -> AuditProof:
     """A read on record; where the glass was broken, with the case that has to be reviewed, and a notice at once."""
-    actors, access = exchange.actors, exchange.access
-    if access is None or not access.broken:
-        return await actors.sequencer.record(records)
+    actors, access, keep = exchange.actors, exchange.access, exchange.keep
+    broken = access.broken if access else {}
+    if not broken and keep is None:
+        return await actors.sequencer.record(ready.records)
 
     overrides = [
         emergency_override(
@@ -97,16 +98,20 @@ async def _recorded(records: Sequence[NewRecord], exchange: Exchange) -> AuditPr
             patient=patient,
             documents=len(documents),
         )
-        for patient, documents in access.broken.items()
+        for patient, documents in broken.items()
     ]
 
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
-        access.put_on_review(connection)
-        return None, [*overrides, *records]
+        if access is not None:
+            access.put_on_review(connection)
+        if keep is not None:
+            keep(connection, ready.envelope, ready.documents)
+        return None, [*overrides, *ready.records]
 
     _, proof = await actors.sequencer.transact(work)
-    actors.metrics.emergencies.inc()
-    actors.alarm("emergency-access")
+    if broken:
+        actors.metrics.emergencies.inc()
+        actors.alarm("emergency-access")
     return proof
 
 
@@ -217,8 +222,11 @@ def _ready(
 
 
 def _envelope(row: Row, exchange: Exchange, body: bytes, headers: bytes = b"") -> bytes:
-    action = row.binding.response_to(exchange.action)
-    return write_envelope(action, body, relates_to=exchange.message_id, extra=headers) if action else b""
+    action, relates_to = exchange.reply_action or row.binding.response_to(exchange.action), exchange.message_id
+    if exchange.reply_to:  # a message of its own
+        id_, to = exchange.actors.new_uuid(), exchange.reply_to
+        return write_envelope(action, body, relates_to=relates_to, message_id=id_, to=to, extra=headers)
+    return write_envelope(action, body, relates_to=relates_to, extra=headers) if action else b""
 
 
 def _root(row: Row) -> str:

@@ -237,8 +237,10 @@ def of_answer(
     `notes` say for each fact what policy kept back and why: for the record, not for who asked.
     """
     here = serving_end(exchange.endpoint)
-    # An answer leaves on the connection of its request, so the caller's wsa:ReplyTo was the anonymous address.
-    there = End(ANONYMOUS, exchange.caller.address, f"{exchange.caller.name} ({exchange.caller.role})")
+    # UserID is the caller's wsa:ReplyTo: the anonymous address when the answer leaves on the connection of its request.
+    there = End(
+        exchange.reply_to or ANONYMOUS, exchange.caller.address, f"{exchange.caller.name} ({exchange.caller.role})"
+    )
     if profile.caller_is_source:
         ends = participants(source=there, destination=here)
     else:

@@ -165,7 +165,7 @@ def _assembled(
     metrics = Metrics()
     alarm = partial(_alarm, metrics, alarms)
     receipts = Receipts(reader, communities.get, metrics, alarm)
-    gateway = Gateway(client, communities.all, new_uuid, Known())
+    gateway = Gateway(client, communities.all, new_uuid, Known(), config.base_url)
     actors = _actors(config, writer, reader, registry, blobs, gateway, receipts, sequencer, metrics, alarm)
     actors.barred, actors.recipient_faults = barred, recipient_faults(config)
     membership = _membership(config, actors, communities, client, tls)

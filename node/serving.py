@@ -21,6 +21,7 @@ from node.discovery.telling import Teller
 from node.dispatch import Dispatcher, routes
 from node.exchange import Desk
 from node.faults import Exit, Fault, Faults
+from node.federation.owing import Owing
 from node.federation.unfinished import Unfinished
 from node.http.connection import Connected
 from node.http.management import ManagementServer
@@ -120,6 +121,7 @@ class Running:
         self._tls = services.tls
         self._unfinished = Unfinished(services)
         self._noticed = Noticed(services)
+        self._owing = Owing(services)
         self._ready = False
         self._log_end = self._indexed = 0  # entries of the log a second ago, and when the index last reached its end
         self._tasks: list[asyncio.Task[None]] = []
@@ -151,10 +153,13 @@ class Running:
             services.actors,
             services.users,
             services.metrics,
+            owing=self._owing,
+            spool=services.spool.create,
             base_url=config.base_url,
             deadline=config.federation.deadline,
             default_scope=config.federation.default_scope,
         )
+        self._owed = dispatcher.owed
         endpoint = SoapEndpoint(
             routes=routes(config.limits.inline_bytes * 3 // 2, config.limits.document_bytes),
             hosts=hosts_of(config),
@@ -239,7 +244,12 @@ class Running:
         for exporter in self._exporters:
             exporter.start(self._services.actors.alarm, self._services.refusals.append)
         telling = deliverer(config, self._services.actors, self._tls, self._services.bindings)
-        lasting = (self._services.witnessing.cosigner().run(), self._bearer.run(), telling.run())
+        lasting = (
+            self._services.witnessing.cosigner().run(),
+            self._bearer.run(),
+            telling.run(),
+            self._owing.run(self._owed),
+        )
         self._tasks += [asyncio.create_task(one) for one in lasting]
         upkeep.begin()
         settle()

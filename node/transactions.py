@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from node import queries, registrations, retrievals
+from node import answers_later, queries, registrations, retrievals
 from node.bindings import AuditProfile, Operation, Packaging, SoapBinding, Transaction
 from node.iti import (
     iti18_registry_stored_query as iti18,
@@ -83,6 +83,7 @@ ITI_38: Final = Transaction(
         decode=iti18.decode,
         encode=queries.encode,
         encode_errors=queries.encode_errors,
+        answers=answers_later.QUERY_ANSWERS,
     ),
     roles=_PEERS,
     writes=False,
@@ -105,6 +106,7 @@ ITI_39: Final = Transaction(
         decode=retrievals.decode,
         encode=retrievals.encode,
         encode_errors=retrievals.encode_errors,
+        answers=answers_later.RETRIEVE_ANSWERS,
     ),
     roles=_PEERS,
     writes=False,

@@ -131,10 +131,12 @@ async def _documents(
 
 def _call(query: AdhocQuery, community: Community, theirs: str, exchange: Exchange) -> Call:
     patient, message_id = patient_of(query), exchange.actors.new_uuid()
+    reply_to = exchange.actors.gateway.reply_to(community, "iti-38")
     if theirs == patient:
-        return query_call(_as_understood(query, community, exchange), community, message_id, exchange.assertion)
+        asked = _as_understood(query, community, exchange)
+        return query_call(asked, community, message_id, exchange.assertion, reply_to=reply_to)
     asked = _as_understood(for_patient(query, theirs), community, exchange)
-    return query_call(asked, community, message_id, exchange.assertion, patient=patient)
+    return query_call(asked, community, message_id, exchange.assertion, patient=patient, reply_to=reply_to)
 
 
 def _as_understood(query: AdhocQuery, community: Community, exchange: Exchange) -> AdhocQuery:

@@ -8,13 +8,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
+from node.federation import quirks
 from node.federation.calls import NAMES, Asked, Call, Sought
 from node.hl7v3.answer import ANSWER
 from node.hl7v3.correlation import write_time_to_live
 from node.hl7v3.datatypes import V3, Ii
 from node.hl7v3.location import RESPONSE, write_location_query
 from node.hl7v3.query import QUERY, query_parameters, write_query
-from node.hl7v3.wrapper import Party, Wrapper
+from node.hl7v3.wrapper import ACCEPT, Party, Wrapper
 from node.soap.writing import write_envelope
 from registry.ebrim.messages import AdhocQuery
 from registry.patients.demographics import Demographics
@@ -22,6 +23,7 @@ from registry.queries.catalogue import patient_slot
 from trust.communities import Community
 from trust.ledger.record import payload_digest
 
+DEFERRED: Final = f"urn:hl7-org:v3:{QUERY}:Deferred:CrossGatewayPatientDiscovery"
 DISCOVERY: Final = f"urn:hl7-org:v3:{QUERY}:CrossGatewayPatientDiscovery"
 LOCATION_QUERY: Final = "urn:ihe:iti:2009:PatientLocationQuery"
 
@@ -30,13 +32,16 @@ LOCATION_QUERY: Final = "urn:ihe:iti:2009:PatientLocationQuery"
 class Asker:
     """Who asks: homeCommunityId of this node, the instant, for how many days our identifier may be kept, and the user.
 
-    `assertion` is the user's, as it came; b"" for none.
+    `assertion` is the user's, as it came; b"" for none. `seen` is the fingerprint for which an answer may be kept,
+    `reply_to` where it is to come (`federation.calls.Call`).
     """
 
     home: str
     now: datetime
     days: int
     assertion: bytes = b""
+    seen: str = ""
+    reply_to: str = ""
 
 
 def discovery_call(patient: str, person: Demographics, community: Community, message_id: str, asker: Asker) -> Call:
@@ -44,6 +49,7 @@ def discovery_call(patient: str, person: Demographics, community: Community, mes
 
     The HL7 ids of message and query are made of the message id.
     """
+    deferred = bool(asker.reply_to) and quirks.read(community.quirks).exchange == "deferred"
     own, theirs = Ii(asker.home.removeprefix("urn:oid:")), Ii(community.home.removeprefix("urn:oid:"))
     id_ = Ii(message_id.removeprefix("urn:uuid:"))
     head = Wrapper(
@@ -51,20 +57,23 @@ def discovery_call(patient: str, person: Demographics, community: Community, mes
         id=id_,
         sender=Party(device=own, organization=own.root),
         receiver=Party(device=theirs, organization=theirs.root, telecom=community.endpoints["iti-55"]),
+        respond_to=asker.reply_to if deferred else "",
     )
-    parameters = query_parameters(id_, person)
+    parameters = query_parameters(id_, person, priority="D" if deferred else "I")
     return _call(
         community,
         "ITI-55",
         message_id,
         write_query(head, now=asker.now, query=parameters),
-        action=DISCOVERY,
+        action=DEFERRED if deferred else DISCOVERY,
         response_root=f"{{{V3}}}{ANSWER}",
-        asked=Asked(id=id_.text, parameters=parameters.encode(), person=person),
+        asked=Asked(id=id_.text, parameters=parameters.encode(), person=person, seen=asker.seen),
         patient=patient,
         headers=write_time_to_live(asker.days),
         assertion=asker.assertion,
-        again=lambda other: discovery_call(patient, person, community, other, asker),
+        again=None if asker.reply_to else lambda other: discovery_call(patient, person, community, other, asker),
+        reply_to=asker.reply_to,
+        taken=f"{{{V3}}}{ACCEPT}" if deferred else "",
     )
 
 
@@ -96,13 +105,21 @@ def _call(  # noqa: PLR0913  one fact each
     asked: Asked | None = None,
     sought: Sought | None = None,
     patient: str,
-    again: Callable[[str], Call],
+    again: Callable[[str], Call] | None,
     headers: bytes = b"",
     assertion: bytes = b"",
+    reply_to: str = "",
+    taken: str = "",
 ) -> Call:
     url = community.endpoints[transaction.lower()]
     envelope = write_envelope(
-        action, body, message_id=message_id, to=url, reply_to=True, security=assertion, extra=headers
+        action,
+        body,
+        message_id=message_id,
+        to=url,
+        reply_to=True if taken else reply_to or True,  # a deferred question is acknowledged at once
+        security=assertion,
+        extra=headers,
     )
     return Call(
         community=community,
@@ -118,6 +135,8 @@ def _call(  # noqa: PLR0913  one fact each
         sought=sought,
         patient=patient,
         again=again,
+        reply_to=reply_to,
+        taken=taken,
     )
 
 

@@ -34,10 +34,10 @@ class Decided:
     detail: str = ""
 
 
-def refusal(query: DemographicsQuery) -> Decided | None:
-    """Why a query is not answered at all (case 5); None where it is."""
-    if query.priority == "D":
-        return _bad("deferred answers are not supported: ask with responsePriorityCode I")
+def refusal(query: DemographicsQuery, *, deferred: bool = False) -> Decided | None:
+    """Why a query is not answered at all (case 5); None where it is. `deferred`: its answer is given later."""
+    if query.priority == "D" and not deferred:
+        return _bad("a deferred answer is asked for with the action of a deferred question, and respondTo")
     if query.wildcards:
         return _bad("names are not searched for: a livingSubjectName may not have the use SRCH")
     person = query.person

@@ -129,25 +129,39 @@ class Discovery:
     async def _wave(self, plan: Plan, wave: Sequence[Community], exchange: Exchange) -> list[Answered]:
         actors, person = exchange.actors, plan.person
         assert person is not None  # noqa: S101  else nobody is asked
-        asker = Asker(home=actors.own.home, now=exchange.now, days=self.days, assertion=exchange.assertion)
-        calls = [discovery_call(plan.patient, person, one, actors.new_uuid(), asker) for one in wave]
+        asker = Asker(
+            home=actors.own.home, now=exchange.now, days=self.days, assertion=exchange.assertion, seen=plan.seen
+        )
+        calls = [
+            discovery_call(
+                plan.patient,
+                person,
+                one,
+                actors.new_uuid(),
+                replace(asker, reply_to=actors.gateway.reply_to(one, "iti-55")),
+            )
+            for one in wave
+        ]
         async with aclosing(actors.gateway.ask(calls, exchange)) as arrivals:
             found = [answered async for answered in arrivals]
-        learned = [one for answered in found if (one := self._learned(plan, answered, exchange.now))]
         records = list(exchange.records)
 
         def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
-            correlations.keep(connection, learned)
+            self.keep(connection, found, exchange.now)
             return None, records
 
         if records:
             await actors.sequencer.transact(work)
         return found
 
-    def _learned(self, plan: Plan, answered: Answered, now: datetime) -> Correlation | None:
+    def keep(self, connection: sqlite3.Connection, found: Sequence[Answered], now: datetime) -> None:
+        """Keep what was learned, in the transaction of its record."""
+        correlations.keep(connection, [one for answered in found if (one := self._learned(answered, now))])
+
+    def _learned(self, answered: Answered, now: datetime) -> Correlation | None:
         """What may be kept of an answer; nothing of a failure, nor where the community does not allow it."""
-        outcome = answered.outcome
-        if outcome is None or not answered.received:
+        outcome, asked = answered.outcome, answered.call.asked
+        if outcome is None or asked is None or not answered.received:
             return None
         if outcome.word is Word.FOUND:
             seconds = min(answered.keep or 0, self._settings.correlation_days * 86_400)
@@ -158,10 +172,10 @@ class Discovery:
         if seconds <= 0:
             return None
         return Correlation(
-            patient=plan.patient,
+            patient=answered.call.patient,
             home=answered.community.home,
             theirs=answered.correlated,
-            person=plan.seen,
+            person=asked.seen,
             since=_stamp(now),
             until=_stamp(now + timedelta(seconds=seconds)),
         )

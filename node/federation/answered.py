@@ -48,6 +48,7 @@ class Answered:
     accepted: tuple[bytes, ...] = ()
     errors: tuple[RegistryError, ...] = ()
     outcome: Outcome | None = None
+    on_record: bool = False  # already, or not yet because the answer may still come
 
     def faults(self) -> tuple[RegistryError, ...]:
         """Every error of this outcome: the community's own, or the one that says why there is no answer."""

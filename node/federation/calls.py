@@ -32,11 +32,15 @@ _ROOT: Final = "root@xdsnode"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What ITI-55 asks, for the record: the id of the query, its parameters, and the person it describes."""
+    """What ITI-55 asks, for the record: the id of the query, its parameters, and the person it describes.
+
+    `seen` is the fingerprint of the person for which the answer may be kept.
+    """
 
     id: str
     parameters: bytes
     person: Demographics
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,9 @@ class Call:
 
     `patient` is our identifier (CX) of the patient it is about, where the request itself names another or none.
 
-    `again` makes the same request under another message id; None for one that is never asked twice at once.
+    `again` makes the same request under another message id; None for one that is never asked twice at once. `reply_to`
+    is where the answer is to come, "" for back on the connection; `taken` is then the root of what says that the
+    question was taken, "" for a bare HTTP 202.
     """
 
     community: Community
@@ -72,6 +78,8 @@ class Call:
     sought: Sought | None = None
     patient: str = ""
     again: Callable[[str], Call] | None = None
+    reply_to: str = ""
+    taken: str = ""
 
     @property
     def host(self) -> str:
@@ -84,11 +92,18 @@ class Call:
 
 
 def query_call(
-    query: AdhocQuery, community: Community, message_id: str, assertion: bytes = b"", *, patient: str = ""
+    query: AdhocQuery,
+    community: Community,
+    message_id: str,
+    assertion: bytes = b"",
+    *,
+    patient: str = "",
+    reply_to: str = "",
 ) -> Call:
     """ITI-38: the query as it was asked; `home` only on queries by id, as XCA wants it.
 
-    `assertion` is the user's, as it came; b"" for none. `patient` is ours, where the query names theirs.
+    `assertion` is the user's, as it came; b"" for none. `patient` is ours, where the query names theirs. `reply_to` as
+    in `Call`.
     """
     url = community.endpoints["iti-38"]
     envelope = write_envelope(
@@ -96,7 +111,7 @@ def query_call(
         adhoc_query_request(query),
         message_id=message_id,
         to=url,
-        reply_to=True,
+        reply_to=reply_to or True,
         security=assertion,
     )
     return Call(
@@ -111,7 +126,8 @@ def query_call(
         response_root=QUERY_RESPONSE,
         query=query,
         patient=patient,
-        again=lambda other_id: query_call(query, community, other_id, assertion, patient=patient),
+        again=None if reply_to else lambda other_id: query_call(query, community, other_id, assertion, patient=patient),
+        reply_to=reply_to,
     )
 
 
@@ -122,6 +138,7 @@ def retrieve_call(
     assertion: bytes = b"",
     *,
     mtom: bool = True,
+    reply_to: str = "",
 ) -> Call:
     """ITI-39: the documents of one community, each with its home; `assertion` as for `query_call`.
 
@@ -135,7 +152,7 @@ def retrieve_call(
         retrieve_request(requests),
         message_id=message_id,
         to=url,
-        reply_to=True,
+        reply_to=reply_to or True,
         security=assertion,
     )
     return Call(
@@ -150,4 +167,5 @@ def retrieve_call(
         response_root=RETRIEVE_RESPONSE,
         root_content_id=root,
         requests=requests,
+        reply_to=reply_to,
     )

@@ -7,7 +7,7 @@ recorded for it, so that nothing leaves before the other side has proved who it 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
@@ -17,6 +17,7 @@ from lxml import etree
 
 from node.federation.calls import Call
 from node.federation.resolver import ForbiddenAddress, GuardedResolver
+from node.hl7v3.wrapper import BadMessage, read_wrapper
 from node.outcome_words import Word
 from node.soap.faults import SoapFault
 from node.soap.limits import ANSWER, MimeLimits
@@ -141,8 +142,10 @@ class PeerClient:
         if self._resolver:
             await self._resolver.close()
 
-    async def send(self, call: Call, receipt: bytes, progress: Callable[[int], None] = lambda _: None) -> PeerAnswer:
-        """Send a request and read its answer.
+    async def send(
+        self, call: Call, receipt: bytes, progress: Callable[[int], None] = lambda _: None
+    ) -> PeerAnswer | None:
+        """Send a request and read its answer; None where the question was taken and its answer comes later.
 
         Args:
             call: what is asked.
@@ -181,7 +184,7 @@ class PeerClient:
             raise PeerFault("broke off", _kind(error), word=Word.UNREACHABLE) from None
         except aiohttp.ClientError as error:  # HTTP that is none
             raise PeerFault("broke off", _kind(error)) from None
-        except (SoapFault, ValueError) as error:
+        except (SoapFault, BadMessage, ValueError) as error:
             raise PeerFault("answered what cannot be read", str(error)[:120]) from None
 
     async def plain(
@@ -189,7 +192,7 @@ class PeerClient:
         community: Community,
         method: str,
         url: str,
-        body: bytes = b"",
+        body: bytes | AsyncIterator[bytes] = b"",
         *,
         content_type: str = "text/plain; charset=utf-8",
         most: int,
@@ -219,7 +222,11 @@ class PeerClient:
         except (aiohttp.ClientError, OSError, EOFError, ValueError) as error:
             raise PeerFault("cannot be asked", _kind(error)) from None
 
-    async def _read(self, call: Call, response: aiohttp.ClientResponse, progress: Callable[[int], None]) -> PeerAnswer:
+    async def _read(
+        self, call: Call, response: aiohttp.ClientResponse, progress: Callable[[int], None]
+    ) -> PeerAnswer | None:
+        if response.status == 202 and call.reply_to and not call.taken:
+            return None
         if response.status not in (200, 400, 403, 500, 503):
             raise PeerFault(f"answered HTTP status {response.status}", word=_word_of(response.status))
         if response.headers.get("Content-Encoding", "identity") != "identity":
@@ -238,7 +245,10 @@ class PeerClient:
             what = f"answered no SOAP under HTTP status {response.status}"
             raise PeerFault(what, media_type.name, word=_word_of(response.status))
         answer.audit_proof = response.headers.get(HEADER, "")
-        return self._checked(call, answer)
+        if call.taken and answer.body.tag == call.taken:
+            _judge_taken(answer)
+            return None
+        return checked(call, answer)
 
     async def _read_package(
         self, media_type: MediaType, response: aiohttp.ClientResponse, progress: Callable[[int], None]
@@ -259,26 +269,38 @@ class PeerClient:
             if reference.inline is not None:  # it stood in the envelope, so it is part of the digest already
                 part = self._spool.create()
                 part.write(reference.inline)
-                documents[reference.content_id] = _complete(part)
+                documents[reference.content_id] = complete(part)
         return PeerAnswer(message=message, digest=payload_digest(parts), documents=documents)
 
-    @staticmethod
-    def _checked(call: Call, answer: PeerAnswer) -> PeerAnswer:
-        message = answer.message
-        wrong = None
-        if message.fault:
-            fault = message.fault
-            codes = (fault.code, *fault.subcodes)
-            wrong = PeerFault("refused", f"{fault.code} {fault.reason}", codes, word=_word_of_fault(codes))
-        elif message.relates_to and message.relates_to != call.message_id:
-            wrong = PeerFault("answered another request")
-        elif message.body.tag != call.response_root:
-            wanted = call.response_root.rpartition("}")[2]
-            wrong = PeerFault(f"answered something else instead of {wanted}", etree.QName(message.body).localname)
-        if wrong:
-            answer.close()
-            raise wrong
-        return answer
+
+def checked(call: Call, answer: PeerAnswer) -> PeerAnswer:
+    """An answer that can be one to this request.
+
+    Raises:
+        PeerFault: it is a fault, or something else; what it brought is given up.
+    """
+    message = answer.message
+    wrong = None
+    if message.fault:
+        fault = message.fault
+        codes = (fault.code, *fault.subcodes)
+        wrong = PeerFault("refused", f"{fault.code} {fault.reason}", codes, word=_word_of_fault(codes))
+    elif message.relates_to and message.relates_to != call.message_id:
+        wrong = PeerFault("answered another request")
+    elif message.body.tag != call.response_root:
+        wanted = call.response_root.rpartition("}")[2]
+        wrong = PeerFault(f"answered something else instead of {wanted}", etree.QName(message.body).localname)
+    if wrong:
+        answer.close()
+        raise wrong
+    return answer
+
+
+def _judge_taken(answer: PeerAnswer) -> None:
+    """A deferred question that was acknowledged: CA, or AA of who knows no better (federation-wire 2.7)."""
+    acknowledged = read_wrapper(answer.body).acknowledged
+    if acknowledged not in ("CA", "AA"):
+        raise PeerFault("does not take deferred questions", acknowledged, word=Word.REFUSED)
 
 
 class _Parts:
@@ -306,7 +328,7 @@ class _Parts:
                     self._take(event.data)
                 elif isinstance(event, PartEnd) and self._current:
                     name, part = self._current
-                    self.documents[name] = _complete(part)
+                    self.documents[name] = complete(part)
                     self._current = None
         reader.finish()
 
@@ -336,7 +358,8 @@ class _Parts:
             self._current[1].close()
 
 
-def _complete(part: SpooledPart) -> Fetched:
+def complete(part: SpooledPart) -> Fetched:
+    """A document whose last byte has come."""
     size, sha1, sha256_ = part.finish()
     return Fetched(part=part, size=size, sha1=sha1, sha256=sha256_)
 

@@ -18,6 +18,7 @@ from node.federation.answered import Answered
 from node.federation.calls import Call
 from node.federation.circuit import Circuits
 from node.federation.client import PeerClient, PeerFault
+from node.federation.later import Later, Question
 from node.federation.pace import Budget, Pace
 from node.outcome_words import Word
 
@@ -49,8 +50,9 @@ class Engine:
     `record` puts one more call on record and returns its receipt: before the bytes of a second request leave.
     """
 
-    def __init__(self, client: PeerClient, new_uuid: Callable[[], str]) -> None:
+    def __init__(self, client: PeerClient, new_uuid: Callable[[], str], later: Later) -> None:
         self._client = client
+        self._later = later
         self._new_uuid = new_uuid
         self._circuits = Circuits()
         self._paces: defaultdict[tuple[str, str], Pace] = defaultdict(Pace)
@@ -120,8 +122,10 @@ class Engine:
         loop, key = asyncio.get_running_loop(), _key(call)
         pace, answered, began = self._paces[key], Answered(community=call.community, call=call), loop.time()
         left = max(0.0, exchange.deadline - began)
-        time = pace.limit(left, trial=self._circuits.trying(key)) if call.transaction in QUICK else left
+        quick = call.transaction in QUICK and not call.reply_to
+        time = pace.limit(left, trial=self._circuits.trying(key)) if quick else left
         sending = False
+        question = self._later.expect(call, exchange, read) if call.reply_to else None
         try:
             async with (
                 asyncio.timeout_at(began + time) as limit,
@@ -130,6 +134,8 @@ class Engine:
             ):
                 sending = True
                 answered.answer = await self._client.send(call, receipt, partial(_prolong, limit, began + time))
+            if question is not None and answered.answer is None:
+                return await self._in_time(question, answered, key, began)
             read(answered)
             answered.received = True
         except TimeoutError:
@@ -141,12 +147,31 @@ class Engine:
             answered.fail(fault)
         except asyncio.CancelledError:
             self._circuits.undecided(key)
-            raise
+            raise  # an answer that was promised is still taken when it comes
         except Exception:  # whatever one community does costs its own result, and its outcome is on record
             log.exception("an answer could not be read", extra={"community": call.community.name})
             answered.fail(PeerFault("answered what cannot be read"))
         answered.seconds = loop.time() - began
+        self._later.close(call.message_id)
         self._learn(key, pace, answered)
+        return answered
+
+    async def _in_time(self, question: Question, answered: Answered, key: tuple[str, str], began: float) -> Answered:
+        """The question was taken: its answer if it comes before the deadline, else the question stays open."""
+        self._circuits.answered(key)
+        loop, deadline = asyncio.get_running_loop(), question.exchange.deadline
+        try:
+            await asyncio.wait({question.answer}, timeout=max(0.0, deadline - loop.time()))
+        finally:
+            question.waited_for = question.answer.done()
+        if question.answer.done():
+            answered = question.answer.result()
+            answered.seconds = loop.time() - began
+            return answered
+        answered.seconds = loop.time() - began
+        answered.on_record = True  # one day, with the answer or by the sweep
+        what = f"took the question and has not answered within {answered.seconds:.1f} s; ask again in a moment"
+        answered.fail(PeerFault(what, word=Word.TIMEOUT))
         return answered
 
     def _learn(self, key: tuple[str, str], pace: Pace, answered: Answered) -> None:

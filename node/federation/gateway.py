@@ -9,25 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from node.exchange import Exchange
 from node.federation import quirks
 from node.federation.answered import Answered
 from node.federation.calls import Call, query_call, retrieve_call
-from node.federation.client import PeerClient, PeerFault
+from node.federation.client import PeerAnswer, PeerClient, PeerFault, checked
 from node.federation.engine import Engine, Read, Seen
 from node.federation.judging import ANOTHER_PERSON, judge
+from node.federation.later import Later
 from node.federation.outcomes import Known, KnownDocument, outcome_record, sent_record
 from node.federation.watching import Watching
 from node.hl7v3.answer import read_answer
 from node.hl7v3.correlation import time_to_live
 from node.hl7v3.location import read_locations
+from node.paths import PATHS
 from registry.ebrim.messages import AdhocQuery
 from registry.ebrim.reader import read_query_answer
 from repository.messages import DocumentRequest, read_retrieve_response
+from trust.audit.event import NewRecord
 from trust.communities import Community
+from trust.ledger.sequencer import AuditProof
 
 log = logging.getLogger("node.federation")
 
@@ -41,12 +47,16 @@ class Gateway:
         directory: Callable[[], Sequence[Community]],
         new_uuid: Callable[[], str],
         known: Known,
+        base_url: str = "",
     ) -> None:
-        self._engine = Engine(client, new_uuid)
+        """`base_url` is that of this node's endpoints, where answers are taken that come later."""
+        self.under_way: set[str] = set()
+        self.later = Later(self.under_way.discard)
+        self._engine = Engine(client, new_uuid, self.later)
+        self._base_url = base_url
         self._directory = directory
         self._new_uuid = new_uuid
         self._known = known
-        self.under_way: set[str] = set()
         self.watching = Watching()
 
     def communities(self) -> Sequence[Community]:
@@ -60,6 +70,11 @@ class Gateway:
     def community(self, home: str) -> Community | None:
         """The community that answers for `home`, or None."""
         return next((community for community in self._directory() if community.home == home), None)
+
+    def reply_to(self, community: Community, transaction: str) -> str:
+        """Where this node takes the answer of a community that answers on a connection of its own, else ""."""
+        synchronous = quirks.read(community.quirks).exchange == "synchronous"
+        return "" if synchronous else self._base_url + PATHS[transaction]
 
     def known(self, home: str, repository_unique_id: str, unique_id: str) -> KnownDocument | None:
         """What the metadata of a remote document said, when it passed by here."""
@@ -113,7 +128,12 @@ class Gateway:
         """ITI-39 to each community for its documents; one outcome for each request, in the order of the groups."""
         calls = [
             retrieve_call(
-                portion, community, self._new_uuid(), exchange.assertion, mtom=known.retrieve_packaging == "mtom"
+                portion,
+                community,
+                self._new_uuid(),
+                exchange.assertion,
+                mtom=known.retrieve_packaging == "mtom",
+                reply_to=self.reply_to(community, "iti-39"),
             )
             for community, requests in groups
             for known in (quirks.read(community.quirks),)
@@ -138,6 +158,7 @@ class Gateway:
                 community,
                 self._new_uuid(),
                 exchange.assertion,
+                reply_to=self.reply_to(community, "iti-38"),
             )
             for community in communities
         ]
@@ -156,11 +177,12 @@ class Gateway:
         if admitted:
             async with aclosing(self._sent(admitted, exchange, read)) as outcomes:
                 async for several in outcomes:
-                    records = [record for answered in several for record in outcome_record(answered, exchange)]
-                    if durable:
-                        await exchange.actors.sequencer.record(records)
-                    else:
+                    fresh = [answered for answered in several if not answered.on_record]
+                    records = [record for answered in fresh for record in outcome_record(answered, exchange)]
+                    if not durable:
                         exchange.records += records
+                    elif records:
+                        await exchange.actors.sequencer.record(records)
                     yield several[0]
 
     async def _sent(
@@ -184,7 +206,8 @@ class Gateway:
             receipt = proof.receipt(place) if call.community.audit else b""
             several = await self._engine.ask(call, receipt, exchange, read, lambda again: self._again(again, exchange))
             for answered in several:
-                self._finish(answered, exchange)
+                if answered.outcome is None:
+                    self._finish(answered, exchange)
             arrived.put_nowait(several)
 
         sequencer.end_request()  # a commit of somebody else need not wait for this request, which waits for others
@@ -199,7 +222,51 @@ class Gateway:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self.under_way -= cids
+            self.under_way -= cids - self.later.waiting()
+
+    async def answer_came(self, home: str, answer: PeerAnswer) -> AuditProof | None:
+        """An answer of a community on a connection of its own: judged and on record; None where nothing was asked.
+
+        Whoever still waits for it goes on with it; what it teaches is kept in any case.
+
+        Raises:
+            LedgerBusy, LedgerBroken, StorageFailed: it could not be recorded; the community may send it again.
+        """
+        question = self.later.take(home, answer.message.relates_to)
+        if question is None:
+            answer.close()
+            return None
+        call, actors = question.call, question.exchange.actors
+        exchange = replace(question.exchange, now=actors.clock(), records=[])
+        answered = Answered(community=call.community, call=call)
+        try:
+            answered.answer = checked(call, answer)
+            question.read(answered)
+            answered.received = True
+        except PeerFault as fault:
+            answered.fail(fault)
+        except Exception:  # as in the engine: it costs this community's own result
+            log.exception("an answer could not be read", extra={"community": call.community.name})
+            answered.fail(PeerFault("answered what cannot be read"))
+        self._finish(answered, exchange)
+
+        def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+            if call.asked is not None:
+                actors.discovery.keep(connection, [answered], exchange.now)
+            return None, outcome_record(answered, exchange)
+
+        try:
+            _, proof = await actors.sequencer.transact(work)
+        except BaseException:
+            self.later.put_back(question)
+            answer.close()
+            raise
+        answered.on_record = True
+        self.under_way.discard(call.message_id)
+        if not question.waited_for:
+            answer.close()
+        question.answer.set_result(answered)
+        return proof
 
     async def _again(self, call: Call, exchange: Exchange) -> bytes:
         """One more request to a community, on record before it leaves."""

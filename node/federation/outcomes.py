@@ -155,6 +155,7 @@ def _key(request: DocumentRequest) -> tuple[str, str]:
 def _event(call: Call, exchange: Exchange, fact: AuditFact) -> AuditEvent:
     type_ = Coded(call.transaction, "IHE Transactions", call.name)
     here = calling_end(exchange.endpoint, exchange.actors.own.name)
+    here = here._replace(user=call.reply_to or here.user)
     there = End(call.url, call.host, call.community.name)
     if call.query is not None or call.asked is not None or call.sought is not None:
         ends = participants(source=here, destination=there)

@@ -32,12 +32,15 @@ class Quirks:
     `uuid_form`: entryUUIDs in queries are sent as they are, or `lower`, `upper`, or `bare` without `urn:uuid:`.
     `date_range`: a query for a patient's documents needs a range of `creation` times; one that leaves nothing out is
     added where the query has none. `retrieve_packaging`: an ITI-39 request leaves as `mtom` or as simple `soap`.
+    `exchange`: its answers come `asynchronous`, on a connection of their own (WS-Addressing), or `deferred`: the same,
+    with the messages that ITI-55 has for it; else `synchronous`.
     """
 
     documents_per_retrieve: int = _MOST_DOCUMENTS
     uuid_form: str = ""
     date_range: str = ""
     retrieve_packaging: str = "mtom"
+    exchange: str = "synchronous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,13 @@ def _count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_DOCUMENTS
 
 
+EXCHANGES: Final = ("synchronous", "asynchronous", "deferred")
 ROWS: Final[Mapping[str, _Row]] = {
     "documents_per_retrieve": _Row(f"most documents in one ITI-39 request, 1 to {_MOST_DOCUMENTS}", _count),
     "uuid_form": _Row("entryUUIDs in queries: lower, upper or bare", _one_of("lower", "upper", "bare")),
     "date_range": _Row("a query by patient needs a range of times: creation", _one_of("creation")),
     "retrieve_packaging": _Row("how an ITI-39 request is packaged: mtom or soap", _one_of("mtom", "soap")),
+    "exchange": _Row("how answers come: synchronous, asynchronous or deferred", _one_of(*EXCHANGES)),
 }
 STANDARD: Final = Quirks()
 

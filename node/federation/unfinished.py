@@ -23,6 +23,8 @@ log = logging.getLogger("node.federation")
 
 _AT_ONCE: Final = 500
 _QUERIES: Final = frozenset({"ITI-38", "ITI-55", "ITI-56"})
+_STOPPED: Final = "this node stopped before the outcome was on record"
+_NEVER: Final = "no answer came that could be recorded"
 
 
 class Unfinished:
@@ -53,16 +55,17 @@ class Unfinished:
         abandoned = [bodies[cid] for cid in bodies if cid in idle & self._suspected]
         self._suspected = idle
         if abandoned:
-            await self._record(abandoned)
+            await self._record(abandoned, _NEVER)
 
-    async def _record(self, bodies: Sequence[bytes]) -> None:
+    async def _record(self, bodies: Sequence[bytes], reason: str = _STOPPED) -> None:
         services = self._services
         now = services.clock()
-        await services.sequencer.record([failed(body, endpoint=services.config.base_url, now=now) for body in bodies])
+        endpoint = services.config.base_url
+        await services.sequencer.record([failed(body, endpoint=endpoint, now=now, reason=reason) for body in bodies])
         log.warning("exchanges without an outcome were recorded as failed", extra={"count": len(bodies)})
 
 
-def failed(sent: bytes, *, endpoint: str, now: datetime) -> NewRecord:
+def failed(sent: bytes, *, endpoint: str, now: datetime, reason: str = _STOPPED) -> NewRecord:
     """The record of kind 6 that belongs to a record of kind 1, given as its canonical bytes."""
     body = json.loads(sent)
     note = body["event"].get("note", {})
@@ -75,7 +78,7 @@ def failed(sent: bytes, *, endpoint: str, now: datetime) -> NewRecord:
         id=EventId.QUERY if query else EventId.IMPORT,
         action=Action.EXECUTE if query else Action.CREATE,
         outcome=Outcome.MAJOR,
-        outcome_text="this node stopped before the outcome was on record",
+        outcome_text=reason,
         time=instant(now),
         type=Coded(transaction, "IHE Transactions", NAMES.get(transaction, transaction)),
         participants=participants(

@@ -140,7 +140,7 @@ def _is_number(text: str) -> bool:
 
 
 def write_query(wrapper: Wrapper, *, now: datetime, query: str, query_back: Ii | None = None) -> bytes:
-    """A whole PRPA_IN201305UV02 that asks for a person at once.
+    """A whole PRPA_IN201305UV02 that asks for a person.
 
     Args:
         wrapper: its id, sender and receiver.
@@ -162,14 +162,18 @@ def write_query(wrapper: Wrapper, *, now: datetime, query: str, query_back: Ii |
         receiver=wrapper.receiver,
         accept="AL",
         act=control_act(_TRIGGER, author + query),
+        respond_to=wrapper.respond_to,
     )
 
 
-def query_parameters(query_id: Ii, person: Demographics) -> str:
-    """The queryByParameter for a person, every identifier of whom is a livingSubjectId; `query_id` is repeated back."""
+def query_parameters(query_id: Ii, person: Demographics, *, priority: str = "I") -> str:
+    """The queryByParameter for a person, every identifier of whom is a livingSubjectId; `query_id` is repeated back.
+
+    `priority`: I for an answer at once, D for a deferred one.
+    """
     return (
         f'<queryByParameter xmlns="{V3}">{write_ii("queryId", query_id)}<statusCode code="new"/>'
-        '<responseModalityCode code="R"/><responsePriorityCode code="I"/>'
+        f'<responseModalityCode code="R"/><responsePriorityCode code="{priority}"/>'
         f"<parameterList>{_parameters(person)}</parameterList></queryByParameter>"
     )
 

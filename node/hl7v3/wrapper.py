@@ -94,6 +94,7 @@ def write_message(  # noqa: PLR0913  one fact each
     acknowledgement: str = "",
     act: str = "",
     processing: str = "P",
+    respond_to: str = "",
 ) -> bytes:
     """Write a whole message.
 
@@ -107,14 +108,25 @@ def write_message(  # noqa: PLR0913  one fact each
         acknowledgement: what `acknowledgement` wrote.
         act: the finished controlActProcess.
         processing: processingCode of the request that is answered.
+        respond_to: URL for the deferred answer; "" writes none.
     """
     return (
         f'<{interaction} xmlns="{V3}" xmlns:xsi="{XSI}" ITSVersion="XML_1.0">{write_ii("id", id_)}'
         f'<creationTime value="{stamp(now)}"/><interactionId root="{INTERACTIONS}" extension="{interaction}"/>'
         f'<processingCode code="{escape(processing)}"/><processingModeCode code="T"/><acceptAckCode code="{accept}"/>'
-        f'<receiver typeCode="RCV">{_device(receiver)}</receiver><sender typeCode="SND">{_device(sender)}</sender>'
+        f'<receiver typeCode="RCV">{_device(receiver)}</receiver>{_respond_to(respond_to)}'
+        f'<sender typeCode="SND">{_device(sender)}</sender>'
         f"{acknowledgement}{act}</{interaction}>"
     ).encode()
+
+
+def _respond_to(url: str) -> str:
+    if not url:
+        return ""
+    return (
+        f'<respondTo typeCode="RSP"><telecom value="{escape(url)}"/>'
+        '<entityRsp xsi:nil="true" classCode="ENT" determinerCode="INSTANCE" nullFlavor="NA"/></respondTo>'
+    )
 
 
 def _device(party: Party) -> str:

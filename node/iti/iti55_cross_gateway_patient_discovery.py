@@ -69,7 +69,7 @@ def cross_gateway_patient_discovery(
 ) -> DiscoveryResult:
     """Whether anybody is known here who fits."""
     discovery = exchange.actors.discovery
-    decided = refusal(query)
+    decided = refusal(query, deferred=bool(exchange.reply_to))
     if not discovery.admits(exchange.caller, asyncio.get_running_loop().time()):
         decided = Decided(code="AE", failure=BUSY, detail="too many questions; ask again later")
     if decided is None:

@@ -9,7 +9,7 @@ from typing import Final
 from lxml import etree
 
 from node.soap import names
-from node.soap.faults import FaultCode, SoapFault, invalid_header, sender
+from node.soap.faults import FaultCode, SoapFault, elsewhere, invalid_header, sender
 from node.soap.leniencies import Leniency
 from node.soap.tree import children, text_of
 
@@ -47,8 +47,8 @@ def read_addressing(header: etree._Element | None, into: Addressing) -> None:
     """Read the headers of a request.
 
     Raises:
-        SoapFault: a header is missing, doubled, wrong, or must be understood and is not; or the answer is to go
-            elsewhere than back.
+        SoapFault: a header is missing, doubled, wrong, or must be understood and is not; or the answer is to go where
+            none ever goes. Whether it may go to the https address that is named is the dispatcher's to decide.
     """
     found: dict[str, etree._Element] = {}
     for block in () if header is None else children(header):
@@ -63,7 +63,8 @@ def read_addressing(header: etree._Element | None, into: Addressing) -> None:
             if block.get(names.ROLE, "") in _FOR_US:
                 into.security.append(block)
         elif tag.startswith(_WSA):
-            continue
+            if tag == _RELATES_TO and not into.relates_to:
+                into.relates_to = _value(block, into)
         else:
             _foreign(block)
     _check(found, into)
@@ -97,23 +98,27 @@ def _check(found: dict[str, etree._Element], into: Addressing) -> None:
         into.leniencies.add(Leniency.MESSAGE_ID_NOT_UUID)
     if _TO in found:
         into.to = _value(found[_TO], into)
+    _check_endpoints(found, into)
+
+
+def _check_endpoints(found: dict[str, etree._Element], into: Addressing) -> None:
+    """Where the answer is to go, and a fault with it."""
     if _REPLY_TO in found:
         into.reply_to = _address(found[_REPLY_TO], into)
+        if into.reply_to != names.ANONYMOUS and not into.reply_to.startswith("https://"):
+            raise elsewhere()
     else:
         into.leniencies.add(Leniency.REPLY_TO_MISSING)
-    if _FAULT_TO in found:
-        _address(found[_FAULT_TO], into)
+    if _FAULT_TO in found and _address(found[_FAULT_TO], into) not in (names.ANONYMOUS, into.reply_to):
+        raise elsewhere()
 
 
 def _address(reference: etree._Element, into: Addressing) -> str:
-    """The address of ReplyTo or FaultTo: an answer only ever goes back on the same connection."""
+    """The address of ReplyTo or FaultTo."""
     address = next(reference.iterchildren(_ADDRESS), None)
     if address is None:
         raise invalid_header("an endpoint reference has no wsa:Address", "MissingAddressInEPR")
-    value = _value(address, into)
-    if value != names.ANONYMOUS:
-        raise invalid_header("answers go back on the same connection only", "OnlyAnonymousAddressSupported")
-    return value
+    return _value(address, into)
 
 
 def _foreign(block: etree._Element) -> None:

@@ -79,6 +79,11 @@ def invalid_header(reason: str, detail: str) -> SoapFault:
     return sender(reason, "wsa:InvalidAddressingHeader", f"wsa:{detail}")
 
 
+def elsewhere() -> SoapFault:
+    """The answer is asked to go where none goes: what is not an endpoint of the community that asks."""
+    return invalid_header("answers go back on the same connection", "OnlyAnonymousAddressSupported")
+
+
 def action_not_supported(action: str) -> SoapFault:
     """No transaction has this action."""
     return sender(f"the action {_short(action)} is not supported here", "wsa:ActionNotSupported")

@@ -26,7 +26,9 @@ def escape(text: str) -> str:
     return text
 
 
-def headers(action: str, *, relates_to: str = "", message_id: str = "", to: str = "", reply_to: bool = False) -> str:
+def headers(
+    action: str, *, relates_to: str = "", message_id: str = "", to: str = "", reply_to: bool | str = False
+) -> str:
     """The WS-Addressing headers of a message."""
     parts = [f'<wsa:Action s:mustUnderstand="1">{escape(action)}</wsa:Action>']
     if message_id:
@@ -36,7 +38,8 @@ def headers(action: str, *, relates_to: str = "", message_id: str = "", to: str 
     if to:
         parts.append(f"<wsa:To>{escape(to)}</wsa:To>")
     if reply_to:
-        parts.append(f"<wsa:ReplyTo><wsa:Address>{ANONYMOUS}</wsa:Address></wsa:ReplyTo>")
+        address = escape(reply_to) if isinstance(reply_to, str) else ANONYMOUS
+        parts.append(f"<wsa:ReplyTo><wsa:Address>{address}</wsa:Address></wsa:ReplyTo>")
     return "".join(parts)
 
 
@@ -47,7 +50,7 @@ def write_envelope(  # noqa: PLR0913  one fact each
     relates_to: str = "",
     message_id: str = "",
     to: str = "",
-    reply_to: bool = False,
+    reply_to: bool | str = False,
     security: bytes = b"",
     extra: bytes = b"",
 ) -> bytes:
@@ -59,7 +62,7 @@ def write_envelope(  # noqa: PLR0913  one fact each
         relates_to: MessageID of the request, echoed as it came.
         message_id: wsa:MessageID; "" sends none.
         to: wsa:To; "" sends none.
-        reply_to: send an anonymous wsa:ReplyTo (a request must, IHE-WSA102).
+        reply_to: send an anonymous wsa:ReplyTo (a request must, IHE-WSA102), or one with this address.
         security: the finished content of wsse:Security, an assertion; b"" sends no such header.
         extra: finished headers of the transaction's own.
 

@@ -255,3 +255,50 @@ def test_a_locator_answers_for_its_tokens_alone(apart: list[Node]) -> None:
     assert homes_in(looked_up(locator, locator.authority, token)) == set(), "an identifier is no token"
     for refused in (looked_up(other, duty.root, token), looked_up(locator, Duty("", duty.homes[:2]).root, token)):
         assert refused.body.tag == f"{{{NS['s']}}}Fault"
+@contextlib.contextmanager
+def answering(nodes: list[Node], how: str) -> Iterator[None]:
+    """The first node knows of the second that it answers on connections of its own."""
+    export = nodes[1].folder / "export.json"
+    again = ("peer", "add", str(export), "--fingerprint", json.loads(export.read_text())["fingerprint"], "--replace")
+    nodes[0].run(*again, "--quirk", f"exchange={how}")
+    try:
+        yield
+    finally:
+        nodes[0].run(*again)
+
+
+def exchanges(node: Node, peer: Node, since: int) -> tuple[list[dict], int]:
+    """Records of exchanges with one other, those of the asking or of the answering side, and where the log ends."""
+    connection = sqlite3.connect(f"file:{node.folder / 'data' / 'node.db'}?mode=ro", uri=True)
+    with contextlib.closing(connection):
+        rows = connection.execute(
+            "SELECT seq, kind, body FROM audit_record WHERE seq > ? ORDER BY seq", (since,)
+        ).fetchall()
+    found = [{**json.loads(body), "kind": kind} for _, kind, body in rows if kind in (1, 2, 3, 4, 6)]
+    return [one for one in found if one["peer"] == peer.home], rows[-1][0] if rows else since
+
+
+@pytest.mark.parametrize("how", ["asynchronous", "deferred"])
+def test_answers_come_on_a_connection_of_their_own(apart: list[Node], how: str) -> None:
+    """ITI-55, ITI-38 and ITI-39: taken, answered at the asker's endpoint, on record at both ends as any exchange."""
+    asking, answering_ = apart[:2]
+    identifiers = known_at(apart[:2], next(_numbers))
+    document = Document(b"later" * 50_000)
+    put(answering_, identifiers[1], document)
+    (_, here), (_, there) = exchanges(asking, answering_, 0), exchanges(answering_, asking, 0)
+    with answering(apart, how):
+        answer = asking.client().send("iti-18", find_documents(identifiers[0]))
+        assert answer.status == SUCCESS, answer.errors
+        assert answer.unique_ids() == [document.unique_id]
+        fetched = asking.client().send("iti-43", retrieve((answering_.home, answering_.repository, document.unique_id)))
+        assert fetched.documents()[document.unique_id][1] == document.content
+    sent, _ = exchanges(asking, answering_, here)
+    given, _ = exchanges(answering_, asking, there)
+    assert [one["kind"] for one in sent] == [1, 4] * 3
+    assert [one["kind"] for one in given] == [2, 3] * 3
+    assert [one["payload"] for one in sent] == [one["payload"] for one in given], "both sides have seen the same bytes"
+    places = [f"https://localhost:{asking.base + 1}/{name}" for name in ("iti-55", "iti-38", "iti-39")]
+    for records in (sent[1::2], given[1::2]):
+        for one, place in zip(records, places, strict=True):
+            assert place in json.dumps(one["event"]["participants"]), "the asker's UserID is its wsa:ReplyTo"
+    assert not [one for one in sent + given if "receipt" in one["event"].get("note", {})], "every receipt is good"

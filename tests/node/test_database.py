@@ -21,6 +21,7 @@ from trust.accounts import tables as accounts_tables
 from trust.consent import tables as consent_tables
 from trust.directory import tables as directory_tables
 from trust.ledger import tables as ledger_tables
+from trust.owed import tables as owed_tables
 from trust.pki import tables as pki_tables
 
 METADATA = [
@@ -34,6 +35,7 @@ METADATA = [
         directory_tables,
         accounts_tables,
         web_tables,
+        owed_tables,
     )
 ]
 

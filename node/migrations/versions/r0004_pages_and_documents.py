@@ -16,6 +16,7 @@ def upgrade() -> None:
     _accounts()
     _shown_entries()
     _locations()
+    _owed_answers()
 
 
 def _accounts() -> None:
@@ -93,3 +94,25 @@ def _locations() -> None:
         sa.PrimaryKeyConstraint("patient"),
         sqlite_with_rowid=False,
     )
+
+
+def _owed_answers() -> None:
+    op.create_table(
+        "owed_answer",
+        sa.Column("no", sa.Integer(), nullable=False),
+        sa.Column("peer", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("reply_to", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("packaging", sa.String(length=8), nullable=False),
+        sa.Column("root_id", sa.Text(), nullable=False),
+        sa.Column("request", sa.LargeBinary(), nullable=False),
+        sa.Column("certificate", sa.LargeBinary(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("proof", sa.Text(), nullable=False),
+        sa.Column("received", sa.String(length=40), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.Column("documents", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("no"),
+    )
+    op.create_index("owed_answer_question", "owed_answer", ["peer", "message_id"], unique=True)

@@ -1,0 +1,1 @@
+"""Questions of others that were taken and are answered later."""
