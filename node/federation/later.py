@@ -44,7 +44,7 @@ class Later:
     def expect(self, call: Call, exchange: Exchange, read: Callable[[Answered], None]) -> Question:
         """Open a question, before it leaves."""
         loop = asyncio.get_running_loop()
-        self._tidy(loop.time())
+        self._tidy(loop.time(), MOST - 1)
         until = max(exchange.deadline, loop.time()) + KEPT
         question = Question(call=call, exchange=exchange, read=read, answer=loop.create_future(), until=until)
         self._open[call.message_id] = question
@@ -67,13 +67,13 @@ class Later:
 
     def waiting(self) -> frozenset[str]:
         """MessageIDs of the questions that are open."""
-        self._tidy(asyncio.get_running_loop().time())
+        self._tidy(asyncio.get_running_loop().time(), MOST)
         return frozenset(self._open)
 
-    def _tidy(self, now: float) -> None:
+    def _tidy(self, now: float, most: int) -> None:
         """Close what waited too long; questions stand in the order in which they were asked."""
         for message_id, question in list(self._open.items()):
-            if question.until > now and len(self._open) < MOST:
+            if question.until > now and len(self._open) <= most:
                 break
             del self._open[message_id]
             self._closed(message_id)

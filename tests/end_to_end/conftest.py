@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.crowd import World, crowd
 from tests.end_to_end.nodes import AUTHORITY, Node, federation
 
 
@@ -38,3 +39,10 @@ def patient(nodes: list[Node]) -> str:
 def new_patient() -> Callable[[], str]:
     """Ids of patients that nobody knows yet."""
     return lambda: f"E2E{next(_NUMBERS)}^^^&{AUTHORITY}&ISO"
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One node and nine simulated communities; whoever uses it is of the group "crowd", so that there is one of it."""
+    with crowd(tmp_path_factory.mktemp("crowd")) as made:
+        yield made

@@ -255,6 +255,8 @@ def test_a_locator_answers_for_its_tokens_alone(apart: list[Node]) -> None:
     assert homes_in(looked_up(locator, locator.authority, token)) == set(), "an identifier is no token"
     for refused in (looked_up(other, duty.root, token), looked_up(locator, Duty("", duty.homes[:2]).root, token)):
         assert refused.body.tag == f"{{{NS['s']}}}Fault"
+
+
 @contextlib.contextmanager
 def answering(nodes: list[Node], how: str) -> Iterator[None]:
     """The first node knows of the second that it answers on connections of its own."""

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,60 +26,13 @@ from node.config import load
 from node.faults import Faults
 from node.http.turns import AT_ONCE, WAITING
 from node.lock import Locked, exclusive
-from scripts.simulated.population import Member, connect, give, members
+from tests.end_to_end.crowd import BAD, PATIENT, as_peer, told, words
 from tests.end_to_end.line import Line, Mode
-from tests.end_to_end.nodes import AUTHORITY, Node, free_base
-from tests.end_to_end.wire import ACTIONS, SUCCESS, Answer, Client, Document, envelope, find_documents, provide
-from tests.simulator.community import running
+from tests.end_to_end.nodes import AUTHORITY, Node
+from tests.end_to_end.wire import ACTIONS, SUCCESS, Answer, Document, envelope, find_documents, provide
 
-PATIENT = f"FAULTS1^^^&{AUTHORITY}&ISO"
 PAUSE = 1.0  # seconds that the process stands still
-BAD = {
-    Mode.HOLE: "timeout",
-    Mode.ONE_WAY: "timeout",
-    Mode.LATE: "timeout",
-    Mode.THIN: "timeout",
-    Mode.RESET: "unreachable",
-    Mode.CUT: "unreachable",
-    Mode.LOSSY: "found",
-}
-HEALTHY = 2
-pytestmark = pytest.mark.xdist_group("fault-scenarios")
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Node, list[Member], list[Line]]]:
-    """A node and nine communities, each of which has a document; a line of its own leads to the first seven."""
-    folder = tmp_path_factory.mktemp("faults")
-    node = Node(folder / "node", free_base(4), "Asking").init(folder / "ca")
-    node.know(PATIENT)
-    config = node.folder / "node.toml"
-    config.write_text(config.read_text().replace("# deadline = 8.0", "deadline = 1.2"))
-    count = len(BAD) + HEALTHY
-    population = members(folder / "simulated", folder / "ca", node.base + 10, [("truthful", 0.0)] * count)
-    give(population, PATIENT, count, 1)
-    connect(node.folder, population)
-    lines = []
-    for member in population[: len(BAD)]:
-        lines.append(Line(member.community.port, member.community.port + count))
-        member.community.port += count
-    with running(*(member.community for member in population)):
-        for line in lines:
-            line.start()
-        try:
-            yield node.start(), population, lines
-        finally:
-            for line in lines:
-                line.stop()
-            node.stop()
-
-
-def told(node: Node) -> dict:
-    return json.loads(node.run("find", "--patient", PATIENT, "--json", check=False).stdout)
-
-
-def words(found: dict) -> dict[str, str]:
-    return {one["home_community_id"]: one["outcome"] for one in found["outcomes"]}
+pytestmark = pytest.mark.xdist_group("crowd")
 
 
 @contextmanager
@@ -152,12 +104,6 @@ def test_f9_what_was_acknowledged_is_there_and_nobody_takes_the_place_of_a_node_
     assert len(acknowledged) == 12
     assert set(acknowledged) <= set(found)
     assert node.run("audit", "verify").returncode == 0
-
-
-def as_peer(node: Node, member: Member) -> Client:
-    """A client with the certificate of a community."""
-    keys = member.community.keys
-    return replace(node.client(), cert=str(keys.certificate), key=str(keys.key))
 
 
 def test_f9_a_denial_that_began_during_the_pause_holds_for_what_was_asked_before_it(world) -> None:

@@ -94,6 +94,16 @@ def test_every_query_is_valid(person: Demographics) -> None:
 
 @needs_shared
 @pytest.mark.shared
+def test_a_deferred_question_is_valid_and_says_where_its_answer_goes() -> None:
+    parameters = query_parameters(Ii("2.999.10.2", "qid-77"), NORA, priority="D")
+    written = write_query(replace(HEAD, respond_to="https://h.example/iti-55"), now=NOW, query=parameters)
+    check(QUERY, written)
+    read = read_query(read_wrapper(etree.fromstring(written)))
+    assert (read.priority, read.wrapper.respond_to) == ("D", "https://h.example/iti-55")
+
+
+@needs_shared
+@pytest.mark.shared
 @given(people)
 def test_every_answer_is_valid(person: Demographics) -> None:
     check(ANSWER, answered("OK", subjects=[Subject(id=OWN, person=person, score=96, community="2.999.20")]))
