@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from node.federation.client import Fetched, PeerAnswer, complete
+from node.federation.peer_answer import Fetched, PeerAnswer, complete
 from node.soap.xop import INLINE
 from trust.ledger.record import payload_digest
 

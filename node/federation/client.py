@@ -7,17 +7,16 @@ recorded for it, so that nothing leaves before the other side has proved who it 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping
 from hashlib import sha256
 from typing import Final
 
 import aiohttp
-from lxml import etree
 
 from node.federation.calls import Call
+from node.federation.peer_answer import Fetched, PeerAnswer, PeerFault, checked, complete, judge_taken
 from node.federation.resolver import ForbiddenAddress, GuardedResolver
-from node.hl7v3.wrapper import BadMessage, read_wrapper
+from node.hl7v3.wrapper import BadMessage
 from node.outcome_words import Word
 from node.soap.faults import SoapFault
 from node.soap.limits import ANSWER, MimeLimits
@@ -31,70 +30,10 @@ from trust.errors import BadCertificate
 from trust.ledger.receipt import HEADER, to_header
 from trust.ledger.record import payload_digest
 
+__all__ = ["Fetched", "PeerAnswer", "PeerClient", "PeerFault"]
+
 _CHUNK: Final = 256 * 1024
 _ROOT: Final = "root@xdsnode"
-_SECURITY: Final = frozenset(  # subcodes of WS-Security 1.1
-    {
-        "UnsupportedSecurityToken",
-        "UnsupportedAlgorithm",
-        "InvalidSecurity",
-        "InvalidSecurityToken",
-        "FailedAuthentication",
-        "FailedCheck",
-        "SecurityTokenUnavailable",
-    }
-)
-
-
-class PeerFault(Exception):  # noqa: N818  an outcome, not a failure of this node
-    """Why a community's answer cannot be used; the text completes "NAME …".
-
-    `what` is said in this node's own words. The text also quotes what came from outside, which may name a patient: it
-    is for whoever asked and for the audit record, and never for the log. `codes` are those of a SOAP fault.
-    """
-
-    def __init__(self, what: str, quoted: str = "", codes: tuple[str, ...] = (), *, word: Word = Word.PROTOCOL) -> None:
-        self.what = what
-        self.codes = codes
-        self.word = word
-        super().__init__(f"{what} ({quoted})"[:300] if quoted else what)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """One document that came, complete and spooled. Whoever takes it closes `part` when its bytes have left."""
-
-    part: SpooledPart
-    size: int
-    sha1: str
-    sha256: bytes
-
-    def frames(self) -> Iterator[bytes]:
-        """Its bytes, once; nothing of it is left when they are read or given up."""
-        try:
-            yield from self.part.frames()
-        finally:
-            self.part.close()
-
-
-@dataclass(slots=True, kw_only=True)
-class PeerAnswer:
-    """What a community answered; `documents` by content id. `audit_proof` is that header, "" when there is none."""
-
-    message: Message
-    digest: bytes
-    audit_proof: str = ""
-    documents: dict[str, Fetched] = field(default_factory=dict)
-
-    @property
-    def body(self) -> etree._Element:
-        """The element of the response."""
-        return self.message.body
-
-    def close(self) -> None:
-        """Give up every spooled document."""
-        for document in self.documents.values():
-            document.part.close()
 
 
 class PeerClient:
@@ -246,7 +185,7 @@ class PeerClient:
             raise PeerFault(what, media_type.name, word=_word_of(response.status))
         answer.audit_proof = response.headers.get(HEADER, "")
         if call.taken and answer.body.tag == call.taken:
-            _judge_taken(answer)
+            judge_taken(answer)
             return None
         return checked(call, answer)
 
@@ -271,36 +210,6 @@ class PeerClient:
                 part.write(reference.inline)
                 documents[reference.content_id] = complete(part)
         return PeerAnswer(message=message, digest=payload_digest(parts), documents=documents)
-
-
-def checked(call: Call, answer: PeerAnswer) -> PeerAnswer:
-    """An answer that can be one to this request.
-
-    Raises:
-        PeerFault: it is a fault, or something else; what it brought is given up.
-    """
-    message = answer.message
-    wrong = None
-    if message.fault:
-        fault = message.fault
-        codes = (fault.code, *fault.subcodes)
-        wrong = PeerFault("refused", f"{fault.code} {fault.reason}", codes, word=_word_of_fault(codes))
-    elif message.relates_to and message.relates_to != call.message_id:
-        wrong = PeerFault("answered another request")
-    elif message.body.tag != call.response_root:
-        wanted = call.response_root.rpartition("}")[2]
-        wrong = PeerFault(f"answered something else instead of {wanted}", etree.QName(message.body).localname)
-    if wrong:
-        answer.close()
-        raise wrong
-    return answer
-
-
-def _judge_taken(answer: PeerAnswer) -> None:
-    """A deferred question that was acknowledged: CA, or AA of who knows no better (federation-wire 2.7)."""
-    acknowledged = read_wrapper(answer.body).acknowledged
-    if acknowledged not in ("CA", "AA"):
-        raise PeerFault("does not take deferred questions", acknowledged, word=Word.REFUSED)
 
 
 class _Parts:
@@ -358,12 +267,6 @@ class _Parts:
             self._current[1].close()
 
 
-def complete(part: SpooledPart) -> Fetched:
-    """A document whose last byte has come."""
-    size, sha1, sha256_ = part.finish()
-    return Fetched(part=part, size=size, sha1=sha1, sha256=sha256_)
-
-
 def _packaged(call: Call) -> tuple[bytes, str]:
     if not call.mtom:
         return call.envelope, "application/soap+xml; charset=UTF-8"
@@ -383,13 +286,6 @@ def _word_of(status: int) -> Word:
     if status in (502, 503, 504):
         return Word.UNREACHABLE
     return Word.REFUSED if status in (401, 403) else Word.PROTOCOL
-
-
-def _word_of_fault(codes: tuple[str, ...]) -> Word:
-    """A fault of WS-Security or XUA is a refusal; any other means that the two do not understand each other."""
-    if "EndpointUnavailable" in codes:
-        return Word.UNREACHABLE
-    return Word.PROTOCOL if _SECURITY.isdisjoint(codes) else Word.REFUSED
 
 
 def _bounded(size: int, most: int) -> None:

@@ -18,11 +18,12 @@ from node.exchange import Exchange
 from node.federation import quirks
 from node.federation.answered import Answered
 from node.federation.calls import Call, query_call, retrieve_call
-from node.federation.client import PeerAnswer, PeerClient, PeerFault, checked
+from node.federation.client import PeerClient
 from node.federation.engine import Engine, Read, Seen
 from node.federation.judging import ANOTHER_PERSON, judge
 from node.federation.later import Later
 from node.federation.outcomes import Known, KnownDocument, outcome_record, sent_record
+from node.federation.peer_answer import PeerAnswer, PeerFault, checked
 from node.federation.watching import Watching
 from node.hl7v3.answer import read_answer
 from node.hl7v3.correlation import time_to_live

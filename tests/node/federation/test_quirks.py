@@ -32,6 +32,7 @@ ROW_VALUES = {
     "uuid_form": (["lower", "upper", "bare"], ["", "title", 1, True]),
     "date_range": (["creation"], ["service", True, 1]),
     "retrieve_packaging": (["mtom", "soap"], ["xop", False]),
+    "exchange": (["synchronous", "asynchronous", "deferred"], ["later", True]),
 }
 
 
