@@ -5,6 +5,7 @@ So consent, access, emergencies and the audit are the same as on the wire, and n
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,14 +18,17 @@ from node.outcome_words import Outcome, Word
 from node.paths import PATHS
 from node.security_records import refusal
 from node.soap.faults import SoapFault
-from node.soap.message import read_answer, read_envelope, write_envelope
+from node.soap.message import Message, read_answer, read_envelope, write_envelope
 from node.soap.mime import read_media_type
+from node.soap.mtom import MtomWriter
+from node.soap.names import XDS, XOP
 from node.web.sessions import Visit
+from node.web.uploads import Upload
 from node.web.view import View
-from registry.ebrim.messages import AdhocQuery, adhoc_query_request
+from registry.ebrim.messages import AdhocQuery, adhoc_query_request, submit_objects_request
 from registry.ebrim.object_reader import read_association, read_document_entry
 from registry.ebrim.reader import read_registry_response
-from registry.errors import ErrorCode, RegistryError
+from registry.errors import ErrorCode, RegistryError, Severity
 from registry.metadata.objects import (
     APPROVED,
     DEPRECATED,
@@ -35,6 +39,7 @@ from registry.metadata.objects import (
     DocumentEntry,
     Slot,
 )
+from registry.metadata.submission import Submission
 from repository.messages import DocumentRequest, retrieve_request
 from trust.errors import NotPermitted
 from trust.identity.making import LIFETIME, Draft, signed
@@ -47,6 +52,7 @@ _GET_ASSOCIATIONS: Final = "urn:uuid:a7ae438b-4bc2-4642-93e9-be891f7bb155"
 _REPLACEMENTS: Final = frozenset({RPLC, XFRM_RPLC})
 _MOST_FORMER: Final = 500
 _QUERY: Final = "urn:ihe:iti:2007:RegistryStoredQuery"
+_PROVIDE: Final = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
 _RETRIEVE: Final = "urn:ihe:iti:2007:RetrieveDocumentSet"
 _PATIENCE: Final = 60.0  # seconds: what comes after the common deadline is offered as a late answer
 _MOST_BYTES: Final = 50 << 20  # larger documents can be fetched with a command, not shown
@@ -169,6 +175,41 @@ async def fetch(view: View, visit: Visit, entry: DocumentEntry) -> Brought:
     return Brought(content=b"".join(pieces), entry=number)
 
 
+async def provide(
+    view: View, visit: Visit, submission: Submission, upload: Upload
+) -> tuple[str, tuple[RegistryError, ...]]:
+    """One document with its bytes, registered here (ITI-41): the audit entry, and the errors that kept it out.
+
+    Raises:
+        RefusedHere: the request went no further than this node's door.
+    """
+    (entry,) = submission.documents
+    services, content_id = view.desk.services, f"{secrets.token_hex(16)}@xdsnode"
+    body = (
+        f'<xds:ProvideAndRegisterDocumentSetRequest xmlns:xds="{XDS}">'.encode()
+        + submit_objects_request(submission)
+        + f'<xds:Document id="{entry.entry_uuid}"><xop:Include xmlns:xop="{XOP}" href="cid:{content_id}"/>'
+        "</xds:Document></xds:ProvideAndRegisterDocumentSetRequest>".encode()
+    )
+    writer = MtomWriter(secrets.token_hex(16), "root@xdsnode")
+    head = writer.root(_envelope(view, visit, _PROVIDE, body))
+    head += writer.part(content_id, entry.mime_type or "application/octet-stream")
+    frames = upload.kept.frames() if upload.kept else iter(())
+    pieces = iter((head, *frames, writer.tail()))
+
+    async def following() -> bytes:
+        return next(pieces, b"")
+
+    package = PackageReader(following, read_media_type(writer.content_type), services.spool.create)
+    try:
+        outgoing = await _sent(view, _request(view, await package.message(), "iti-41", package))
+    finally:
+        package.close()
+    answer = read_registry_response(read_answer(outgoing.body).body)
+    failed = tuple(one for one in answer.errors if one.severity is Severity.ERROR)
+    return str(outgoing.proof.index), failed
+
+
 async def _sent(view: View, incoming: Incoming) -> Outgoing:
     """The answer of the dispatcher.
 
@@ -206,17 +247,24 @@ async def _pieces(outgoing: Outgoing) -> AsyncIterator[bytes]:
 
 
 def _incoming(view: View, visit: Visit, action: str, transaction: str, body: bytes) -> Incoming:
-    desk = view.desk
-    envelope = write_envelope(
+    message = read_envelope(_envelope(view, visit, action, body))
+    package = PackageReader.of(message, read_media_type("application/soap+xml"), view.desk.services.spool.create)
+    return _request(view, message, transaction, package)
+
+
+def _envelope(view: View, visit: Visit, action: str, body: bytes) -> bytes:
+    services = view.desk.services
+    return write_envelope(
         action,
         body,
-        message_id=desk.services.new_uuid(),
-        to=desk.services.config.base_url,
+        message_id=services.new_uuid(),
+        to=services.config.base_url,
         reply_to=True,
         security=assertion(view, visit),
     )
-    message = read_envelope(envelope)
-    package = PackageReader.of(message, read_media_type("application/soap+xml"), desk.services.spool.create)
+
+
+def _request(view: View, message: Message, transaction: str, package: PackageReader) -> Incoming:
     return Incoming(
         message=message,
         caller=view.caller(),

@@ -15,7 +15,7 @@ from aiohttp import web
 from node.http.checks import objection, objection_to_host
 from node.http.connection import Connected, Connection, SlowBody
 from node.security_records import refusal
-from node.web import documents, entrance, patients, provider, viewing
+from node.web import documents, entrance, patients, provider, publishing, uploads, viewing
 from node.web.administrator import configuration, connecting, overview, peers, reviewing
 from node.web.desk import Desk
 from node.web.frame import SECURITY
@@ -46,6 +46,7 @@ class Page:
     template: str
     handle: Handler
     duties: frozenset[Duty] | None
+    takes_file: bool = False
 
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -70,6 +71,11 @@ PAGES: Final[tuple[Page, ...]] = (
     Page(method="POST", template="/p/{h}/runs/{r}/late", handle=documents.take_late, duties=CLINICIANS),
     Page(method="POST", template="/p/{h}/runs/{r}/read", handle=documents.read_all, duties=CLINICIANS),
     Page(method="POST", template="/p/{h}/runs/{r}/seen", handle=documents.mark_seen, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/publish", handle=publishing.form, duties=CLINICIANS),
+    Page(method="POST", template="/p/{h}/publish", handle=publishing.upload, duties=CLINICIANS, takes_file=True),
+    Page(method="GET", template="/p/{h}/publish/{d}", handle=publishing.check, duties=CLINICIANS),
+    Page(method="POST", template="/p/{h}/publish/{d}", handle=publishing.publish, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/publish/{d}/done", handle=publishing.done, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/events", handle=documents.events, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}", handle=viewing.viewer, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/body", handle=viewing.body, duties=CLINICIANS),
@@ -152,7 +158,7 @@ class Pages:
             if view.session.duty not in row.duties:
                 return await self._forbidden(view, "SEC-11", view.words("Your account is for other work than this."))
         if row.method == "POST":
-            problem = await self._form(view)
+            problem = await (self._file(view) if row.takes_file else self._form(view))
             if problem:
                 return await self._forbidden(view, "SEC-12", problem)
         return await row.handle(view)
@@ -161,9 +167,7 @@ class Pages:
         """Read a form and judge where it comes from; returns what is wrong with it (threats I17)."""
         headers = view.request.headers
         unsafe = view.words("This form did not come from a page of this node.")
-        if headers.get("Origin") != self._desk.origin:
-            return unsafe
-        if headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        if not self._from_here(view):
             return unsafe
         if headers.get("Content-Type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
             return unsafe
@@ -177,8 +181,28 @@ class Pages:
             return unsafe
         if len(content) > _FORM_BYTES:
             return unsafe
+        return "" if self._with_token(view, view.fields) else unsafe
+
+    async def _file(self, view: View) -> str:
+        """The same of a form with a file: nothing of the file is kept before its origin and token are judged."""
+        unsafe = view.words("This form did not come from a page of this node.")
+        if not self._from_here(view):
+            return unsafe
+        spool = self._desk.services.spool.create
+        view.upload = await uploads.read(view.request, lambda fields: self._with_token(view, fields), spool)
+        if view.upload is None:
+            return unsafe
+        view.fields = view.upload.fields
+        return ""
+
+    def _from_here(self, view: View) -> bool:
+        headers = view.request.headers
+        same_site = headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
+        return same_site and headers.get("Origin") == self._desk.origin
+
+    def _with_token(self, view: View, fields: Mapping[str, str]) -> bool:
         expected = view.session.token if view.session else entrance.door_token(view.cookie)
-        return "" if expected and same(view.fields.get("token", ""), expected) else unsafe
+        return bool(expected) and same(fields.get("token", ""), expected)
 
     async def _forbidden(self, view: View, code: str, cause: str) -> web.StreamResponse:
         services = self._desk.services

@@ -18,6 +18,7 @@ from node.web.seen import Before
 from trust.accounts.store import Duty
 
 if TYPE_CHECKING:
+    from node.web.drafts import Draft
     from node.web.runs import Run
     from trust.audit.event import Coded
 
@@ -27,6 +28,7 @@ VISIT_IDLE: Final = 30 * 60.0
 EMERGENCY: Final = 60 * 60.0
 _MOST: Final = 10_000
 _RUNS: Final = 8
+_DRAFTS: Final = 3
 _SHOWN: Final = 2_000
 
 
@@ -36,8 +38,9 @@ class Person:
 
     cx: str
     name: str = ""
-    born: str = ""
+    born: str = ""  # as it is shown
     sex: str = ""
+    birth: str = ""  # DTM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,7 @@ class Session:
     shown: dict[str, Person] = field(default_factory=dict)  # patients by handle, as this session has seen them
     visits: dict[str, Visit] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
+    drafts: dict[str, Draft] = field(default_factory=dict)  # files that are about to be published
     reports: dict[str, str] = field(default_factory=dict)  # of an administrator: the doctor's last, by institution
 
     def show(self, handle: str, person: Person) -> None:
@@ -109,6 +113,8 @@ class Session:
         self.visits.pop(handle, None)
         for name in [name for name, run in self.runs.items() if run.handle == handle]:
             self.runs.pop(name).stop()
+        for name in [name for name, draft in self.drafts.items() if draft.handle == handle]:
+            self.drafts.pop(name).close()
 
     def run(self, handle: str, name: str, now: float) -> Run | None:
         """What the institutions said of this patient; what an emergency opened closes with it."""
@@ -131,6 +137,12 @@ class Session:
         self.runs[name] = run
         while len(self.runs) > _RUNS:
             self.runs.pop(next(iter(self.runs))).stop()
+
+    def draft(self, name: str, draft: Draft) -> None:
+        """Keep a file that is about to be published; the oldest makes room."""
+        self.drafts[name] = draft
+        while len(self.drafts) > _DRAFTS:
+            self.drafts.pop(next(iter(self.drafts))).close()
 
     def stop(self) -> None:
         """End everything that is under way for it."""

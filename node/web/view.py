@@ -12,6 +12,7 @@ from aiohttp import web
 from node.web.frame import SECURITY
 from node.web.language import LANGUAGES
 from node.web.sessions import Session, Visit
+from node.web.uploads import Upload
 from trust.audit.event import Coded, NewRecord
 from trust.identity.caller import Caller, Role
 
@@ -39,6 +40,7 @@ class View:
     session: Session | None = None
     cookie: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    upload: Upload | None = None  # the file of the form, on pages that take one
 
     @property
     def signed_in(self) -> Session:

@@ -17,7 +17,7 @@ def clinician(nodes: list[Node]) -> str:
     return account(nodes[0], "a.li", "--full-name", "Dr Ada Li", "--profession", "physician")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser(nodes: list[Node], clinician: str) -> Iterator[Browser]:
     one = Browser(nodes[0])
     assert one.sign_in(clinician).address == "/patients"
