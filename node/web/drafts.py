@@ -58,8 +58,8 @@ class Whose(StrEnum):
 class Draft:
     """One file of one patient, not published yet. `numbers` make its ids, the same however often it is sent.
 
-    `said` is what was typed; `replaces` the entryUUID of the document of which this says it is a new version; `published`
-    the log entry of its publication.
+    `said` is what was typed; `replaces` the entryUUID of the document of which this says it is a new version;
+    `published` the log entry of its publication.
     """
 
     handle: str

@@ -15,7 +15,6 @@ from aiohttp import web
 from node.cx import escaped
 from node.submission_builder import Source
 from node.vocabulary import affinity_domain
-from node.web import pdf
 from node.web.asking import RefusedHere, documents_of, provide
 from node.web.drafts import (
     LEVELS,
@@ -31,6 +30,7 @@ from node.web.drafts import (
     whose,
     wrong,
 )
+from node.web.drawing.process import draw
 from node.web.records import patient_page
 from node.web.runs import Run
 from node.web.sessions import Visit
@@ -58,7 +58,7 @@ async def upload(view: View) -> web.StreamResponse:
         return view.no_visit()
     services = view.desk.services
     facts, problem = facts_of(sent, f"{services.clock():%Y%m%d%H%M%S}")
-    if not problem and facts.mime_type == "application/pdf" and await pdf.draw(sent.content, 1) is None:
+    if not problem and facts.mime_type == "application/pdf" and (await draw(sent.content, words={})).form == "failed":
         problem = "PUB-13"
     what = f"file chosen for publishing: SHA-1 {facts.sha1}, {facts.mime_type}, {facts.size} B {problem}".strip()
     entry = await view.record(*patient_page(view, view.caller(visit), what, [visit.person.cx]))
