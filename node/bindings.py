@@ -53,13 +53,14 @@ Res = TypeVar("Res")
 class AuditFact:
     """One AuditMessage to write about a transaction: one per patient, and one more for what failed.
 
-    `broken`: there is no usable answer, or a failure of our own: outcome 12 instead of 8. `action` stands in for that
-    of the profile where one transaction has several; `details` belong to the patient.
+    `broken`: there is no usable answer, or a failure of our own: outcome 12 instead of 8. `action` and `event` stand in
+    for those of the profile where one transaction has several; `details` belong to the patient.
     """
 
     patient: str = ""
     details: tuple[tuple[str, str], ...] = ()
     action: Action | None = None
+    event: EventId | None = None
     objects: tuple[AuditedObject, ...] = ()
     errors: tuple[RegistryError, ...] = ()
     broken: bool = False

@@ -144,12 +144,19 @@ ITI_55: Final = Transaction(
         encode_errors=queries.encode_errors,
         refuse=iti55.refuse,
         headers=iti55.headers,
-        also=(answers_later.DEFERRED_DISCOVERY,),
+        also=(
+            Operation(
+                action="urn:hl7-org:v3:PRPA_IN201303UV02:CrossGatewayPatientDiscovery",
+                response_action="urn:hl7-org:v3:MCCI_IN000002UV01",
+                root=V3 + "PRPA_IN201303UV02",
+            ),
+            answers_later.DEFERRED_DISCOVERY,
+        ),
         answers=answers_later.DISCOVERY_ANSWERS,
     ),
     roles=_PEERS,
     writes=False,
-    prepare=iti55.nothing,
+    prepare=iti55.forget,
     handle=iti55.cross_gateway_patient_discovery,
     audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti55.audited),
 )

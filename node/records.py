@@ -255,7 +255,7 @@ def of_answer(
             time=time,
             event=event(
                 exchange,
-                event_id=profile.event,
+                event_id=fact.event or profile.event,
                 action=fact.action or profile.action,
                 type_=type_,
                 fact=fact,

@@ -17,6 +17,7 @@ from node import control, operations
 from node.atna.assembly import exporters
 from node.config import LOOPBACK, Config
 from node.database import open_reader
+from node.discovery.revoking import Revoker
 from node.discovery.telling import Teller
 from node.dispatch import Dispatcher, routes
 from node.exchange import Desk
@@ -192,6 +193,10 @@ class Running:
     def _authenticate(self, peer: Connected) -> Caller:
         return self._services.bindings.authenticate(peer.certificate, peer.address, self._services.clock())
 
+    def _revoker(self, config: Config) -> Revoker:
+        ledger, seconds = config.folder.database, config.federation.deadline
+        return Revoker(self._services.actors, self._index, ledger, f"{config.base_url}/iti-55", seconds)
+
     def _mllp(self, config: Config, services: Services) -> MllpListener | None:
         if config.mllp.listener == "off":
             return None
@@ -234,6 +239,7 @@ class Running:
                 (1.0, self._put_on_record),
                 (1.0, self._fill_index),
                 (1.0, Teller(self._services.actors, self._services.client, config.folder.database).round),
+                (2.0, self._revoker(config).round),
                 (30.0, self._reload_tls),
                 (60.0, self._sweep),
                 (300.0, partial(learn_dictionary, self._services)),

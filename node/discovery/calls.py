@@ -15,16 +15,18 @@ from node.hl7v3.correlation import write_time_to_live
 from node.hl7v3.datatypes import V3, Ii
 from node.hl7v3.location import RESPONSE, write_location_query
 from node.hl7v3.query import QUERY, query_parameters, write_query
+from node.hl7v3.revocation import REVOKE, write_revocation
 from node.hl7v3.wrapper import ACCEPT, Party, Wrapper
 from node.soap.writing import write_envelope
 from registry.ebrim.messages import AdhocQuery
-from registry.patients.demographics import Demographics
+from registry.patients.demographics import Demographics, Identifier
 from registry.queries.catalogue import patient_slot
 from trust.communities import Community
 from trust.ledger.record import payload_digest
 
 DEFERRED: Final = f"urn:hl7-org:v3:{QUERY}:Deferred:CrossGatewayPatientDiscovery"
 DISCOVERY: Final = f"urn:hl7-org:v3:{QUERY}:CrossGatewayPatientDiscovery"
+REVOCATION: Final = f"urn:hl7-org:v3:{REVOKE}:CrossGatewayPatientDiscovery"
 LOCATION_QUERY: Final = "urn:ihe:iti:2009:PatientLocationQuery"
 
 
@@ -94,6 +96,28 @@ def location_call(patient: str, requested: Ii, community: Community, message_id:
     )
 
 
+def revocation_call(patient: str, community: Community, message_id: str, asker: Asker) -> Call:
+    """A community may not use our identifier of a patient (CX) any more (ITI-55, revoke)."""
+    own, theirs = Ii(asker.home.removeprefix("urn:oid:")), Ii(community.home.removeprefix("urn:oid:"))
+    head = Wrapper(
+        interaction=REVOKE,
+        id=Ii(message_id.removeprefix("urn:uuid:")),
+        sender=Party(device=own, organization=own.root),
+        receiver=Party(device=theirs, organization=theirs.root, telecom=community.endpoints["iti-55"]),
+    )
+    return _call(
+        community,
+        "ITI-55",
+        message_id,
+        write_revocation(head, Identifier.of(patient), now=asker.now),
+        action=REVOCATION,
+        response_root=f"{{{V3}}}{ACCEPT}",
+        revokes=True,
+        patient=patient,
+        again=lambda other: revocation_call(patient, community, other, asker),
+    )
+
+
 def _call(  # noqa: PLR0913  one fact each
     community: Community,
     transaction: str,
@@ -104,6 +128,7 @@ def _call(  # noqa: PLR0913  one fact each
     response_root: str,
     asked: Asked | None = None,
     sought: Sought | None = None,
+    revokes: bool = False,
     patient: str,
     again: Callable[[str], Call] | None,
     headers: bytes = b"",
@@ -133,6 +158,7 @@ def _call(  # noqa: PLR0913  one fact each
         response_root=response_root,
         asked=asked,
         sought=sought,
+        revokes=revokes,
         patient=patient,
         again=again,
         reply_to=reply_to,

@@ -43,6 +43,7 @@ class Answered:
     retrieve: RetrieveAnswer = NO_DOCUMENTS
     discovered: DemographicsAnswer | None = None  # of ITI-55
     located: tuple[Location, ...] = ()  # of ITI-56
+    acknowledged: str = ""  # typeCode of the acknowledgement of a revocation
     correlated: str = ""  # how the community names the patient that was asked for (CX), if it knows them
     keep: int | None = None  # seconds that this may be kept; None: not at all
     accepted: tuple[bytes, ...] = ()

@@ -57,6 +57,8 @@ class Call:
 
     `patient` is our identifier (CX) of the patient it is about, where the request itself names another or none.
 
+    `revokes`: it takes an identifier back that was given for a correlation (ITI-55).
+
     `again` makes the same request under another message id; None for one that is never asked twice at once. `reply_to`
     is where the answer is to come, "" for back on the connection; `taken` is then the root of what says that the
     question was taken, "" for a bare HTTP 202.
@@ -76,6 +78,7 @@ class Call:
     requests: tuple[DocumentRequest, ...] = ()
     asked: Asked | None = None
     sought: Sought | None = None
+    revokes: bool = False
     patient: str = ""
     again: Callable[[str], Call] | None = None
     reply_to: str = ""

@@ -28,6 +28,7 @@ from node.federation.watching import Watching
 from node.hl7v3.answer import read_answer
 from node.hl7v3.correlation import time_to_live
 from node.hl7v3.location import read_locations
+from node.hl7v3.wrapper import read_wrapper
 from node.paths import PATHS
 from registry.ebrim.messages import AdhocQuery
 from registry.ebrim.reader import read_query_answer
@@ -323,7 +324,9 @@ def _read_retrieve(answered: Answered) -> None:
 
 def _read_any(answered: Answered) -> None:
     assert answered.answer is not None  # noqa: S101
-    if answered.call.sought is not None:
+    if answered.call.revokes:
+        answered.acknowledged = read_wrapper(answered.answer.body).acknowledged
+    elif answered.call.sought is not None:
         answered.located = read_locations(answered.answer.body)
     elif answered.call.asked is None:
         _read_query(answered)

@@ -39,6 +39,9 @@ def judge(answered: Answered) -> None:
         _judge_query(answered, answered.call.query)
     elif answered.call.asked is not None:
         _judge_asked(answered)
+    elif answered.call.revokes:
+        taken = answered.acknowledged in ("CA", "AA")
+        _end(answered, Word.NONE if taken else Word.REFUSED, code="" if taken else answered.acknowledged)
     elif answered.call.sought is not None:
         # Whoever is named is asked, and judged by what they say themselves.
         _end(answered, Word.FOUND if answered.located else Word.NONE, count=len(answered.located))

@@ -118,6 +118,8 @@ def _facts(outcome: Answered, exchange: Exchange, *, broken: bool) -> list[Audit
         home = (DOCUMENT_HOME, call.community.home)
         asked = parameters_object(call.transaction, call.name, call.asked.id, call.asked.parameters, home)
         return [AuditFact(objects=(asked,), errors=errors or outcome.errors, broken=broken)]
+    if call.revokes:
+        return [AuditFact(patient=call.patient, errors=errors, broken=broken)]
     if call.sought is not None:
         looked_up = parameters_object(call.transaction, call.name, call.sought.id, call.sought.body)
         return [AuditFact(patient=call.patient, objects=(looked_up,), errors=errors, broken=broken)]
@@ -157,6 +159,9 @@ def _event(call: Call, exchange: Exchange, fact: AuditFact) -> AuditEvent:
     here = calling_end(exchange.endpoint, exchange.actors.own.name)
     here = here._replace(user=call.reply_to or here.user)
     there = End(call.url, call.host, call.community.name)
+    if call.revokes:
+        ends = participants(source=here, destination=there)
+        return event(exchange, event_id=EventId.PATIENT_RECORD, action=Action.DELETE, type_=type_, fact=fact, ends=ends)
     if call.query is not None or call.asked is not None or call.sought is not None:
         ends = participants(source=here, destination=there)
         return event(exchange, event_id=EventId.QUERY, action=Action.EXECUTE, type_=type_, fact=fact, ends=ends)

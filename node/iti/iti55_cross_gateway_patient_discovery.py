@@ -1,6 +1,7 @@
 """ITI-55 Cross Gateway Patient Discovery, the Responding Gateway's side: does anybody fit, and under which id.
 
-Every case of the profile: one match, several, more attributes wanted, none, failure (ITI TF-2: 3.55.4.2).
+Every case of the profile: one match, several, more attributes wanted, none, failure (ITI TF-2: 3.55.4.2). A community
+that gave an identifier of its own in an answer may take it back: what was learned from it is forgotten.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from lxml import etree
 
@@ -20,31 +22,43 @@ from node.hl7v3.answer import write_answer
 from node.hl7v3.correlation import write_time_to_live
 from node.hl7v3.datatypes import Ii
 from node.hl7v3.query import DemographicsQuery, read_query
-from node.hl7v3.wrapper import BadMessage, Party, read_wrapper
+from node.hl7v3.revocation import REVOKE_ROOT, Revocation, read_revocation
+from node.hl7v3.wrapper import BadMessage, Party, Wrapper, accept_acknowledgement, acknowledgement, read_wrapper
 from node.records import DOCUMENT_HOME, parameters_object
+from node.security_records import SECURITY_CONFIGURATION, activity
+from node.soap.faults import receiver
 from registry.errors import ErrorCode, RegistryError, XdsErrors
+from registry.store import correlations
+from trust.audit.event import Action, EventId, NewRecord
 
+Request = DemographicsQuery | Revocation
 _NAME = "Cross Gateway Patient Discovery"
 
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryResult:
-    """A finished answer: who it names, and how long that may be kept (SOAP header)."""
+    """A finished answer: who it names, and how long that may be kept (SOAP header).
+
+    Of a revocation `patients` are ours (CX) who were known under the identifiers that are taken back.
+    """
 
     body: bytes
     decided: Decided
+    patients: tuple[str, ...] = ()
     header: bytes = b""
     errors: tuple[RegistryError, ...] = ()
     documents: tuple[()] = ()
 
 
-def decode(body: etree._Element) -> DemographicsQuery:
-    """Read PRPA_IN201305UV02.
+def decode(body: etree._Element) -> Request:
+    """Read PRPA_IN201305UV02 or PRPA_IN201303UV02.
 
     Raises:
         XdsErrors: what no answer could refer to.
     """
     try:
+        if body.tag == REVOKE_ROOT:
+            return read_revocation(body)
         return read_query(read_wrapper(body))
     except BadMessage as problem:
         raise XdsErrors([RegistryError(ErrorCode.REGISTRY_ERROR, str(problem))]) from None
@@ -60,14 +74,45 @@ def headers(result: DiscoveryResult) -> bytes:
     return result.header
 
 
-async def nothing(_request: DemographicsQuery, _incoming: object, _exchange: Exchange) -> None:
-    """A gateway never asks on for another gateway."""
+async def forget(request: Request, _incoming: object, exchange: Exchange) -> tuple[str, ...]:
+    """Drop what was learned under identifiers that the caller takes back: those of nobody else. Our patients (CX).
+
+    Raises:
+        SoapFault: too many in a short time.
+    """
+    if isinstance(request, DemographicsQuery):
+        return ()  # a gateway never asks on for another gateway
+    actors, caller = exchange.actors, exchange.caller
+    if not actors.discovery.admits(caller, asyncio.get_running_loop().time()):
+        raise receiver("too many messages; try again later", "wsa:EndpointUnavailable", status=503)
+
+    def work(connection: sqlite3.Connection) -> tuple[tuple[str, ...], Sequence[NewRecord]]:
+        gone = correlations.revoke(connection, caller.home, [one.cx for one in request.ids])
+        what = f"{caller.name} took back under which identifiers it knows {len(gone)} patients"
+        return tuple(gone), [_dropped(what, exchange)]
+
+    gone, _ = await actors.sequencer.transact(work)
+    return gone
+
+
+def _dropped(what: str, exchange: Exchange) -> NewRecord:
+    return activity(
+        exchange.now,
+        node=exchange.actors.own.home,
+        user=exchange.caller.name,
+        type_=SECURITY_CONFIGURATION,
+        event_id=EventId.SECURITY_ALERT,
+        action=Action.DELETE,
+        what=what,
+    )
 
 
 def cross_gateway_patient_discovery(
-    query: DemographicsQuery, _prepared: None, exchange: Exchange, _reader: sqlite3.Connection
+    query: Request, forgotten: tuple[str, ...], exchange: Exchange, _reader: sqlite3.Connection
 ) -> DiscoveryResult:
-    """Whether anybody is known here who fits."""
+    """Whether anybody is known here who fits; or that a revocation is taken, whether it was of any use or not."""
+    if isinstance(query, Revocation):
+        return DiscoveryResult(_acknowledged(query.wrapper, "CA", exchange), Decided(code=""), forgotten)
     discovery = exchange.actors.discovery
     decided = refusal(query, deferred=bool(exchange.reply_to))
     if not discovery.admits(exchange.caller, asyncio.get_running_loop().time()):
@@ -78,7 +123,7 @@ def cross_gateway_patient_discovery(
     if decided.failure:
         errors = (RegistryError(ErrorCode.REGISTRY_ERROR, f"{decided.failure}: {decided.detail}"),)
     kept = write_time_to_live(discovery.days) if decided.subjects else b""
-    return DiscoveryResult(_written(query, decided, exchange), decided, kept, errors)
+    return DiscoveryResult(_written(query, decided, exchange), decided, header=kept, errors=errors)
 
 
 def _written(query: DemographicsQuery, decided: Decided, exchange: Exchange) -> bytes:
@@ -96,18 +141,40 @@ def _written(query: DemographicsQuery, decided: Decided, exchange: Exchange) -> 
     )
 
 
+def _acknowledged(wrapper: Wrapper, code: str, exchange: Exchange, detail: str = "") -> bytes:
+    own = exchange.actors.own.home.removeprefix("urn:oid:")
+    return accept_acknowledgement(
+        wrapper,
+        id_=Ii(exchange.actors.new_uuid().removeprefix("urn:uuid:")),
+        now=exchange.now,
+        sender=Party(device=Ii(own), organization=own),
+        acknowledged=acknowledgement(code, wrapper.id, detail=detail, code="INTERR"),
+    )
+
+
 def refuse(body: etree._Element, errors: Sequence[RegistryError], exchange: Exchange) -> bytes:
     """Case 5: nothing could be decided, for this node's sake or since the message is not what it should be."""
+    detail = "; ".join(error.context for error in errors)
     try:
+        if body.tag == REVOKE_ROOT:
+            return _acknowledged(DemographicsQuery.unread(body).wrapper, "CE", exchange, detail)
         query = read_query(read_wrapper(body))
     except BadMessage:
         query = DemographicsQuery.unread(body)
-    detail = "; ".join(error.context for error in errors)
     return _written(query, Decided(code="AE", failure=INTERNAL, detail=detail), exchange)
 
 
-def audited(query: DemographicsQuery, result: DiscoveryResult | None, exchange: Exchange) -> list[AuditFact]:
-    """One record for each patient who was named, or one for none: the query as it came (federation-wire 5.5)."""
+def audited(query: Request, result: DiscoveryResult | None, exchange: Exchange) -> list[AuditFact]:
+    """One record for each patient who was named, or one for none: the query as it came (federation-wire 5.5).
+
+    A revocation deletes what was known of patients of ours: one record for each of them, or one for none.
+    """
+    if isinstance(query, Revocation):
+        fact = partial(AuditFact, event=EventId.PATIENT_RECORD, action=Action.DELETE)
+        details = (("II", query.wrapper.id.text),)
+        return (
+            [fact(patient=one, details=details) for one in result.patients] if result and result.patients else [fact()]
+        )
     asked = parameters_object(
         "ITI-55",
         _NAME,

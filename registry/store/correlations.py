@@ -68,3 +68,29 @@ def forget(connection: sqlite3.Connection, patient: str, homes: Iterable[str] = 
 def expire(connection: sqlite3.Connection, now: str) -> int:
     """Drop what holds no more by its time; returns how many. For a write job."""
     return connection.execute("DELETE FROM patient_correlation WHERE until <= ?", (now,)).rowcount
+
+
+def revoke(connection: sqlite3.Connection, home: str, theirs: Iterable[str]) -> list[str]:
+    """A community takes its identifiers (CX) back: our patients whose correlation is dropped. For a write job."""
+    marks = [(home, one) for one in theirs if one]
+    gone = []
+    for mark in marks:
+        rows = connection.execute("SELECT patient FROM patient_correlation WHERE home = ? AND theirs = ?", mark)
+        gone += [patient for (patient,) in rows]
+        connection.execute("DELETE FROM patient_correlation WHERE home = ? AND theirs = ?", mark)
+    return gone
+
+
+def withdraw(connection: sqlite3.Connection, *patients: str) -> None:
+    """What others were told of these patients of ours (CX) may be wrong now: they are told so. For a write job."""
+    connection.executemany("INSERT INTO revocation_due (patient) VALUES (?)", [(one,) for one in patients])
+
+
+def withdrawn(connection: sqlite3.Connection, most: int) -> list[tuple[int, str]]:
+    """Patients about whom others have to be told, the oldest first, each with its number."""
+    return connection.execute("SELECT no, patient FROM revocation_due ORDER BY no LIMIT ?", (most,)).fetchall()
+
+
+def told_of_withdrawal(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    """The others know. For a write job."""
+    connection.executemany("DELETE FROM revocation_due WHERE no = ?", [(one,) for one in numbers])

@@ -17,7 +17,7 @@ from registry.patients.matching import Bars, Match, Verdict, match
 from registry.patients.profile import Profile, profile
 from registry.patients.records import Hit, Origin, PairState, Record, Stored
 from registry.patients.stored import from_text, to_text
-from registry.store import locations
+from registry.store import correlations, locations
 from registry.store.candidates import Candidates
 from registry.store.pairs import Pairs
 from registry.store.patients import PatientDirectory
@@ -67,6 +67,8 @@ class MasterIndex:
         new = new or added.rowcount == 1
         if new or (person is not None and person != record.person):
             locations.due(self._connection, record.no)
+        if person is not None and _somebody_else(record.person, person):
+            self._withdraw(identifier)
         if person is None or (not new and person == record.person):
             return Stored(new=new)
         self._candidates.unfile(record.no, profile(record.whole), record.person.identifiers)
@@ -89,6 +91,7 @@ class MasterIndex:
         one, other = self._mergeable(survivor, subsumed)
         self._connection.execute("UPDATE patient_identity SET subsumed_by = ? WHERE no = ?", (one.no, other.no))
         locations.due(self._connection, one.no, other.no)
+        self._withdraw(subsumed)
 
     def unmerge(self, subsumed: Identifier) -> Identifier:
         """Undo one merge exactly; returns the identifier that it had been merged into.
@@ -103,7 +106,9 @@ class MasterIndex:
             raise PatientIdentityError(Refusal.NOT_SUBSUMED, subsumed.cx)
         self._connection.execute("UPDATE patient_identity SET subsumed_by = NULL WHERE no = ?", (record.no,))
         locations.due(self._connection, record.subsumed_by, record.no)
-        return self._read([record.subsumed_by])[0].identifier
+        survivor = self._read([record.subsumed_by])[0].identifier
+        self._withdraw(survivor, subsumed)
+        return survivor
 
     def decide(self, one: Identifier, other: Identifier, state: PairState, now: str) -> bool:
         """Decide for good whether two records are one person; returns whether that is new.
@@ -121,6 +126,8 @@ class MasterIndex:
             return False
         weight = self._compared(first, second).weight
         self.pairs.put(first.no, second.no, state, Origin.DECIDED, weight, now)
+        if state is PairState.DISTINCT:
+            self._withdraw(one, other)
         if state is PairState.DISTINCT and second.no in self.pairs.person(first.no):
             self.pairs.doubt(first.no)
             self.pairs.doubt(second.no)
@@ -240,6 +247,10 @@ class MasterIndex:
             raise PatientIdentityError(Refusal.ALREADY_SUBSUMED, subsumed.cx)
         return one, other
 
+    def _withdraw(self, *identifiers: Identifier) -> None:
+        """What others were told of our patients with these identifiers may be wrong now."""
+        correlations.withdraw(self._connection, *(one.cx for one in identifiers if one.authority == self._authority))
+
     def _known(self, identifier: Identifier) -> Record:
         found = self.show(identifier)
         if found is None:
@@ -262,3 +273,9 @@ class MasterIndex:
                 _RECORD + where, parameters
             )
         ]
+
+
+def _somebody_else(before: Demographics, after: Demographics) -> bool:
+    """Whether a record says something else of who this is; what nothing was said of before is no change."""
+    pairs = ((before.names, after.names), (before.birth_date, after.birth_date), (before.sex, after.sex))
+    return any(old and old != new for old, new in pairs)

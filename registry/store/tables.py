@@ -84,7 +84,15 @@ patient_correlation = Table(
     Column("person", String(64), nullable=False),  # fingerprint of what was asked: another is asked anew
     Column("since", String(14), nullable=False),
     Column("until", String(14), nullable=False),
+    Index("patient_correlation_theirs", "home", "theirs"),
     sqlite_with_rowid=False,
+)
+
+revocation_due = Table(
+    "revocation_due",  # patients of ours under whose identifier others may know somebody else now
+    metadata,
+    Column("no", Integer, primary_key=True),
+    Column("patient", String, nullable=False),  # CX
 )
 
 location_token = Table(

@@ -16,8 +16,9 @@ from node.discovery.duty import Duty
 from registry.patients.demographics import BirthDate, Demographics, Identifier, Name, Telecom
 from registry.patients.location import words_of
 from tests.end_to_end.nodes import Node, federation
+from tests.end_to_end.patients_v3 import vector
 from tests.end_to_end.test_federation import put
-from tests.end_to_end.wire import NS, SUCCESS, Answer, Document, find_documents, retrieve
+from tests.end_to_end.wire import NS, SUCCESS, Answer, Document, envelope, find_documents, retrieve
 
 _numbers = itertools.count(1)
 
@@ -55,10 +56,7 @@ def cx(node: Node, identifier: str) -> str:
 
 def asked(node: Node) -> list[str]:
     """Transactions of the requests that a node has sent, in their order."""
-    connection = sqlite3.connect(f"file:{node.folder / 'data' / 'node.db'}?mode=ro", uri=True)
-    with contextlib.closing(connection):
-        rows = [json.loads(body) for (body,) in connection.execute("SELECT body FROM audit_record ORDER BY rowid")]
-    return [row["event"]["note"]["transaction"] for row in rows if row["kind"] == 1]
+    return [row["event"]["note"]["transaction"] for row in asked_by(node)]
 
 
 def known_at(nodes: list[Node], number: int) -> list[str]:
@@ -304,3 +302,52 @@ def test_answers_come_on_a_connection_of_their_own(apart: list[Node], how: str) 
         for one, place in zip(records, places, strict=True):
             assert place in json.dumps(one["event"]["participants"]), "the asker's UserID is its wsa:ReplyTo"
     assert not [one for one in sent + given if "receipt" in one["event"].get("note", {})], "every receipt is good"
+
+
+def theirs(node: Node, patient: str) -> dict[str, str]:
+    """Under which identifiers others know a patient, as a node has kept it."""
+    connection = sqlite3.connect(f"file:{node.folder / 'data' / 'node.db'}?mode=ro", uri=True)
+    with contextlib.closing(connection):
+        return dict(
+            connection.execute("SELECT home, theirs FROM patient_correlation WHERE patient = ?", (patient,)).fetchall()
+        )
+
+
+def revoked(node: Node, identifier: str) -> str:
+    """The acknowledgement of a revocation by the test community of a development node."""
+    client = node.client()
+    text = vector("iti55/revocation", ('extension="A-4711"', f'extension="{identifier.partition("^")[0]}"'))
+    text = text.replace('root="2.999.1.1"', f'root="{Identifier.of(identifier).authority}"')
+    action = "urn:hl7-org:v3:PRPA_IN201303UV02:CrossGatewayPatientDiscovery"
+    url = client.endpoints["iti-55"]
+    answer = client.post(url, "application/soap+xml; charset=UTF-8", envelope(action, text, to=url))
+    return answer.body.find("{*}acknowledgement/{*}typeCode").get("code")
+
+
+def test_what_was_said_is_taken_back_when_patients_are_merged(apart: list[Node]) -> None:
+    numbers = [next(_numbers) for _ in range(2)]
+    here, there = known_at(apart[:2], numbers[0])
+    _, survivor = known_at(apart[:2], numbers[1])
+    apart[0].client().send("iti-18", find_documents(here))
+    assert theirs(apart[0], here)[apart[1].home] == there
+    assert revoked(apart[0], there) == "CA"
+    assert theirs(apart[0], here)[apart[1].home] == there, "a community takes back nothing but its own"
+    apart[1].run("patient", "merge", survivor, there)
+    until = time.monotonic() + 20
+    while apart[1].home in theirs(apart[0], here):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    cid = next(one["cid"] for one in reversed(asked_by(apart[1])) if one["event"]["note"]["transaction"] == "ITI-55")
+    sent, received = apart[1].records(cid), apart[0].records(cid)
+    assert (sent.keys(), received.keys()) == ({1, 4}, {2, 3})
+    for record, patient in ((sent[4], there), (received[3], here)):
+        assert [record["event"][name] for name in ("action", "outcome", "patient")] == ["D", 0, patient]
+        assert record["event"]["id"][0] == "110110"
+
+
+def asked_by(node: Node) -> list[dict]:
+    """Every request that a node has sent (kind 1), in their order."""
+    connection = sqlite3.connect(f"file:{node.folder / 'data' / 'node.db'}?mode=ro", uri=True)
+    with contextlib.closing(connection):
+        rows = [json.loads(body) for (body,) in connection.execute("SELECT body FROM audit_record ORDER BY rowid")]
+    return [row for row in rows if row["kind"] == 1]

@@ -49,6 +49,13 @@ def _shown_entries() -> None:
 
 
 def _locations() -> None:
+    op.create_index("patient_correlation_theirs", "patient_correlation", ["home", "theirs"], unique=False)
+    op.create_table(
+        "revocation_due",
+        sa.Column("no", sa.Integer(), nullable=False),
+        sa.Column("patient", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("no"),
+    )
     op.create_table(
         "location_token",
         sa.Column("token", sa.LargeBinary(), nullable=False),
