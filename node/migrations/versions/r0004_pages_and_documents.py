@@ -16,6 +16,7 @@ def upgrade() -> None:
     _accounts()
     _shown_entries()
     _locations()
+    _revocations()
     _owed_answers()
 
 
@@ -48,7 +49,7 @@ def _shown_entries() -> None:
     )
 
 
-def _locations() -> None:
+def _revocations() -> None:
     op.create_index("patient_correlation_theirs", "patient_correlation", ["home", "theirs"], unique=False)
     op.create_table(
         "revocation_due",
@@ -56,6 +57,9 @@ def _locations() -> None:
         sa.Column("patient", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("no"),
     )
+
+
+def _locations() -> None:
     op.create_table(
         "location_token",
         sa.Column("token", sa.LargeBinary(), nullable=False),
