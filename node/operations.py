@@ -13,6 +13,7 @@ from node.administration import (
     consents,
     documents,
     federations,
+    findings,
     locations,
     matching,
     mcsd,
@@ -96,6 +97,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "user close": accounts.close,
     "audit used": audit_log.used,
     "audit erase": audit_log.erase,
+    "audit findings": findings.find_all,
+    "audit findings show": findings.show,
+    "audit findings close": findings.decide,
+    "audit findings look": findings.look,
 }
 
 # What to do about an error of the lower packages: its code here, and the next step.

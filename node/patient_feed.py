@@ -25,6 +25,7 @@ from registry.patients.hl7v2 import Header, MessageRefused, PatientIdentityChang
 from registry.patients.identity import PatientIdentityError, Refusal
 from registry.patients.records import PairState
 from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Kind, NewRecord, Outcome, Participant
+from trust.search.activity import UNIT
 
 if TYPE_CHECKING:
     from node.services import Services
@@ -170,7 +171,7 @@ class PatientFeed:
     def _record(
         self, change: PatientIdentityChange, action: Action, patient: str, address: str, now: datetime
     ) -> NewRecord:
-        objects = (_with_message_id(patient, change.message_id),) if patient else ()
+        objects = (_described(patient, change),) if patient else ()
         event = self._event(self._ends(change.header, address), now, _transaction(change), action, objects)
         return NewRecord(kind=Kind.LOCAL, time=event.time, event=event, subject=subject(patient))
 
@@ -253,12 +254,7 @@ def _transaction(change: PatientIdentityChange) -> Coded:
     return Coded("ITI-8", "IHE Transactions", "Patient Identity Feed")
 
 
-def _with_message_id(patient: str, message_id: str) -> AuditedObject:
-    plain = patient_object(patient)
-    return AuditedObject(
-        id=plain.id,
-        type_code=plain.type_code,
-        role=plain.role,
-        id_type=plain.id_type,
-        details=(("MSH-10", message_id),),
-    )
+def _described(patient: str, change: PatientIdentityChange) -> AuditedObject:
+    """The patient, with the message it came in, and in which unit they are: who works there may look at them."""
+    details = (("MSH-10", change.message_id), (UNIT, change.unit))
+    return replace(patient_object(patient), details=tuple(one for one in details if one[0] == "MSH-10" or one[1]))

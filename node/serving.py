@@ -15,6 +15,7 @@ from typing import Final
 
 from node import control, operations
 from node.atna.assembly import exporters
+from node.auditing.looking import Looking
 from node.config import LOOPBACK, Config
 from node.database import open_reader
 from node.discovery.revoking import Revoker
@@ -244,6 +245,7 @@ class Running:
                 (60.0, self._sweep),
                 (300.0, partial(learn_dictionary, self._services)),
                 (600.0, self._scrub),
+                (3600.0, self._look_for_findings),
                 (config.federation.directory_seconds, upkeep.round),
             )
         ]
@@ -337,6 +339,20 @@ class Running:
             self._pages.renew()
         except BadCertificate as problem:
             log.warning("certificates could not be reloaded: %s", problem)
+
+    async def _look_for_findings(self) -> None:
+        """Run the auditor's rules over the log; they find the same again when it did not work."""
+        services = self._services
+        looking = Looking(
+            database=services.config.folder.database,
+            index=self._index,
+            patients=services.actors.index,
+            sequencer=services.sequencer,
+        )
+        try:
+            await looking.look(services.clock())
+        except (OSError, sqlite3.Error):
+            log.warning("the rules over the audit log could not be run; they are tried again")
 
     async def _scrub(self) -> None:
         """Read every document again, a round a week; a long one is one piece of periodic work."""

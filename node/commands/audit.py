@@ -23,6 +23,7 @@ EXAMPLES = """\
 commands:
   search            who did what: by patient, user, document, institution, time, outcome, transaction, incident
   explain ENTRY     one entry in plain words, with its proof
+  findings          which accesses somebody should look at, and why; show, note and close one
   report            who looked at one patient's documents, as a page or a bundle with proof; or verify a bundle
   verify            every entry, tile, root and signature (also called: log)
   list              every record, oldest first; --patient, --user, --transaction, --since, --until, --json
@@ -40,6 +41,7 @@ commands:
 examples:
   xdsnode audit search --dir /srv/node --patient 4711
   xdsnode audit explain --dir /srv/node 2026/137
+  xdsnode audit findings --dir /srv/node
   xdsnode audit report --dir /srv/node --patient 4711 --output report.zip
   xdsnode audit verify --dir /srv/node
   xdsnode audit copy --dir /srv/node "Clinic South" clinic-log
@@ -106,6 +108,7 @@ def _verifies_a_bundle(verb: str, rest: Sequence[str]) -> bool:
 _OWN: Final[Mapping[str, tuple[str, str]]] = {
     "search": ("audit_search", "run_search"),
     "explain": ("audit_search", "run_explain"),
+    "findings": ("audit_findings", "run"),
     "reindex": ("audit_search", "run_reindex"),
     "report": ("audit_report", "run"),
     "copy": ("audit_copy", "run"),

@@ -1,6 +1,6 @@
 """HL7 v2 patient identity messages: ITI-8 (2.3.1), add, revise, merge and link of ITI-30 (2.5), ITI-64 (2.5). Pure.
 
-Read are MSH, PID (its demographics by `pid`) and MRG-1. Only A24 and A37 may be about two patients.
+Read are MSH, PID (its demographics by `pid`), MRG-1 and of PV1 the unit. Only A24 and A37 may be about two patients.
 Source: ITI TF-2: 3.8, 3.30, 3.64; HL7 v2.3.1 and v2.5 chapter 2.
 """
 
@@ -18,6 +18,7 @@ from registry.patients.pid import Said, read_pid
 
 MOST_SEGMENTS: Final = 2_000
 MOST_CX_CHARACTERS: Final = 256  # an XDS patientId (ITI TF-3: 4.2.3.1)
+MOST_UNIT_CHARACTERS: Final = 80
 MOST_SEGMENT_CHARACTERS: Final = 16_000  # of the three segments that are parsed
 
 Kind = Literal["add", "revise", "merge", "link", "unlink", "move", "none"]
@@ -78,6 +79,7 @@ class PatientIdentityChange:
     local: str = ""
     subsumed: str = ""
     said: Said | None = None
+    unit: str = ""  # PV1-3.1: where in the institution the patient is
     ignored: int = 0  # identifiers of other assigning authorities
 
     @property
@@ -136,9 +138,9 @@ def read(message: bytes, *, authority: str, others: Sequence[str] = ()) -> Patie
     patient, ignored = _chosen(pid, (3, "PID"), header, [authority, *others], ascii_only=guessed)
     if kind != "merge":
         said = read_pid(_raw(segments, "PID")[0], patient, ascii_only=guessed) if patient else None
-        return PatientIdentityChange(
-            kind=kind if patient else "none", header=header, patient=patient, said=said, ignored=ignored
-        )
+        unit = _unit(segments, ascii_only=guessed)
+        kind = kind if patient else "none"
+        return PatientIdentityChange(kind=kind, header=header, patient=patient, said=said, unit=unit, ignored=ignored)
     mrg = _only(segments, "MRG", header)
     same = [Identifier.of(patient).authority] if patient else [authority]
     prior, more = _chosen(mrg, (1, "MRG"), header, same, ascii_only=guessed)
@@ -226,6 +228,14 @@ def _chosen(
         if found:
             return _one(found, f"{name}^1^{number}", header), ignored
     return "", ignored
+
+
+def _unit(segments: Sequence[str], *, ascii_only: bool) -> str:
+    """The point of care of PV1-3, "" where it is not said or cannot be read: no message is refused for it."""
+    fields = next(iter(_raw(segments, "PV1")), "").split("|")
+    text = re.split(r"[~^&]", fields[3])[0].strip() if len(fields) > 3 else ""
+    readable = len(text) <= MOST_UNIT_CHARACTERS and not _CONTROL.search(text) and "\\" not in text
+    return text if readable and (text.isascii() or not ascii_only) else ""
 
 
 def _raw(segments: Sequence[str], name: str) -> list[str]:

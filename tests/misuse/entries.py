@@ -103,7 +103,11 @@ def exchange(
         address_type="1",
     )
     human = (
-        (Participant(user_id=who.user, user_name=who.user, alternative_user_id=who.name, requestor=True, role=who.role),)
+        (
+            Participant(
+                user_id=who.user, user_name=who.user, alternative_user_id=who.name, requestor=True, role=who.role
+            ),
+        )
         if who
         else ()
     )

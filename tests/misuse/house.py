@@ -29,16 +29,54 @@ _CALLED = ("CARD", "NEURO", "PSYCH", "SURG", "ICU")  # who is asked for advice
 LAKESIDE, HARBOUR, VOGT, PHARMACY = (f"urn:oid:2.999.{n}" for n in (20, 21, 22, 23))
 GIVING = (LAKESIDE, HARBOUR, VOGT)
 _FAMILIES = (
-    "Li Wang Zhang Chen Müller Schmidt Meier Keller Weber Huber Fischer Rossi Bianchi Novak Kowalski Nguyen Kim Silva "
-    "Garcia Martin Bernard Dubois Andersson Hansen Jansen de_Vries Yilmaz Demir Popescu Horvat Petrov Ivanova O'Brien "
-    "Murphy Smith Jones Brown Okafor Mensah Haddad Cohen Singh Patel Sharma Tanaka Sato Lindqvist Virtanen Sala Roth"
-).replace("_", "\u00a0").split(" ")
+    (
+        "Li Wang Zhang Chen Müller Schmidt Meier Keller Weber Huber Fischer Rossi Bianchi Novak Kowalski Nguyen Kim Silva "
+        "Garcia Martin Bernard Dubois Andersson Hansen Jansen de_Vries Yilmaz Demir Popescu Horvat Petrov Ivanova O'Brien "
+        "Murphy Smith Jones Brown Okafor Mensah Haddad Cohen Singh Patel Sharma Tanaka Sato Lindqvist Virtanen Sala Roth"
+    )
+    .replace("_", "\u00a0")
+    .split(" ")
+)
 _RARE = ["".join(a + b) for a in ("Ander", "Bau", "Cor", "Dreh", "Eich", "Fal", "Grim", "Hag", "Ims", "Jau", "Kess", "Lau")
          for b in ("egger", "mann", "bach", "stein", "hofer", "etti", "inger", "wyl", "ova", "ias", "quist", "berg")]  # fmt: skip
-_GIVEN = (
-    "Anna Jan Wei Maria Peter Lena Paul Sofia Marco Eva Jonas Lea Tom Nina David Ines Felix Clara Hans Ruth Ali Mei "
-    "Olga Ivan Rosa Luis Emma Noah Mia Liam Zoe Max Ida Kurt Vera Otto"
-).split()
+_GIVEN = [
+    "Anna",
+    "Jan",
+    "Wei",
+    "Maria",
+    "Peter",
+    "Lena",
+    "Paul",
+    "Sofia",
+    "Marco",
+    "Eva",
+    "Jonas",
+    "Lea",
+    "Tom",
+    "Nina",
+    "David",
+    "Ines",
+    "Felix",
+    "Clara",
+    "Hans",
+    "Ruth",
+    "Ali",
+    "Mei",
+    "Olga",
+    "Ivan",
+    "Rosa",
+    "Luis",
+    "Emma",
+    "Noah",
+    "Mia",
+    "Liam",
+    "Zoe",
+    "Max",
+    "Ida",
+    "Kurt",
+    "Vera",
+    "Otto",
+]
 
 
 @dataclass
@@ -99,7 +137,7 @@ class House:
         self.workers.append(worker)
         return worker
 
-    def _hire(self) -> None:
+    def _hire(self) -> None:  # noqa: C901  one group after the other
         def some(count: float) -> range:
             return range(max(2, round(count * self.size)))
 
@@ -240,7 +278,9 @@ class House:
             self._advice(when, patient, unit)
         if rng.random() < 0.35:
             at = _at_work(when, rng)
-            helpers = self.on_duty(at, rng.choice(("RAD", "PHARM", "PHYSIO")), rng.choice((PHYSICIAN, PHARMACIST, THERAPIST)))
+            helpers = self.on_duty(
+                at, rng.choice(("RAD", "PHARM", "PHYSIO")), rng.choice((PHYSICIAN, PHARMACIST, THERAPIST))
+            )
             if helpers:
                 self.opens(at, rng.choice(helpers), patient)
         if rng.random() < 0.004:  # somebody helps out on another ward for a shift
@@ -335,7 +375,9 @@ class House:
                 who = foreign(home, rng.randrange(users))
                 self.add(at, exchange(at, "ITI-38", patient.number, who))
                 if rng.random() < 0.7:
-                    self.add(at + 9, exchange(at + 9, "ITI-39", patient.number, who, documents=(self.document(patient),)))
+                    self.add(
+                        at + 9, exchange(at + 9, "ITI-39", patient.number, who, documents=(self.document(patient),))
+                    )
             if home in GIVING:
                 for _ in range(round(rng.gauss(each / 3, 2) * self.size)):
                     at, patient = begin + rng.uniform(8, 18) * HOUR, rng.choice(self.patients)

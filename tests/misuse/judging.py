@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from registry.patients.names import spelled
+from node.auditing.names import folded, of_person
 from tests.misuse.house import House, ordered
 from tests.misuse.stories import Story
 from trust.findings.finding import Finding
@@ -49,16 +49,13 @@ def acts_of(house: House) -> list[Activity]:
 
 def known_of(house: House) -> Known:
     """What the node knows beside the log."""
+    names = {f"2.999.1|{one.number}": folded(one.family, one.given) for one in house.patients}
     return Known(
         now=int(max(when for when, _ in house.records)) + 4 * 86_400,
-        patients={f"2.999.1|{one.number}": _name(one.family, one.given) for one in house.patients},
-        users={one.person.user: _name(one.family, one.person.name.removeprefix("Dr. ").split(" ")[0]) for one in house.workers},
+        patient=lambda patient: names.get(patient, Name()),
+        person=of_person,
         reviews=dict.fromkeys(house.reviewed, "justified"),
     )
-
-
-def _name(family: str, given: str) -> Name:
-    return Name(spelled(family), spelled(given))
 
 
 def judge(stories: Sequence[Story], findings: Iterable[Finding], patients: int) -> Score:

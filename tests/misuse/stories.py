@@ -61,12 +61,9 @@ class Planting:
     # ------------------------------------------------------------ whom
 
     def worker(self, *, roles: Sequence[object] = (NURSE, PHYSICIAN), units: Sequence[str] = WARDS) -> Worker:
-        """Somebody who is in no other story."""
-        found = [
-            one for one in self.house.workers
-            if one.unit in units and one.person.role in roles and one.person.user not in self._used
-        ]  # fmt: skip
-        chosen = self.rng.choice(found)
+        """Somebody who is in no other story, as long as the house is large enough for that."""
+        found = [one for one in self.house.workers if one.unit in units and one.person.role in roles]
+        chosen = self.rng.choice([one for one in found if one.person.user not in self._used] or found)
         self._used.add(chosen.person.user)
         return chosen
 
@@ -225,7 +222,9 @@ def insurer(plot: Planting, number: int) -> Story:
         when = plot.moment(first=0.4)
         user = f"<agent{plot.rng.randrange(3)}@idp.{90 + number}.example>"
         who = Person(user, "Agent of Care Plus", PHYSICIAN, f"gateway {90 + number}", "198.51.100.9", home)
-        plot.house.add(when, exchange(when, "ITI-38", patient.number, None if number else who, home=home, system="careplus"))
+        plot.house.add(
+            when, exchange(when, "ITI-38", patient.number, None if number else who, home=home, system="careplus")
+        )
     return plot.told("insurer", [], patients, home)
 
 

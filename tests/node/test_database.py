@@ -20,6 +20,7 @@ from repository.store import tables as repository_tables
 from trust.accounts import tables as accounts_tables
 from trust.consent import tables as consent_tables
 from trust.directory import tables as directory_tables
+from trust.findings import tables as findings_tables
 from trust.ledger import tables as ledger_tables
 from trust.owed import tables as owed_tables
 from trust.pki import tables as pki_tables
@@ -36,6 +37,7 @@ METADATA = [
         accounts_tables,
         web_tables,
         owed_tables,
+        findings_tables,
     )
 ]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from trust.findings.finding import Finding, Rule, Severity
@@ -18,13 +19,13 @@ _QUARTER: Final = 900
 _IN_QUARTER: Final = 12
 _IN_DAY: Final = 25
 _TIMES_USUAL: Final = 2
-_ACTIVE_DAYS: Final = 10
+_ACTIVE_DAYS: Final = 15
 _ODD_LOOKS: Final = 2
 _RARE: Final = 0.04  # of the days on which somebody works
 _NEAR: Final = 4  # hours that a shift may be earlier or later
 _FRESH: Final = DAY // 2
 _CHANGES: Final = 4
-_USUAL_PLACE: Final = 0.1
+_USUAL_PLACE: Final = 0.3
 _REFUSED: Final = 5
 _REFUSED_SPAN: Final = 3 * DAY
 _SLEPT: Final = 30 * DAY
@@ -79,7 +80,7 @@ def _around(looks: Sequence[Activity], part: Sequence[Activity]) -> list[Activit
     found = list(part)
     rest = [one for one in looks if one.time > part[-1].time]
     for one in rest:
-        if one.time - found[-1].time > 120:  # noqa: PLR2004  two minutes without a look end a burst
+        if one.time - found[-1].time > 120:
             break
         found.append(one)
     return found
@@ -115,12 +116,14 @@ def _places(picture: Picture, looks: Sequence[Activity]) -> Iterator[Finding]:
     usual: dict[str, int] = defaultdict(int)
     for one in looks:
         usual[one.place] += 1
-    if len(usual) < 2:  # noqa: PLR2004
+    if len(usual) < 2:
         return
     for start, first in enumerate(looks):
         part = [one for one in looks[start : start + 40] if one.time <= first.time + _QUARTER]
-        changes = [(one.place, other.place) for one, other in zip(part, part[1:], strict=False) if one.place != other.place]
-        strange = [place for place in {place for pair in changes for place in pair} if usual[place] < _USUAL_PLACE * len(looks)]
+        changes = [(one.place, other.place) for one, other in pairwise(part) if one.place != other.place]
+        strange = [
+            place for place in {place for pair in changes for place in pair} if usual[place] < _USUAL_PLACE * len(looks)
+        ]
         if len(changes) >= _CHANGES and strange:
             whole = [one for one in looks if one.place == strange[0] or one in part]
             other = next(place for pair in changes for place in pair if place != strange[0])
@@ -143,7 +146,7 @@ def _refused(picture: Picture, looks: Sequence[Activity]) -> Iterator[Finding]:
 
 def _slept(picture: Picture, looks: Sequence[Activity]) -> Iterator[Finding]:
     """An account that works again after a long time."""
-    for before, one in zip(looks, looks[1:], strict=False):
+    for before, one in pairwise(looks):
         if one.time - before.time < _SLEPT:
             continue
         woken = [other for other in looks if one.time <= other.time <= one.time + _WOKE]

@@ -57,7 +57,7 @@ def _one(picture: Picture, relations: Relations, looks: Sequence[Activity]) -> F
         "documents": str(sum(one.documents for one in looks)),
         "evidence": relations.why_not(looks[-1]),
     }
-    severity = Severity.HIGH if len(looks) > 3 else Severity.MEDIUM  # noqa: PLR2004
+    severity = Severity.HIGH if len(looks) > 3 else Severity.MEDIUM
     return about(picture, Rule.RELATION, "no-relation", severity, looks, values)
 
 
@@ -70,19 +70,18 @@ def _many(picture: Picture, user: str, found: Sequence[Sequence[Activity]]) -> F
 
 def by_name(picture: Picture, relations: Relations, pairs: Pairs) -> Iterator[Finding]:
     """The patient may be family, or a colleague; for want of addresses the name is all there is."""
-    names, patients = picture.known.users, picture.known.patients
+    names = {user: picture.known.person(name) for user, name in picture.names.items()}
     staff: dict[Name, list[str]] = defaultdict(list)
     for user, name in names.items():
         if name.family and name.given:
             staff[name].append(user)
     for (user, patient), looks in pairs.items():
-        own, their = names.get(user, Name()), patients.get(patient, Name())
+        own, their = names.get(user, Name()), picture.known.patient(patient)
         evidence = {"evidence": relations.why_not(looks[-1])}
         unit = picture.main_unit(user)
         others = [one for one in staff.get(their, ()) if one != user and picture.main_unit(one) == unit != ""]
         if own.family and own.family == their.family and relations.tie(looks[-1]) is Tie.NONE:
-            values = {**evidence, "family": picture.names.get(user, user)}
-            yield about(picture, Rule.NAME, "own-family", Severity.HIGH, looks, values)
+            yield about(picture, Rule.NAME, "own-family", Severity.HIGH, looks, evidence)
         elif others:
             values = {**evidence, "colleague": picture.names.get(others[0], others[0])}
             yield about(picture, Rule.NAME, "colleague", Severity.HIGH, looks, values)
@@ -92,7 +91,7 @@ def by_crowd(picture: Picture, relations: Relations, pairs: Pairs) -> Iterator[F
     """Many who are curious about one patient, each of them once."""
     around: dict[str, list[list[Activity]]] = defaultdict(list)
     for (_, patient), looks in pairs.items():
-        if relations.tie(looks[0]) is not Tie.UNSTATED:
+        if relations.tie(looks[0]) not in (Tie.UNSTATED, Tie.EARLY):
             around[patient].append(looks)
     for found in around.values():
         found.sort(key=lambda looks: looks[0].time)
@@ -108,7 +107,7 @@ def _is_crowd(picture: Picture, people: Sequence[Sequence[Activity]]) -> bool:
     return len(people) >= _CROWD and len({picture.main_unit(looks[0].user) for looks in people}) >= _CROWD_UNITS
 
 
-def about(  # noqa: PLR0913, PLR0917  one fact each
+def about(
     picture: Picture, rule: Rule, sentence: str, severity: Severity, looks: Sequence[Activity], values: dict[str, str]
 ) -> Finding:
     """A finding that rests on these looks of one person, oldest first."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,17 +35,21 @@ class Name:
     given: str = ""
 
 
+def _nobody(_: str) -> Name:
+    return Name()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the log itself does not say. Times are seconds since 1970.
+    """What the log itself does not say. `now` is in seconds since 1970.
 
-    `patients` and `users` are names by patient and by user; `reviews` the outcomes of emergency accesses by user and
-    patient, "" while one waits.
+    `patient` gives the name of a patient, `person` that of a user from how the log writes it. `reviews` are the
+    outcomes of emergency accesses by user and patient, "" while one waits.
     """
 
     now: int
-    patients: Mapping[str, Name] = field(default_factory=dict)
-    users: Mapping[str, Name] = field(default_factory=dict)
+    patient: Callable[[str], Name] = _nobody
+    person: Callable[[str], Name] = _nobody
     reviews: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
@@ -83,7 +87,9 @@ class Picture:
         self._courses: dict[str, _Course] = defaultdict(_Course)
         self._authors: dict[tuple[str, str], list[int]] = defaultdict(list)
         self._around: dict[tuple[str, int], frozenset[str]] = {}
+        self.begins = known.now
         for one in sorted(acts, key=lambda act: (act.time, act.seq)):
+            self.begins = min(self.begins, one.time)
             self._take(one)
         self._units = {user: self._learned(looks) for user, looks in self.looks.items()}
         self._of = {user: self._works_with(counted) for user, counted in self._units.items()}
@@ -186,6 +192,10 @@ class Picture:
             and len(found) >= _HOUSE_UNITS
             and found.most_common(1)[0][1] < _HOUSE_SHARE * whole
         )
+
+    def is_new(self, user: str) -> bool:
+        """Whether somebody has looked at too few patients yet to know what their work is."""
+        return sum(self._units.get(user, Counter()).values()) < _HOUSE_PATIENTS
 
     def units_around(self, patient: str, when: int) -> frozenset[str]:
         """Every unit that a patient was in around a time, as the feed says, or as those show who look after them."""

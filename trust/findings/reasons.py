@@ -1,4 +1,4 @@
-"""Rules about the reason that was given: broken glass, purposes that do not fit, institutions that treat nobody. Pure."""
+"""Rules about the reason given: broken glass, purposes that do not fit, institutions that treat nobody. Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Is there, on record, a reason why this person looked at this patient? Pure.
 
-Evidence, strongest first: they wrote something of the patient; the patient was in a unit they work with; they work for
-the whole house and the patient was here; the patient asked for it; they helped a whole unit out that day. Weaker: doctors
-of their unit are called to other units. None of it says that an access was right, only that it is explained.
+Evidence, strongest first: they wrote something of the patient; the patient asked for it; the patient was in a unit they
+work with; they work for the whole house and the patient was here; they helped a whole unit out that day. Weaker ties
+(`Tie`) leave one look unquestioned. None of it says that an access was right, only that it is explained.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _WROTE_BEFORE: Final = 180 * DAY
 _WROTE_AFTER: Final = 14 * DAY
 _HELPED: Final = 3  # patients of one unit within half a day
 _CALLS: Final = 4  # times that people of a unit wrote of patients of others
+_REACH: Final = 14 * DAY  # longer than most stays
 _LEAST_EXPLAINED: Final = 0.6
 _ASKED_FOR: Final = frozenset({"PATRQT"})
 
@@ -27,17 +28,18 @@ class Tie(IntEnum):
     """How well an access is explained."""
 
     NONE = 0
-    TOGETHER = 1  # others of the unit looked at the same patient: the feed may have lost a message
-    UNSTATED = 2  # the patient was here, and nothing says where
-    CALLED = 3  # people of this unit are called to others
-    FIRM = 4
+    EARLY = 1  # the log does not say enough yet: about the person, or about who was here when it began
+    TOGETHER = 2  # others of the unit looked at the same patient: the feed may have lost a message
+    UNSTATED = 3  # the patient was here, and nothing says where
+    CALLED = 4  # people of this unit are called to others
+    FIRM = 5
 
 
-_WEAK: Final = {Tie.CALLED: "called", Tie.UNSTATED: "unstated", Tie.TOGETHER: "together"}
+_WEAK: Final = {Tie.CALLED: "called", Tie.UNSTATED: "unstated", Tie.TOGETHER: "together", Tie.EARLY: "early"}
 
 
 class Relations:
-    """Judges looks of this institution's own people; of others it knows only that their institution answers for them."""
+    """Judges looks of this institution's own people; for those of others their institution answers."""
 
     def __init__(self, picture: Picture) -> None:
         self._picture = picture
@@ -74,7 +76,10 @@ class Relations:
             return Tie.CALLED
         if picture.is_unstated(patient, when):
             return Tie.UNSTATED
-        return Tie.TOGETHER if picture.with_others(user, patient, when) else Tie.NONE
+        if picture.with_others(user, patient, when):
+            return Tie.TOGETHER
+        early = picture.is_new(user) if here else when < picture.begins + _REACH
+        return Tie.EARLY if early else Tie.NONE
 
     def _helped(self, user: str, units: Set[str], when: int) -> bool:
         """Whether somebody looked at several patients of a unit that half day, as one does who helps out."""

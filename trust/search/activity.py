@@ -97,7 +97,7 @@ def _act(kind: int, event: Mapping[str, Any]) -> Act | None:
     code, system, _ = event.get("type", ("", "", ""))
     act = _ACTS.get(code) or _ACTS.get(event["id"][0])
     if kind in _ASKED_OUT:
-        return Act.GAVE if act is Act.OPENED and kind == 4 and event["outcome"] < 8 else None  # noqa: PLR2004
+        return Act.GAVE if act is Act.OPENED and kind == 4 and event["outcome"] < 8 else None
     return act if system != _PAGES or act is Act.SOUGHT else None
 
 

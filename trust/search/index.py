@@ -22,9 +22,11 @@ from typing import Final
 import orjson
 
 from trust.ledger import store
+from trust.search import acts
+from trust.search.activity import Activity, activity
 from trust.search.criteria import Criteria, Facts, facts
 
-_VERSION: Final = 1  # of the schema and of `_terms`: another one means a new index
+_VERSION: Final = 2  # of the schema and of `_terms`: another one means a new index
 _SHORT: Final = 512  # entries of one batch beside the traffic
 _LONG: Final = 16_384  # and when somebody waits
 _BLOCK_BITS: Final = 10  # entries of one row of `span`
@@ -37,6 +39,7 @@ _SCHEMA: Final = f"""
 CREATE TABLE posting (term INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (term, seq)) WITHOUT ROWID;
 CREATE TABLE span (block INTEGER PRIMARY KEY, earliest TEXT NOT NULL, latest TEXT NOT NULL);
 CREATE TABLE name (term INTEGER PRIMARY KEY, names TEXT NOT NULL);
+{acts.SCHEMA}
 CREATE TABLE state (next INTEGER NOT NULL, entry BLOB NOT NULL);
 INSERT INTO state VALUES (1, x'');
 PRAGMA user_version = {_VERSION};
@@ -136,6 +139,16 @@ class AuditIndex:
                         _create(connection)
             yield connection
 
+    def acts(self, since: int) -> list[Activity]:
+        """What people did, and what happened to patients, from a time on (seconds since 1970) to the head of the log.
+
+        Raises:
+            sqlite3.Error: the disk, or the ledger cannot be read.
+        """
+        self.catch_up()
+        with self._opened() as connection:
+            return acts.since(connection, since)
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[Proposals]:
         """The index for searches, as far as it has come."""
@@ -181,8 +194,11 @@ def _take(connection: sqlite3.Connection, ledger: sqlite3.Connection, start: int
     postings: list[tuple[int, int]] = []
     names: dict[int, str] = {}
     spans: dict[int, tuple[str, str]] = {}
+    done: list[Activity] = []
     for seq, body in ledger.execute("SELECT seq, body FROM audit_record WHERE seq >= ? AND seq < ?", (start, end)):
-        found = facts(orjson.loads(body))
+        record = orjson.loads(body)
+        found, act = facts(record), activity(seq, record)
+        done += [act] if act else []
         postings += [(one, seq) for one in _terms(found)]
         names |= {_frequent("user", one): one for one in found.users}
         earliest, latest = spans.get(seq >> _BLOCK_BITS, (found.time, found.time))
@@ -190,6 +206,7 @@ def _take(connection: sqlite3.Connection, ledger: sqlite3.Connection, start: int
     postings.sort()
     connection.executemany("INSERT OR IGNORE INTO posting VALUES (?, ?)", postings)
     connection.executemany("INSERT OR IGNORE INTO name VALUES (?, ?)", names.items())
+    acts.insert(connection, done)
     connection.executemany(_SPAN, [(block, *times) for block, times in spans.items()])
     entry = next(store.leaves(ledger, end - 1, end), b"")
     connection.execute("UPDATE state SET next = ?, entry = ?", (end, entry))

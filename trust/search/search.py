@@ -140,3 +140,14 @@ def place(heads: list[Head], label: str) -> int:
     if not shards or not index.isdecimal() or int(index) >= shards[-1].size:
         raise LookupError(f"there is no entry {label}: write year/index as in a listing, 2026/137")
     return shards[-1].first_seq + int(index)
+
+
+def labels(reader: sqlite3.Connection, numbers: Iterable[int]) -> list[str]:
+    """How people name entries, from their numbers in the database."""
+    heads = store.heads(reader)
+    found = []
+    for seq in numbers:
+        head = next((one for one in reversed(heads) if one.first_seq <= seq), None)
+        if head:
+            found.append(f"{head.origin.rpartition('/')[2]}/{seq - head.first_seq}")
+    return found

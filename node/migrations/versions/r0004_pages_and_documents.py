@@ -18,6 +18,7 @@ def upgrade() -> None:
     _locations()
     _revocations()
     _owed_answers()
+    _findings()
 
 
 def _accounts() -> None:
@@ -127,3 +128,37 @@ def _owed_answers() -> None:
         sa.PrimaryKeyConstraint("no"),
     )
     op.create_index("owed_answer_question", "owed_answer", ["peer", "message_id"], unique=True)
+def _findings() -> None:
+    op.create_table(
+        "finding",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("rule", sa.String(length=24), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sentence", sa.String(length=32), nullable=False),
+        sa.Column("severity", sa.String(length=8), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("peer", sa.String(length=64), nullable=False),
+        sa.Column("patients", sa.Text(), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("entries", sa.Text(), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("found", sa.String(length=20), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("finding_key", "finding", ["key"], unique=False)
+    op.create_index("finding_state", "finding", ["state", "severity", "last"], unique=False)
+    op.create_table(
+        "finding_note",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("finding", sa.Integer(), nullable=False),
+        sa.Column("written", sa.String(length=20), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("finding_note_finding", "finding_note", ["finding"], unique=False)
