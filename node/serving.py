@@ -344,6 +344,7 @@ class Running:
         """Run the auditor's rules over the log; they find the same again when it did not work."""
         services = self._services
         looking = Looking(
+            home=services.config.node.home_community_id,
             database=services.config.folder.database,
             index=self._index,
             patients=services.actors.index,

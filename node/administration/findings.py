@@ -26,13 +26,13 @@ async def look(order: Order) -> Result:
     """Run the rules now."""
     services = order.services
     looking = Looking(
+        home=services.config.node.home_community_id,
         database=services.config.folder.database,
         index=AuditIndex(services.config.folder.audit_index, services.config.folder.database),
         patients=services.actors.index,
         sequencer=services.sequencer,
     )
-    await order.record([_used(order, "audit findings look", {})])
-    return {"new": await looking.look(services.clock())}
+    return {"new": await looking.look(services.clock(), order.operator)}
 
 
 async def find_all(order: Order) -> Result:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from node.auditing.names import folded, of_person
 from node.database import open_reader
 from node.records import subject
+from node.security_records import audit_log_used
 from registry.patients.demographics import Identifier
 from trust.consent import reviews
 from trust.findings import store
@@ -35,20 +36,34 @@ if TYPE_CHECKING:
 class Looking:
     """What running the rules needs: the log and its index, the master index of patients, and who writes."""
 
+    home: str  # homeCommunityId of this institution
     database: Path
     index: AuditIndex
     patients: Callable[[sqlite3.Connection], MasterIndex]
     sequencer: Sequencer
 
-    async def look(self, now: datetime) -> int:
-        """Run every rule over the last 90 days; how many findings are new."""
-        found = await asyncio.to_thread(self.found, now)
+    async def look(self, now: datetime, by: str = "") -> int:
+        """Run every rule over the last 90 days; how many findings are new.
+
+        That somebody asked for it (`by`) is on record, and that findings changed.
+        """
+        found, changes = await asyncio.to_thread(self._compared, now)
+        if not by and not changes:
+            return 0
 
         def work(connection: sqlite3.Connection) -> tuple[int, Sequence[NewRecord]]:
-            return store.update(connection, found, timestamp(now)), ()
+            new = store.update(connection, found, timestamp(now))
+            details = {"new": str(new), "changed": str(changes - new)}
+            what = "audit findings look"
+            return new, [audit_log_used(now, node=self.home, user=by or self.home, what=what, details=details)]
 
         new, _ = await self.sequencer.transact(work)
         return int(new)
+
+    def _compared(self, now: datetime) -> tuple[list[Finding], int]:
+        found = self.found(now)
+        with contextlib.closing(open_reader(self.database)) as reader:
+            return found, len(store.changes(reader, found))
 
     def found(self, now: datetime) -> list[Finding]:
         """What the rules find now; takes some seconds for every hundred thousand acts.

@@ -63,17 +63,25 @@ def update(connection: sqlite3.Connection, found: Iterable[Finding], now: str) -
     An open finding follows what the rules say of it. A decided one stays as it is: only what happened later begins a
     new one.
     """
-    new = 0
+    steps = changes(connection, found)
+    for one, id_ in steps:
+        if id_:
+            connection.execute(_CHANGED, (*_content(one), id_))
+        else:
+            connection.execute(_ADDED, (*_content(one), one.key, one.rule, one.user, one.peer, now))
+    return sum(not id_ for _, id_ in steps)
+
+
+def changes(connection: sqlite3.Connection, found: Iterable[Finding]) -> list[tuple[Finding, int]]:
+    """What `update` would take up: findings, with the number of the one that it changes, 0 for a new one."""
+    steps = []
     for one in found:
         row = connection.execute(_NEWEST, (one.key,)).fetchone()
-        content = _content(one)
-        if row and row[1] == State.OPEN:
-            if (row[2], row[3]) != (one.last, _json(one.entries)):
-                connection.execute(_CHANGED, (*content, row[0]))
-        elif row is None or one.last > row[2]:
-            connection.execute(_ADDED, (*content, one.key, one.rule, one.user, one.peer, now))
-            new += 1
-    return new
+        if row is None or (row[1] != State.OPEN and one.last > row[2]):
+            steps.append((one, 0))
+        elif row[1] == State.OPEN and (row[2], row[3]) != (one.last, _json(one.entries)):
+            steps.append((one, int(row[0])))
+    return steps
 
 
 def _content(one: Finding) -> tuple[object, ...]:

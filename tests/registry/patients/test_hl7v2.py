@@ -203,3 +203,20 @@ def test_any_mutation_is_answered_with_one_acknowledgement(
     assert len([segment for segment in answer.split(b"\r") if segment.startswith(b"MSA|")]) == 1
     assert b"\x0b" not in answer
     assert b"\x1c" not in answer
+
+
+@pytest.mark.parametrize(
+    ("field", "unit"),
+    [
+        ("4B^12^3^ALPHA", "4B"), ("MED-A&x^1", "MED-A"), ("", ""), ("内科", "内科"), ("A\\E\\B^1", ""), ("x" * 81, ""),
+        ("A^1~B^2", "A"), (" 4B ", "4B"),
+    ],
+)  # fmt: skip
+def test_the_unit_of_a_patient(field: str, unit: str) -> None:
+    data = message(charset="UNICODE UTF-8").replace(b"PV1||O", f"PV1||I|{field}".encode())
+    assert read(data).unit == unit
+
+
+def test_a_unit_in_a_guessed_character_set_is_not_said() -> None:
+    assert read(message().replace(b"PV1||O", b"PV1||I|\xe4rzte")).unit == ""
+    assert read(message()).unit == ""
