@@ -128,6 +128,8 @@ def _owed_answers() -> None:
         sa.PrimaryKeyConstraint("no"),
     )
     op.create_index("owed_answer_question", "owed_answer", ["peer", "message_id"], unique=True)
+
+
 def _findings() -> None:
     op.create_table(
         "finding",
