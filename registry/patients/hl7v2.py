@@ -234,7 +234,7 @@ def _unit(segments: Sequence[str], *, ascii_only: bool) -> str:
     """The point of care of PV1-3, "" where it is not said or cannot be read: no message is refused for it."""
     fields = next(iter(_raw(segments, "PV1")), "").split("|")
     text = re.split(r"[~^&]", fields[3])[0].strip() if len(fields) > 3 else ""
-    readable = len(text) <= MOST_UNIT_CHARACTERS and not _CONTROL.search(text) and "\\" not in text
+    readable = len(text) <= MOST_UNIT_CHARACTERS and not CONTROL.search(text) and "\\" not in text
     return text if readable and (text.isascii() or not ascii_only) else ""
 
 
