@@ -216,7 +216,8 @@ def authors(registry: DocumentRegistry, id_: int) -> tuple[str, ...]:
 def of(exchange: Exchange) -> Access:
     """The view of who asks in this exchange; what it denies and breaks goes on record with the answer."""
     actors = exchange.actors
-    exchange.access = Access(exchange.caller, actors.policy, actors.registry, actors.reader, exchange.now)
+    if exchange.access is None:
+        exchange.access = Access(exchange.caller, actors.policy, actors.registry, actors.reader, exchange.now)
     return exchange.access
 
 

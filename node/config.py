@@ -33,6 +33,7 @@ from node.settings import (
     SignInSection,
     SubmitSection,
     SubscriptionsSection,
+    SummarySection,
     TlsSection,
     XuaSection,
 )
@@ -64,6 +65,7 @@ class Config:
     sign_in: SignInSection
     limits: LimitsSection
     submit: SubmitSection
+    summary: SummarySection
     subscriptions: SubscriptionsSection
     consent: ConsentSection
     tls: TlsSection

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from node.membership.membership import Membership
     from node.metrics import Metrics
     from node.receipts import Receipts
+    from node.summary.offering import Summaries
     from node.witness.server import Witness
     from registry.document_registry import DocumentRegistry
     from registry.store.master_index import MasterIndex
@@ -88,6 +89,7 @@ class Actors:
     damages: Damages
     metrics: Metrics
     continuations: Continuations
+    summaries: Summaries
     recipient_faults: Callable[[str], list[str]] = lambda _url: []  # of an address that notifications shall go to
     barred: Callable[[str], str] = lambda _home: (
         ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lxml import etree
@@ -15,6 +15,7 @@ from node.records import document_object
 from registry.document_registry import RegisteredDocument
 from registry.ebrim.messages import FAILURE
 from registry.errors import ErrorCode, RegistryError, XdsErrors
+from registry.store.on_demand import OnDemandDocuments
 from repository.errors import BlobDamaged
 from repository.messages import DocumentAnswer, DocumentRequest, read_retrieve_request, retrieve_response
 from repository.retrieve import distinct, overall_status
@@ -35,6 +36,7 @@ class Outgoing:
     patient: str = ""
     new_repository_unique_id: str = ""  # of what was made on demand: where the same bytes can be had again
     new_document_unique_id: str = ""
+    sources: tuple[DocumentRequest, ...] = ()  # the documents that it was made of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,14 @@ def encode_errors(errors: Sequence[RegistryError]) -> bytes:
     return retrieve_response(FAILURE, errors, ())
 
 
-def from_here(requests: Sequence[DocumentRequest], exchange: Exchange, *, gateway: bool) -> RetrieveResult:
-    """Fetch what this node holds and the caller may see.
+def from_here(
+    requests: Sequence[DocumentRequest],
+    made: Mapping[DocumentRequest, Outgoing],
+    exchange: Exchange,
+    *,
+    gateway: bool,
+) -> RetrieveResult:
+    """Fetch what this node holds and the caller may see; `made` is what it has made on demand.
 
     A document that is unknown, withheld or quarantined gets the same XDSDocumentUniqueIdError: whoever may not see
     it does not learn that it exists. One that is damaged is an XDSRepositoryError to those who may see it. `gateway`
@@ -86,7 +94,10 @@ def from_here(requests: Sequence[DocumentRequest], exchange: Exchange, *, gatewa
     failed: list[DocumentRequest] = []
     for request in requests:
         entries = registered.get(request.document_unique_id, []) if request in ours else []
-        entry = _visible(entries, view)
+        entry = visible(entries, view) if _given_with_sources(request, view, exchange) else None
+        if entry and entry.on_demand and request in made:
+            documents.append(made[request])
+            continue
         stored = actors.repository.locate(request.document_unique_id) if entry else None
         try:
             if entry and stored:
@@ -102,7 +113,7 @@ def from_here(requests: Sequence[DocumentRequest], exchange: Exchange, *, gatewa
     return RetrieveResult(documents=tuple(documents), errors=tuple(errors), failed=tuple(failed))
 
 
-def _visible(entries: Sequence[RegisteredDocument], view: Access) -> RegisteredDocument | None:
+def visible(entries: Sequence[RegisteredDocument], view: Access) -> RegisteredDocument | None:
     """Several entries may share one uniqueId; the caller must be allowed to see every one, none may be quarantined.
 
     Older versions of an entry do not count: the latest says who may see the document.
@@ -112,6 +123,16 @@ def _visible(entries: Sequence[RegisteredDocument], view: Access) -> RegisteredD
     if not live or len(live) != len(entries):
         return None
     return live[0] if view.may_see(live) else None
+
+
+def _given_with_sources(request: DocumentRequest, view: Access, exchange: Exchange) -> bool:
+    """A snapshot of what was made on demand goes to who may see everything that it was made of, and to nobody else."""
+    actors = exchange.actors
+    sources = OnDemandDocuments(actors.reader).sources(request.document_unique_id)
+    if not sources:
+        return True
+    registered = actors.registry.documents(sources)
+    return all(visible(registered.get(source, []), view) for source in sources)
 
 
 def _outgoing(
@@ -167,7 +188,10 @@ def retrieve_facts(
     facts = [
         AuditFact(
             patient=patient,
-            objects=_objects([item.request for item in result.documents if item.patient == patient], exchange),
+            objects=_objects(
+                [one for item in result.documents if item.patient == patient for one in (item.request, *item.sources)],
+                exchange,
+            ),
         )
         for patient in dict.fromkeys(item.patient for item in result.documents)
     ]

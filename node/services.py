@@ -35,6 +35,7 @@ from node.receipts import Receipts
 from node.records import instant
 from node.rotation import key_in_force
 from node.soap.limits import MimeLimits
+from node.summary.offering import Summaries
 from node.tls_files import tls_files
 from node.vocabulary import affinity_domain
 from node.witness.witnessing import Witnessing, assemble, forks_of
@@ -294,6 +295,7 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
         damages=Damages(repository, metrics, own, clock),
         metrics=metrics,
         continuations=Continuations(),
+        summaries=Summaries(config),
     )
 
 

@@ -257,6 +257,7 @@ class Running:
             self._bearer.run(),
             telling.run(),
             self._owing.run(self._owed),
+            self._services.actors.summaries.run(self._services.actors),
         )
         self._tasks += [asyncio.create_task(one) for one in lasting]
         upkeep.begin()

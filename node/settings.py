@@ -258,6 +258,15 @@ class SubmitSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SummarySection:
+    """[summary]: a summary of each patient, made of the newest documents whenever somebody fetches it."""
+
+    offered: bool = _flag("register a summary for every patient with documents", False)  # noqa: FBT003
+    documents: int = key(partial(readers.number, least=1, most=100), "most documents that it is made of", 20)
+    snapshots: bool = _flag("keep each summary as it was given, as a document of its own", False)  # noqa: FBT003
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgedPolicy:
     """[[consent.policies]]: what a policy means that a BPPC or APPC document refers to."""
 
@@ -383,6 +392,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "sign_in": SignInSection,
     "limits": LimitsSection,
     "submit": SubmitSection,
+    "summary": SummarySection,
     "subscriptions": SubscriptionsSection,
     "consent": ConsentSection,
     "tls": TlsSection,

@@ -110,7 +110,7 @@ ITI_39: Final = Transaction(
     ),
     roles=_PEERS,
     writes=False,
-    prepare=iti39.nothing,
+    prepare=iti39.make_on_demand,
     handle=iti39.cross_gateway_retrieve,
     audit=AuditProfile(
         event=EventId.EXPORT, action=Action.READ, caller_is_source=False, facts=retrievals.retrieve_facts

@@ -38,7 +38,7 @@ from registry.store.patients import PatientDirectory
 from registry.store.references import References
 from registry.store.removal import Removal, RemovedObject
 from registry.store.search import Search
-from registry.store.sight import Sees
+from registry.store.sight import Sees, Sight
 from registry.store.submissions import write
 from registry.store.updates import UpdateReferences, write_update
 from registry.update_changes import update_changes
@@ -285,6 +285,18 @@ class DocumentRegistry:
         """The same for every document of a surviving identity and of all that it subsumes, but for quarantined ones."""
         chain = PatientDirectory(self._connection).chain(patient)
         return labels.of_patients(self._connection, self._codes, chain)
+
+    def newest(
+        self, patient: str, most: int, sees: Sees | None = None, judge: Judge | None = None
+    ) -> list[RegisteredDocument]:
+        """The newest stable documents of a surviving identity that somebody may see (as in `find`), newest first."""
+        directory = PatientDirectory(self._connection)
+        sight = Sight(self._connection, self._codes, sees, judge) if sees else None
+        return stored_documents.newest(self._connection, self._codes, directory.chain(patient), most, sight)
+
+    def patient_info(self, id_: int) -> Sequence[str]:
+        """The sourcePatientInfo values of a document."""
+        return labels.slot_values(self._connection, self._fragments.expand, id_, "sourcePatientInfo")
 
     def author_institutions(self, id_: int) -> Sequence[str]:
         """The authorInstitution values (XON) of a document."""

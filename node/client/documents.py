@@ -81,8 +81,11 @@ class Documents:
         received = self._session.send("iti-41", body, message_id=self._new_uuid(), attachments=(attachment,))
         return read_registry_response(received.body)
 
-    def of_patient(self, patient: str, *, deprecated: bool = False, tell: Tell = lambda _: None) -> Found:
+    def of_patient(
+        self, patient: str, *, deprecated: bool = False, on_demand: bool = False, tell: Tell = lambda _: None
+    ) -> Found:
         """FindDocuments here and at every connected institution; `tell` hears how each ended, as it ends."""
+        types = (Slot(name="$XDSDocumentEntryType", values=(f"({','.join(map(quoted, EVERY_TYPE))})",)),)
         statuses = (APPROVED, DEPRECATED) if deprecated else (APPROVED,)
         message_id = self._new_uuid()
         with listening(self._session, message_id, tell):
@@ -90,7 +93,7 @@ class Documents:
                 FIND_DOCUMENTS,
                 Slot(name="$XDSDocumentEntryPatientId", values=(quoted(patient),)),
                 Slot(name="$XDSDocumentEntryStatus", values=(f"({','.join(map(quoted, statuses))})",)),
-                Slot(name="$XDSDocumentEntryType", values=(f"({','.join(map(quoted, EVERY_TYPE))})",)),
+                *(types if on_demand else ()),
                 message_id=message_id,
             )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from node.commands import console
 from node.commands.environment import new_uuid
-from node.commands.options import add_dir, root
+from node.commands.options import add_dir, add_on_demand, root
 from node.commands.user import add_user, assertion
 from node.config import Config, load
 from node.cx import patient_cx
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   xdsnode fetch --patient 4711 --output 4711/
+  xdsnode fetch --patient 4711 --on-demand --output 4711/      also summaries, made for this
   xdsnode fetch --home urn:oid:2.999.1 --repository 2.999.2 --unique-id 2.25.31415926 --output letter.pdf
 
 exit status: 0 all there, 1 none, 4 some; 3 the own node cannot be reached
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repository", metavar="R", help="repositoryUniqueId")
     parser.add_argument("--unique-id", metavar="U", help="uniqueId of the document")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE|FOLDER", help="where it is written")
+    add_on_demand(parser)
     add_user(parser)
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
 
@@ -85,7 +87,7 @@ def _of_patient(
     from node.client.listing import explained, listed  # noqa: PLC0415
 
     patient = patient_cx(args.patient, config.node.assigning_authority)
-    found = documents.of_patient(patient)
+    found = documents.of_patient(patient, on_demand=args.on_demand)
     for error in found.head.errors:
         console.note(explained(error, names))
     wanted = listed(found.documents, names, config.node.home_community_id)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from node.commands import console
 from node.commands.environment import new_uuid
-from node.commands.options import add_dir, add_json, root
+from node.commands.options import add_dir, add_json, add_on_demand, root
 from node.commands.user import add_user, assertion
 from node.config import Config, load
 from node.cx import patient_cx
@@ -28,6 +28,7 @@ EXAMPLES = """\
 examples:
   xdsnode find --patient 4711
   xdsnode find --patient 4711 --all               also documents that were replaced
+  xdsnode find --patient 4711 --on-demand         also summaries, which are made when they are fetched
   xdsnode find --patient 4711 --user "Dr. Jane Doe" --role 112247003 --purpose TREAT
   xdsnode find --patient 4711 --user "Dr. Jane Doe" --role physician --purpose emergency --reason "unconscious"
   xdsnode find --patient 4711 --json | jq '.documents[].title'
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dir(parser)
     parser.add_argument("--patient", required=True, metavar="ID", help="e.g. 4711 or '4711^^^&2.999.1&ISO'")
     parser.add_argument("--all", action="store_true", help="also documents that were replaced or deprecated")
+    add_on_demand(parser)
     add_user(parser)
     add_json(parser, "documents and errors")
 
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     config = load(root(args))
     patient = patient_cx(args.patient, config.node.assigning_authority)
     outcomes: list[Outcome] = []
-    found = _find(config, patient, assertion(config, args, patient), _teller(outcomes), deprecated=args.all)
+    found = _find(config, patient, assertion(config, args, patient), _teller(outcomes), args)
     names = names_of(config)
     documents = listed(found.documents, names, config.node.home_community_id)
     if args.json:
@@ -99,9 +101,12 @@ def _teller(outcomes: list[Outcome]) -> Callable[[Outcome], None]:
     return tell
 
 
-def _find(config: Config, patient: str, user: bytes, tell: Callable[[Outcome], None], *, deprecated: bool) -> Found:
+def _find(
+    config: Config, patient: str, user: bytes, tell: Callable[[Outcome], None], args: argparse.Namespace
+) -> Found:
     from node.client.documents import Documents  # noqa: PLC0415
     from node.client.session import NodeSession  # noqa: PLC0415
 
     with NodeSession(config, assertion=user) as session:
-        return Documents(session, new_uuid).of_patient(patient, deprecated=deprecated, tell=tell)
+        asked = Documents(session, new_uuid)
+        return asked.of_patient(patient, deprecated=args.all, on_demand=args.on_demand, tell=tell)

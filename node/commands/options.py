@@ -19,6 +19,11 @@ def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--json", action="store_true", help=f"print {what} as one JSON object and nothing else")
 
 
+def add_on_demand(parser: argparse.ArgumentParser) -> None:
+    """`--on-demand`: what is made for whoever asks, as well."""
+    parser.add_argument("--on-demand", action="store_true", help="also documents that are made when they are fetched")
+
+
 def root(args: argparse.Namespace) -> Path:
     """The node's folder as an absolute path."""
     found: Path = args.dir.expanduser().resolve()

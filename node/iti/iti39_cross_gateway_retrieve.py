@@ -6,16 +6,19 @@ import sqlite3
 
 from node.exchange import Exchange
 from node.retrievals import RetrieveResult, from_here, refuse_empty
+from node.summary.making import Made, make
 from registry.errors import ErrorCode, RegistryError
 from repository.messages import DocumentRequest
 
 
-async def nothing(_requests: tuple[DocumentRequest, ...], _incoming: object, _exchange: Exchange) -> None:
-    """A gateway never asks on for another gateway."""
+async def make_on_demand(requests: tuple[DocumentRequest, ...], _incoming: object, exchange: Exchange) -> Made:
+    """Make what is made here. A gateway never asks on for another gateway."""
+    own = exchange.actors.own.home
+    return await make([request for request in requests if request.home_community_id == own], exchange)
 
 
 def cross_gateway_retrieve(
-    requests: tuple[DocumentRequest, ...], _prepared: None, exchange: Exchange, _reader: sqlite3.Connection
+    requests: tuple[DocumentRequest, ...], made: Made, exchange: Exchange, _reader: sqlite3.Connection
 ) -> RetrieveResult:
     """The documents that this community holds and the asking one may see.
 
@@ -24,7 +27,7 @@ def cross_gateway_retrieve(
     refuse_empty(requests)
     own = exchange.actors.own.home
     faults = {request: fault for request in requests if (fault := _home_fault(request, own))}
-    served = from_here([request for request in requests if request not in faults], exchange, gateway=True)
+    served = from_here([request for request in requests if request not in faults], made, exchange, gateway=True)
     return RetrieveResult(
         documents=served.documents,
         errors=(*served.errors, *faults.values()),

@@ -81,4 +81,5 @@ def provide_and_register_document_set(
             )
     take_consents(connection, submission, taken.consents, exchange)
     note(connection, registered, exchange)
+    actors.summaries.note(registered.patient_id)
     return RegisterResult(registered=registered, errors=tuple(registered.warnings))

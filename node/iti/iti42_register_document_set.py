@@ -38,4 +38,5 @@ def register_document_set(
     )
     take_consents(connection, request.submission, {}, exchange)
     note(connection, registered, exchange)
+    exchange.actors.summaries.note(registered.patient_id)
     return RegisterResult(registered=registered, errors=tuple(registered.warnings))

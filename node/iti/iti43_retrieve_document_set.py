@@ -9,23 +9,25 @@ from node.exchange import Exchange
 from node.federation.answered import Answered
 from node.federation.fetched import documents_of
 from node.retrievals import RetrieveResult, from_here, refuse_empty
+from node.summary.making import Made, make
 from registry.errors import ErrorCode, RegistryError
 from repository.messages import DocumentRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Requests split by who serves them, and what the other communities answered."""
+    """Requests split by who serves them, what was made here, and what the other communities answered."""
 
     local: tuple[DocumentRequest, ...]
     unknown: tuple[DocumentRequest, ...]
     answers: tuple[Answered, ...]
+    made: Made
 
 
 async def fetch_from_communities(
     requests: tuple[DocumentRequest, ...], _incoming: object, exchange: Exchange
 ) -> Prepared:
-    """Fetch what other communities hold, each named by its home, all at once (XCA: ITI TF-1: 18)."""
+    """Fetch what other communities hold, each named by its home, all at once (XCA: ITI TF-1: 18); make what is ours."""
     refuse_empty(requests)
     gateway, own = exchange.actors.gateway, exchange.actors.own.home
     local = tuple(item for item in requests if item.home_community_id in (None, own))
@@ -35,14 +37,15 @@ async def fetch_from_communities(
             groups.setdefault(item.home_community_id or "", []).append(item)
     unknown = tuple(item for home, items in groups.items() if gateway.community(home) is None for item in items)
     known = [(community, items) for home, items in groups.items() if (community := gateway.community(home))]
-    return Prepared(local, unknown, await gateway.retrieve(known, exchange))
+    answers = await gateway.retrieve(known, exchange)
+    return Prepared(local, unknown, answers, await make(local, exchange))
 
 
 def retrieve_document_set(
     _requests: tuple[DocumentRequest, ...], prepared: Prepared, exchange: Exchange, _reader: sqlite3.Connection
 ) -> RetrieveResult:
     """One answer out of the local documents and those of the communities."""
-    parts = [from_here(prepared.local, exchange, gateway=False)] if prepared.local else []
+    parts = [from_here(prepared.local, prepared.made, exchange, gateway=False)] if prepared.local else []
     parts += [documents_of(answer, exchange) for answer in prepared.answers]
     unknown = tuple(
         RegistryError(

@@ -280,3 +280,20 @@ notification = Table(
     Column("objects", String, nullable=False),  # JSON: entryUUIDs of what matched
     Column("queued", String(14), nullable=False),
 )
+
+made_on_demand = Table(
+    "made_on_demand",  # on-demand documents that this node makes itself
+    metadata,
+    Column("unique_id", String, primary_key=True),
+    Column("patient", Integer, ForeignKey("patient.no"), nullable=False, index=True),
+    Column("form", String, nullable=False),  # what is made: a media type
+    sqlite_with_rowid=False,
+)
+
+snapshot_source = Table(
+    "snapshot_source",  # the documents that a kept snapshot was made of, by uniqueId
+    metadata,
+    Column("snapshot", String, primary_key=True),
+    Column("source", String, primary_key=True),
+    sqlite_with_rowid=False,
+)

@@ -51,6 +51,8 @@ def _show(federation: Federation) -> None:
     print(f"{elsewhere} documents of one person with the identifiers {numbers}, found by demographics.")
     print(f"  fetched files: {output}")
     print(f"  originals:     {federation.kept / 'documents'}")
+    for page in sorted(output.glob("*.html")):
+        print(f"  made for this: {page}   the patient's summary, with its sources")
     print("\nInstitutions:")
     for node in federation.nodes:
         print(f"  {node.name}")
@@ -73,6 +75,7 @@ def _run(federation: Federation, *, leave: bool) -> int:
     if not federation.done("connected"):
         print(f"making three institutions in {federation.folder} (ports {federation.base} and up)")
     federation.make()
+    story.offer_summaries(federation)
     federation.start()
     if not federation.done("story"):
         story.submit(federation)

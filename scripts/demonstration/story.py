@@ -19,6 +19,13 @@ OTHER_PERSON = (
 )
 
 
+def offer_summaries(federation: Federation) -> None:
+    """The clinic offers a summary of every patient, made when it is fetched. Before it starts."""
+    config = federation.nodes[1].folder / "node.toml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("# offered = false", "offered = true", 1), encoding="utf-8")
+
+
 def submit(federation: Federation) -> None:
     """Make the patient known everywhere and share every institution's documents, once."""
     folders = [str(node.folder) for node in federation.nodes]
@@ -60,15 +67,21 @@ def submit_elsewhere(federation: Federation) -> None:
 
 
 def find(node: Node, patient: str = PATIENT) -> int:
-    """Ask one institution for everything that any of them has; prints it and returns how many documents."""
-    said = json.loads(xdsnode("find", "--json", "--dir", str(node.folder), "--patient", patient, partly=True).out)
+    """Ask one institution for everything that any of them has; prints it and returns how many documents there are.
+
+    What is made when it is fetched is printed too, and not counted.
+    """
+    said = json.loads(
+        xdsnode("find", "--json", "--on-demand", "--dir", str(node.folder), "--patient", patient, partly=True).out
+    )
     print(f"\nEverything that is known of patient {patient}, asked at {node.name}:")
     for one in sorted(said["documents"], key=lambda one: str(one["creation_time"])):
         made = one["creation_time"]
-        print(f"  {made[:4]}-{made[4:6]}-{made[6:8]}  {one['title']}  ({one['institution']})")
+        when = "when asked" if one["on_demand"] else f"{made[:4]}-{made[4:6]}-{made[6:8]}"
+        print(f"  {when}  {one['title']}, {one['mime_type']}  ({one['institution']})")
     for error in said["errors"]:
         print(f"  {error['code']}: {error['context']}")
-    return len(said["documents"])
+    return sum(not one["on_demand"] for one in said["documents"])
 
 
 def fetch(node: Node, federation: Federation) -> tuple[int, Path]:
@@ -79,7 +92,8 @@ def fetch(node: Node, federation: Federation) -> tuple[int, Path]:
     """
     output = federation.kept / "fetched"
     shutil.rmtree(output, ignore_errors=True)
-    xdsnode("fetch", "--dir", str(node.folder), "--patient", PATIENT, "--output", str(output), partly=True)
+    wanted = ("--dir", str(node.folder), "--patient", PATIENT, "--on-demand", "--output", str(output))
+    xdsnode("fetch", *wanted, partly=True)
     shared = _digests(federation.kept / "documents")
     missing = shared - _digests(output)
     if missing:

@@ -91,6 +91,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     for node, relay in ((asking, base + 21), (holding, base + 31)):
         node.init(folder / "ca")
         _configure(node, "# public_url = .*", f'public_url = "https://localhost:{relay}"')
+    _configure(holding, "# offered = .*", "offered = true")  # summaries, made when they are fetched
     connect([asking, holding])
     tls = [Keys(node.folder / "keys" / "tls.pem", node.folder / "keys" / "tls.key") for node in (asking, holding)]
     local = Keys(asking.folder / "keys" / "client.pem", asking.folder / "keys" / "client.key")
@@ -145,13 +146,21 @@ def _commands(asking: Node, holding: Node, folder: Path) -> None:
     body, parts = provide(PATIENT, [there])
     assert holding.client().send("iti-41", body, parts).status == SUCCESS
     asking.run("submit", "--patient", PATIENT, "--folder", "Knee & more", str(note))
+    every = ("--patient", PATIENT, "--on-demand")
     replaced = json.loads(asking.run("submit", "--json", "--patient", PATIENT, str(note)).stdout)
     unique_id = re.search(r"2\.25\.\d+", json.dumps(replaced))
     assert unique_id
     asking.run("submit", "--patient", PATIENT, "--replace", unique_id.group(), str(note))
     assert asking.run("submit", "--patient", UNKNOWN, str(note), check=False).returncode == 1
-    assert there.unique_id in asking.run("find", "--patient", PATIENT, "--json").stdout
-    asking.run("fetch", "--patient", PATIENT, "--output", str(folder / "fetched"))
+    # The other institution registers its summary by itself, after its first document of the patient.
+    found = next(
+        text for _ in range(200) if '"on_demand": true' in (text := asking.run("find", *every, "--json").stdout)
+    )
+    assert there.unique_id in found
+    asking.run("fetch", *every, "--output", str(folder / "fetched"))
+    made = [path.read_text() for path in (folder / "fetched").iterdir() if path.suffix in {".xml", ".html"}]
+    assert len(made) == 2
+    assert all(there.unique_id in text for text in made)
     one = ["--home", holding.home, "--repository", holding.repository, "--unique-id", "2.999.404"]
     assert asking.run("fetch", *one, "--output", str(folder / "none"), check=False).returncode == 1
 
@@ -279,6 +288,17 @@ def test_faults(session: Session, schemas: dict[str, etree.XMLSchema]) -> None:
         check(message, schemas)
     codes = {message.root.findtext(".//s:Code/s:Value", "", NS) for message in faults}
     assert codes == {"s:Sender", "s:VersionMismatch", "s:MustUnderstand"}
+
+
+def test_what_is_made_on_demand_has_an_id_of_its_own(session: Session) -> None:
+    """As the community that makes it answers (ITI-39), and as it is passed on (ITI-43)."""
+    for transaction in ("iti-39", "iti-43"):
+        answers = session.of(ACTIONS[transaction] + "Response", requests=False)
+        responses = [one for answer in answers for one in answer.body.findall("xds:DocumentResponse", NS)]
+        new = [one for one in responses if one.find("xds:NewDocumentUniqueId", NS) is not None]
+        assert len(new) == 2
+        ids = {one.findtext(f"xds:{name}DocumentUniqueId", "", NS) for one in new for name in ("", "New")}
+        assert len(ids) == 4
 
 
 def test_nothing_else_was_said(session: Session) -> None:

@@ -136,7 +136,7 @@ def test_what_another_community_makes_on_demand(pair) -> None:
     patient = f"ONDEMAND1^^^&{AUTHORITY}&ISO"
     made = Document(b"first", on_demand=True)
     there.holds(patient, made)
-    (found,) = json.loads(node.run("find", "--patient", patient, "--json").stdout)["documents"]
+    (found,) = json.loads(node.run("find", "--patient", patient, "--on-demand", "--json").stdout)["documents"]
     assert (found["unique_id"], found["on_demand"], found["size"]) == (made.unique_id, True, None)
     for content in (b"first", b"the second"):
         made.content = content

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _revocations()
     _owed_answers()
     _findings()
+    _made_on_demand()
 
 
 def _accounts() -> None:
@@ -164,3 +165,23 @@ def _findings() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("finding_note_finding", "finding_note", ["finding"], unique=False)
+
+
+def _made_on_demand() -> None:
+    op.create_table(
+        "made_on_demand",
+        sa.Column("unique_id", sa.String(), nullable=False),
+        sa.Column("patient", sa.Integer(), nullable=False),
+        sa.Column("form", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["patient"], ["patient.no"]),
+        sa.PrimaryKeyConstraint("unique_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_made_on_demand_patient"), "made_on_demand", ["patient"], unique=False)
+    op.create_table(
+        "snapshot_source",
+        sa.Column("snapshot", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("snapshot", "source"),
+        sqlite_with_rowid=False,
+    )
