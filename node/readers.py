@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -215,6 +216,11 @@ def tables(value: object, *, kind: type[T]) -> tuple[T, ...]:
     if len(set(names)) < len(names):
         raise Unusable("two of them have the same name", "give each a name of its own")
     return found
+
+
+def key(read: Callable[[object], Any], meaning: str, default: object = MISSING) -> Any:  # noqa: ANN401  a dataclass field stands for its value
+    """Declare one key: how its value is read, what it means, what it is when it is absent."""
+    return field(default=default, metadata={"read": read, "meaning": meaning})
 
 
 def _table(table: dict[str, object], kind: type[Any]) -> Any:  # noqa: ANN401  one of `kind`

@@ -3,21 +3,16 @@
 # ruff: noqa: RUF009  the calls declare fields, they do not make shared values
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from node import readers
+from node.readers import key
 from trust.consent.categories import CATEGORIES
 from trust.consent.policy import Default
 from trust.consent.words import PURPOSES, ROLES
-
-
-def key(read: Callable[[object], Any], meaning: str, default: object = MISSING) -> Any:  # noqa: ANN401  a dataclass field stands for its value
-    """Declare one key: how its value is read, what it means, what it is when it is absent."""
-    return field(default=default, metadata={"read": read, "meaning": meaning})
-
 
 _flag = partial(key, readers.flag)
 _coded = partial(key, readers.code)
