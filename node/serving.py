@@ -221,18 +221,7 @@ class Running:
         config = self._services.config
         await self._unfinished.settle()
         await self._record(_START, "the node starts")
-        try:
-            await self._management.start()
-            for host, server in (*self._servers.items(), *self._pages.servers.items()):
-                await _start(host, server)
-            if self._feed:
-                tls = self._tls.server if config.mllp.listener == "tls" else None
-                await self._feed.start("127.0.0.1" if tls is None else config.node.listen, config.port("mllp"), tls)
-            await self._control.start()
-        except OSError as problem:
-            step = f"stop what listens there, or set another [node] port_base in {config.folder.config}"
-            place = f"ports {config.node.port_base} to {config.node.port_base + 9}"
-            raise Faults([Fault("port.taken", place, str(problem), step)], Exit.USAGE) from None
+        await self._listen(config)
         upkeep = Upkeep(self._services.membership)
         self._tasks = [
             asyncio.create_task(self._every(seconds, work))
@@ -264,6 +253,20 @@ class Running:
         settle()
         self._ready = True
         log.info("ready", extra={"port": config.port("https")})
+
+    async def _listen(self, config: Config) -> None:
+        try:
+            await self._management.start()
+            for host, server in (*self._servers.items(), *self._pages.servers.items()):
+                await _start(host, server)
+            if self._feed:
+                tls = self._tls.server if config.mllp.listener == "tls" else None
+                await self._feed.start("127.0.0.1" if tls is None else config.node.listen, config.port("mllp"), tls)
+            await self._control.start()
+        except OSError as problem:
+            step = f"stop what listens there, or set another [node] port_base in {config.folder.config}"
+            place = f"ports {config.node.port_base} to {config.node.port_base + 9}"
+            raise Faults([Fault("port.taken", place, str(problem), step)], Exit.USAGE) from None
 
     async def stop(self) -> None:
         """Refuse what is new, finish what is under way, record the end."""
