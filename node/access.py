@@ -127,6 +127,18 @@ class Access:
             self._deny(patient, decision.reasons[0].line())
         return decision.permit
 
+    def may_be_told(self, resource: ResourceLabels) -> bool:
+        """Whether the caller may see a document that is not registered here, by its labels."""
+        if not self._bound:
+            return True
+        if not self._within(resource.confidentiality):
+            return False
+        consents = store.of_patient(self._reader, self._registry.identities_of(resource.patient) or (resource.patient,))
+        decision = decide(self._caller, resource, consents, self._rules, self._now)
+        if not decision.permit:
+            self._deny(resource.patient, decision.reasons[0].line())
+        return decision.permit and not decision.broken
+
     def explain(self, labels: Labels) -> Decision:
         """What a request would meet, for a dry run."""
         if not self._bound:

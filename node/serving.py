@@ -36,7 +36,7 @@ from node.lock import exclusive
 from node.membership.renewal import Upkeep
 from node.mllp import MllpListener
 from node.noticed import Noticed
-from node.notifications.assembly import deliverer
+from node.notifications.assembly import deliverer, reach
 from node.patient_feed import FeedContext, PatientFeed
 from node.resources import RESOURCES
 from node.scrubbing import Scrubber
@@ -245,6 +245,7 @@ class Running:
             self._services.witnessing.cosigner().run(),
             self._bearer.run(),
             telling.run(),
+            reach(config, self._services.actors).run(),
             self._owing.run(self._owed),
             self._services.actors.summaries.run(self._services.actors),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from node import answers_later, queries, registrations, retrievals
-from node.bindings import AuditProfile, Operation, Packaging, SoapBinding, Transaction
+from node.bindings import AuditProfile, Packaging, SoapBinding, Transaction
 from node.iti import (
     iti18_registry_stored_query as iti18,
 )
@@ -28,20 +28,16 @@ from node.iti import (
 from node.iti import (
     iti43_retrieve_document_set as iti43,
 )
-from node.iti import (
-    iti52_document_metadata_subscribe as iti52,
-)
-from node.notifications import wsn
 from node.option_transactions import ITI_51, ITI_61
 from node.paths import PATHS
 from node.patient_transactions import ITI_44, ITI_45, ITI_47, ITI_55, ITI_56
+from node.subscription_transactions import ITI_52, ITI_52_GATEWAY, ITI_53, ITI_54
 from node.update_transactions import ITI_57, ITI_62, ITI_86, ITI_92, ITI_92_GATEWAY
 from trust.audit.event import Action, EventId
 from trust.identity.caller import Role
 
 LCM = "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}"
 QUERY = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}"
-WSN = "http://docs.oasis-open.org/wsn/bw-2"
 XDS = "{urn:ihe:iti:xds-b:2007}"
 
 _APPLICATIONS: Final = frozenset({Role.APPLICATION, Role.OPERATOR})
@@ -195,35 +191,6 @@ ITI_43: Final = Transaction(
     busy="XDSRepositoryBusy",
 )
 
-ITI_52: Final = Transaction(
-    id="ITI-52",
-    name="Document Metadata Subscribe",
-    spec="ITI TF-2: 3.52",
-    actors=("Document Metadata Subscriber", "Document Metadata Notification Broker"),
-    binding=SoapBinding(
-        path=PATHS["iti-52"],
-        action=f"{WSN}/NotificationProducer/SubscribeRequest",
-        response_action=f"{WSN}/NotificationProducer/SubscribeResponse",
-        root=wsn.SUBSCRIBE,
-        packaging=Packaging.SOAP,
-        decode=iti52.decode,
-        encode=iti52.encode,
-        encode_errors=iti52.encode_errors,
-        also=(
-            Operation(
-                action=f"{WSN}/SubscriptionManager/UnsubscribeRequest",
-                response_action=f"{WSN}/SubscriptionManager/UnsubscribeResponse",
-                root=wsn.UNSUBSCRIBE,
-            ),
-        ),
-    ),
-    roles=_APPLICATIONS,
-    writes=True,
-    prepare=iti52.read,
-    handle=iti52.document_metadata_subscribe,
-    audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti52.audited),
-)
-
 TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
     ITI_18,
     ITI_38,
@@ -236,6 +203,9 @@ TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
     ITI_47,
     ITI_51,
     ITI_52,
+    ITI_52_GATEWAY,
+    ITI_53,
+    ITI_54,
     ITI_55,
     ITI_56,
     ITI_57,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from node.config import Config
 from node.discovery.duty import LOCATOR
@@ -16,6 +17,13 @@ from trust.ledger.checkpoint import CosignatureSigner, NoteSigner
 from trust.ledger.keys import read_key
 from trust.ledger.shard import log_of
 from trust.pki.certificates import fingerprint_of, from_pem, to_pem
+
+_FURTHER: Final = (
+    "iti-52-gateway",
+    "iti-53",
+    "iti-55",
+    "iti-56",
+)  # what else peers may call
 
 
 def own_export(config: Config, urls: Mapping[str, str]) -> str:
@@ -63,7 +71,7 @@ def without_certificate(config: Config, urls: Mapping[str, str]) -> Community:
     return Community(
         home=config.node.home_community_id,
         name=config.node.name,
-        endpoints={key: urls[key] for key in (*REQUIRED_ENDPOINTS, "iti-55", "iti-56")} | own,
+        endpoints={key: urls[key] for key in (*REQUIRED_ENDPOINTS, *_FURTHER) if key in urls} | own,
         certificates="",
         fingerprint="",
         assigning_authority=config.node.assigning_authority,

@@ -17,6 +17,7 @@ from registry.errors import XdsErrors
 from registry.metadata.objects import Slot
 from registry.queries import subscriptions as filters
 from registry.queries.subscriptions import Topic, patient_of_filter, read_filter
+from registry.store.remote_subscriptions import RemoteSubscription, RemoteSubscriptions
 from registry.store.subscriptions import Subscription, Subscriptions
 from trust.audit.event import Action, AuditedObject, Coded, NewRecord
 from trust.identity.caller import Caller, Role
@@ -38,7 +39,12 @@ async def find_all(order: Order) -> Result:
     """Every subscription, oldest first, with what waits for it."""
     kept = Subscriptions(order.services.reader)
     waiting = kept.waiting_by_subscription()
-    found = [shown(one) | {"waiting": waiting.get(one.no, 0)} for one in kept.all()]
+    elsewhere: dict[int | None, list[dict[str, Any]]] = {}
+    for row in RemoteSubscriptions(order.services.reader).all():
+        elsewhere.setdefault(row.subscription, []).append(_elsewhere(order, row))
+    found = [
+        shown(one) | {"waiting": waiting.get(one.no, 0), "elsewhere": elsewhere.get(one.no, [])} for one in kept.all()
+    ]
     await order.record([order.patient_record(Action.READ, f"list of {len(found)} subscriptions", "")])
     return {"subscriptions": found}
 
@@ -62,6 +68,7 @@ async def add(order: Order) -> Result:
         subscriber=write_subscriber(caller),
         created=order.now,
         ends=_until(order, now).strftime("%Y%m%d%H%M%S"),
+        reach="federation" if order.text("patient", "") and not order.flag("local") else "local",
     )
 
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
@@ -102,6 +109,19 @@ def shown(one: Subscription) -> dict[str, Any]:
         "consumer": one.consumer,
         "created": one.created,
         "ends": "" if one.ends >= f"{FOREVER:%Y%m%d%H%M%S}" else one.ends,
+    }
+
+
+def _elsewhere(order: Order, one: RemoteSubscription) -> dict[str, Any]:
+    """What is held for a subscription at another institution."""
+    community = order.services.actors.gateway.community(one.home)
+    return {
+        "institution": community.name if community else "",
+        "home_community_id": one.home,
+        "patient": one.patient,
+        "state": one.state,
+        "ends": one.ends,
+        "failures": one.failures,
     }
 
 

@@ -1,8 +1,9 @@
 """Who is told of new documents (DSUB).
 
 An application subscribes by itself with ITI-52; `add` does it in its place. It gets each notification (ITI-53) at its
-address, in order, until it takes it, and only what it may see at that moment. `remove` ends a subscription, whoever
-made it. The host of the address must be public, or be named in [subscriptions] recipients of node.toml.
+address, in order, until it takes it, and only what it may see at that moment. A subscription for a patient is made at
+every institution that knows the patient as well; `list` says where. `remove` ends a subscription, whoever made it. The
+host of the address must be public, or be named in [subscriptions] recipients of node.toml.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what is sent: metadata of documents (default), their ids, or that of the submission set",
     )
     adding.add_argument("--until", default="", metavar="DATE", help="when it ends; default: never")
+    adding.add_argument("--local", action="store_true", help="of this institution alone; default: of others too")
     removing = verbs.add_parser("remove", help="end a subscription", description="End a subscription.")
     removing.add_argument("id", metavar="ID", help="its id, with or without urn:uuid:")
     for child in (listing, adding, removing):
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     config = load(root(args))
     arguments: dict[str, Any] = {}
     if args.verb == "add":
-        named = ("client", "consumer", "patient", "topic", "until", *(name for _, name in _CODES))
+        named = ("client", "consumer", "patient", "topic", "until", "local", *(name for _, name in _CODES))
         arguments = {name: getattr(args, name) for name in named}
     elif args.verb == "remove":
         arguments = {"id": args.id}
@@ -91,3 +93,7 @@ def _print(one: dict[str, Any]) -> None:
     for name, values in one["filter"].items():
         if "PatientId" not in name:
             console.out(f"    {name.removeprefix('$XDS')}: {', '.join(values)}")
+    for place in one.get("elsewhere", []):
+        failed = f", {place['failures']} attempts failed" if place["failures"] else ""
+        until = f" until {place['ends']}" if place["ends"] else ""
+        console.out(f"    {place['state']} at {place['institution'] or place['home_community_id']}{until}{failed}")

@@ -12,6 +12,7 @@ from node.soap.writing import write_envelope
 from registry.ebrim.messages import AdhocQuery, adhoc_query_request
 from registry.patients.demographics import Demographics
 from repository.messages import DocumentRequest, retrieve_request
+from trust.audit.event import AuditedObject
 from trust.communities import Community
 from trust.ledger.record import payload_digest
 
@@ -21,6 +22,8 @@ CROSS_GATEWAY_RETRIEVE: Final = "urn:ihe:iti:2007:CrossGatewayRetrieve"
 NAMES: Final = {
     "ITI-38": "Cross Gateway Query",
     "ITI-39": "Cross Gateway Retrieve",
+    "ITI-52": "Document Metadata Subscribe",
+    "ITI-53": "Document Metadata Notify",
     "ITI-55": "Cross Gateway Patient Discovery",
     "ITI-56": "Patient Location Query",
 }
@@ -56,6 +59,7 @@ class Call:
     """One request to one community. `root_content_id` names the envelope in the digest: "body" for simple SOAP.
 
     `patient` is our identifier (CX) of the patient it is about, where the request itself names another or none.
+    Without a `response_root` it is one-way. `told` are the documents that it tells of (ITI-53).
 
     `revokes`: it takes an identifier back that was given for a correlation (ITI-55).
 
@@ -79,6 +83,7 @@ class Call:
     asked: Asked | None = None
     sought: Sought | None = None
     revokes: bool = False
+    told: tuple[AuditedObject, ...] = ()
     patient: str = ""
     again: Callable[[str], Call] | None = None
     reply_to: str = ""

@@ -34,6 +34,8 @@ __all__ = ["Fetched", "PeerAnswer", "PeerClient", "PeerFault"]
 
 _CHUNK: Final = 256 * 1024
 _ROOT: Final = "root@xdsnode"
+_TAKEN: Final = (200, 202, 204)  # a one-way message
+_NOTHING: Final = payload_digest([("body", 0, sha256(b"").digest())])
 
 
 class PeerClient:
@@ -164,6 +166,8 @@ class PeerClient:
     async def _read(
         self, call: Call, response: aiohttp.ClientResponse, progress: Callable[[int], None]
     ) -> PeerAnswer | None:
+        if not call.response_root and response.status in _TAKEN:
+            return PeerAnswer(message=None, digest=_NOTHING, audit_proof=response.headers.get(HEADER, ""))
         if response.status == 202 and call.reply_to and not call.taken:
             return None
         if response.status not in (200, 400, 403, 500, 503):

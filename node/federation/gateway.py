@@ -17,7 +17,7 @@ from dataclasses import replace
 from node.exchange import Exchange
 from node.federation import quirks
 from node.federation.answered import Answered
-from node.federation.calls import Call, query_call, retrieve_call
+from node.federation.calls import QUERY_RESPONSE, Call, query_call, retrieve_call
 from node.federation.client import PeerClient
 from node.federation.engine import Engine, Read, Seen
 from node.federation.judging import ANOTHER_PERSON, judge
@@ -153,6 +153,13 @@ class Gateway:
             async for answered in arrivals:
                 yield answered
 
+    async def tell(self, call: Call, exchange: Exchange) -> Answered:
+        """One call, whose answer is read outside; its outcome is in `exchange.records`, to be committed with it."""
+        with exchange.actors.sequencer.in_flight():
+            async with aclosing(self.ask([call], exchange)) as arrivals:
+                (answered,) = [one async for one in arrivals]
+                return answered
+
     def _query_calls(self, query: AdhocQuery, communities: Sequence[Community], exchange: Exchange) -> list[Call]:
         return [
             query_call(
@@ -234,7 +241,7 @@ class Gateway:
         Raises:
             LedgerBusy, LedgerBroken, StorageFailed: it could not be recorded; the community may send it again.
         """
-        question = self.later.take(home, answer.message.relates_to)
+        question = self.later.take(home, answer.message.relates_to) if answer.message else None
         if question is None:
             answer.close()
             return None
@@ -328,8 +335,8 @@ def _read_any(answered: Answered) -> None:
         answered.acknowledged = read_wrapper(answered.answer.body).acknowledged
     elif answered.call.sought is not None:
         answered.located = read_locations(answered.answer.body)
-    elif answered.call.asked is None:
+    elif answered.call.response_root == QUERY_RESPONSE:
         _read_query(answered)
-    else:
+    elif answered.call.asked is not None and answered.answer.message is not None:
         answered.discovered = read_answer(answered.answer.body)
         answered.keep = time_to_live(answered.answer.message.element)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from registry.ebrim.reader import RemoteObject
 
 ANOTHER_PERSON: Final = "sent data of another person; withheld"
+_ANSWERED_BY_TAKING: Final = frozenset({"ITI-52", "ITI-53"})
 _OVERLOADED: Final = frozenset(
     {
         ErrorCode.REGISTRY_BUSY,
@@ -35,6 +36,8 @@ def judge(answered: Answered) -> None:
     if answered.error is not None:
         answered.errors = (answered.error,)
         _end(answered, answered.word or Word.PROTOCOL, reason=answered.reason, code=_fault_code(answered))
+    elif answered.call.transaction in _ANSWERED_BY_TAKING:
+        _end(answered, Word.NONE)
     elif answered.call.query is not None:
         _judge_query(answered, answered.call.query)
     elif answered.call.asked is not None:

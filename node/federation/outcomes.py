@@ -123,9 +123,11 @@ def _facts(outcome: Answered, exchange: Exchange, *, broken: bool) -> list[Audit
     if call.sought is not None:
         looked_up = parameters_object(call.transaction, call.name, call.sought.id, call.sought.body)
         return [AuditFact(patient=call.patient, objects=(looked_up,), errors=errors, broken=broken)]
+    if call.told:
+        return [AuditFact(patient=call.patient, objects=call.told, errors=errors, broken=broken)]
     if call.query is not None:
         query = query_object(call.transaction, call.name, call.query.query_id, call.body(), call.community.home)
-        return [AuditFact(patient=_patient(call), objects=(query,), errors=errors, broken=broken)]
+        return [AuditFact(patient=_patient(call) or call.patient, objects=(query,), errors=errors, broken=broken)]
     delivered = {_key(item.request) for item in outcome.retrieve.documents}
     came = [item for item in call.requests if _key(item) in delivered]
     missing = [item for item in call.requests if _key(item) not in delivered]
@@ -165,6 +167,9 @@ def _event(call: Call, exchange: Exchange, fact: AuditFact) -> AuditEvent:
     if call.query is not None or call.asked is not None or call.sought is not None:
         ends = participants(source=here, destination=there)
         return event(exchange, event_id=EventId.QUERY, action=Action.EXECUTE, type_=type_, fact=fact, ends=ends)
+    if call.told:
+        ends = participants(source=here, destination=there)
+        return event(exchange, event_id=EventId.EXPORT, action=Action.READ, type_=type_, fact=fact, ends=ends)
     ends = participants(source=there, destination=here, pulled=True)
     return event(exchange, event_id=EventId.IMPORT, action=Action.CREATE, type_=type_, fact=fact, ends=ends)
 

@@ -62,9 +62,12 @@ class Fetched:
 
 @dataclass(slots=True, kw_only=True)
 class PeerAnswer:
-    """What a community answered; `documents` by content id. `audit_proof` is that header, "" when there is none."""
+    """What a community answered; `documents` by content id. `audit_proof` is that header, "" when there is none.
 
-    message: Message
+    `message` is None where a one-way message was taken.
+    """
+
+    message: Message | None
     digest: bytes
     audit_proof: str = ""
     documents: dict[str, Fetched] = field(default_factory=dict)
@@ -72,6 +75,7 @@ class PeerAnswer:
     @property
     def body(self) -> etree._Element:
         """The element of the response."""
+        assert self.message is not None  # noqa: S101  it was no one-way message
         return self.message.body
 
     def close(self) -> None:
@@ -93,6 +97,7 @@ def checked(call: Call, answer: PeerAnswer) -> PeerAnswer:
         PeerFault: it is a fault, or something else; what it brought is given up.
     """
     message = answer.message
+    assert message is not None  # noqa: S101  it was just read
     wrong = None
     if message.fault:
         fault = message.fault

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("node.federation")
 
 _AT_ONCE: Final = 500
-_QUERIES: Final = frozenset({"ITI-38", "ITI-55", "ITI-56"})
+_QUERIES: Final = frozenset({"ITI-38", "ITI-52", "ITI-55", "ITI-56"})
+_PUSHED: Final = frozenset({"ITI-53"})
 _STOPPED: Final = "this node stopped before the outcome was on record"
 _NEVER: Final = "no answer came that could be recorded"
 
@@ -70,19 +71,21 @@ def failed(sent: bytes, *, endpoint: str, now: datetime, reason: str = _STOPPED)
     body = json.loads(sent)
     note = body["event"].get("note", {})
     transaction = note.get("transaction", "")
-    query = transaction in _QUERIES
+    query, pushed = transaction in _QUERIES, transaction in _PUSHED
     authority, _, identifier = body["subject"].partition("|")
     patient = f"{identifier}^^^&{authority}&ISO" if identifier else ""
     here, there = calling_end(endpoint, ""), End(body["peer"])
     event = AuditEvent(
-        id=EventId.QUERY if query else EventId.IMPORT,
-        action=Action.EXECUTE if query else Action.CREATE,
+        id=EventId.QUERY if query else EventId.EXPORT if pushed else EventId.IMPORT,
+        action=Action.EXECUTE if query else Action.READ if pushed else Action.CREATE,
         outcome=Outcome.MAJOR,
         outcome_text=reason,
         time=instant(now),
         type=Coded(transaction, "IHE Transactions", NAMES.get(transaction, transaction)),
         participants=participants(
-            source=here if query else there, destination=there if query else here, pulled=not query
+            source=here if query or pushed else there,
+            destination=there if query or pushed else here,
+            pulled=not (query or pushed),
         ),
         objects=(patient_object(patient),) if patient else (),
         patient=patient,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final, NoReturn
 from urllib.parse import parse_qs
 
 from lxml import etree
 
 from node.bindings import AuditFact
 from node.exchange import Exchange
-from node.notifications.subscriber import same_subscriber, write_subscriber
+from node.notifications.subscriber import same_place, same_subscriber, write_subscriber
 from node.notifications.wsn import (
     UNSUBSCRIBE,
     Subscribe,
@@ -28,6 +29,8 @@ from registry.errors import RegistryError
 from registry.queries.subscriptions import patient_of_filter
 from registry.store.subscriptions import Subscription, Subscriptions
 from trust.identity.caller import Role
+
+LONGEST_ELSEWHERE: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,24 @@ async def read(request: Asked, _incoming: object, exchange: Exchange) -> Subscri
     if request.element.tag == UNSUBSCRIBE:
         return None
     wanted = read_subscribe(request.element, exchange.now)
+    if exchange.caller.role is Role.PEER:
+        return _of_community(wanted, exchange)
     wrong = exchange.actors.recipient_faults(wanted.consumer)
     if wrong:
         reason = f"the address of the consumer {wrong[0]}; the administrator permits hosts in [subscriptions]"
         raise fault("SubscribeCreationFailedFault", reason, exchange.now)
     return wanted
+
+
+def _of_community(wanted: Subscribe, exchange: Exchange) -> Subscribe:
+    """Another community is told of one patient, at its own node, for a month at most: it asks again in time."""
+    if not patient_of_filter(wanted.filter):
+        raise fault("InvalidFilterFault", "another community subscribes for one patient", exchange.now)
+    community = exchange.actors.gateway.community(exchange.caller.home)
+    if community is None or not same_place(wanted.consumer, community):
+        reason = "the address of the consumer is not at that community's node"
+        raise fault("SubscribeCreationFailedFault", reason, exchange.now)
+    return replace(wanted, ends=min(wanted.ends, exchange.now + LONGEST_ELSEWHERE))
 
 
 def document_metadata_subscribe(
@@ -87,10 +103,17 @@ def document_metadata_subscribe(
         subscriber=write_subscriber(exchange.caller),
         created=exchange.now.strftime("%Y%m%d%H%M%S"),
         ends=wanted.ends.strftime("%Y%m%d%H%M%S"),
+        reach=_reach(wanted, exchange),
     )
     kept.add(subscription)
     address = f"{exchange.endpoint}?subscription={subscription.id}"
     return Answer(body=subscribe_response(address, exchange.now, wanted.ends), subscription=subscription)
+
+
+def _reach(wanted: Subscribe, exchange: Exchange) -> str:
+    """Whether other communities are asked too: never for another community, which asks them itself."""
+    own = exchange.caller.role is not Role.PEER and not exchange.scope_local
+    return "federation" if own and patient_of_filter(wanted.filter) else "local"
 
 
 def _ended(kept: Subscriptions, exchange: Exchange) -> Answer:

@@ -11,10 +11,11 @@ from node.config import Config
 from node.exchange import Actors
 from node.federation.resolver import GuardedResolver
 from node.notifications.delivery import Deliverer
+from node.notifications.reach import Reach
 from node.notifications.sending import Sender
 from trust.addresses import url_faults
 from trust.errors import BadCertificate
-from trust.identity.caller import Caller
+from trust.identity.caller import Caller, Role
 
 if TYPE_CHECKING:
     from trust.pki.bindings import Bindings
@@ -32,11 +33,24 @@ def deliverer(config: Config, actors: Actors, tls: NodeTls, bindings: Bindings) 
         partial(_context, config, tls),
         lambda: GuardedResolver(development=config.node.development, permitted=config.subscriptions.recipients),
     )
-    return Deliverer(actors=actors, send=sender.send, admitted=partial(_admitted, bindings), base_url=config.base_url)
+    return Deliverer(
+        actors=actors,
+        send=sender.send,
+        admitted=partial(_admitted, actors, bindings),
+        base_url=config.base_url,
+        deadline=config.federation.deadline,
+    )
 
 
-def _admitted(bindings: Bindings, caller: Caller) -> bool:
-    """Whether the record of a subscriber's certificate, or of another one in its name, is in force."""
+def reach(config: Config, actors: Actors) -> Reach:
+    """What subscribes at other communities, not started yet."""
+    return Reach(actors=actors, base_url=config.base_url, deadline=config.federation.deadline)
+
+
+def _admitted(actors: Actors, bindings: Bindings, caller: Caller) -> bool:
+    """Whether a subscriber still has its place: a community is one of ours, a certificate of that name is in force."""
+    if caller.role is Role.PEER:
+        return actors.gateway.community(caller.home) is not None
     return bool(bindings.named(caller.name, caller.role))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from urllib.parse import urlsplit
 
 from trust.audit.event import Coded
+from trust.communities import Community
 from trust.identity.caller import Caller, Role
 
 _CODED = ("user_role", "purpose")
@@ -30,3 +32,18 @@ def same_subscriber(text: str, caller: Caller) -> bool:
     """Whether a caller is the system that subscribed: only that one ends its subscription."""
     kept = read_subscriber(text)
     return (kept.role, kept.name, kept.home) == (caller.role, caller.name, caller.home)
+
+
+def same_place(url: str, community: Community) -> bool:
+    """Whether a URL is at a place (scheme, host, port) where a community is reached: nothing else of it is called."""
+    try:
+        return _place(url) in {_place(endpoint) for endpoint in community.endpoints.values()}
+    except ValueError:
+        return False
+
+
+def _place(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None or parts.fragment:
+        raise ValueError(url)
+    return parts.scheme, parts.hostname, parts.port or 443

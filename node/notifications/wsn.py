@@ -25,6 +25,8 @@ WSNT: Final = "http://docs.oasis-open.org/wsn/b-2"
 SUBSCRIBE: Final = f"{{{WSNT}}}Subscribe"
 UNSUBSCRIBE: Final = f"{{{WSNT}}}Unsubscribe"
 NOTIFY: Final = f"{{{WSNT}}}Notify"
+SUBSCRIBE_ACTION: Final = "http://docs.oasis-open.org/wsn/bw-2/NotificationProducer/SubscribeRequest"
+UNSUBSCRIBE_ACTION: Final = "http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager/UnsubscribeRequest"
 NOTIFY_ACTION: Final = "http://docs.oasis-open.org/wsn/bw-2/NotificationConsumer/Notify"
 SIMPLE_DIALECT: Final = "http://docs.oasis-open.org/wsn/t-1/TopicExpression/Simple"
 _WSRF_FAULT: Final = "http://docs.oasis-open.org/wsrf/bf-2"
@@ -161,6 +163,28 @@ def subscribe_request(consumer: str, topic: Topic, query: bytes, ends: datetime)
         f'<wsnt:TopicExpression Dialect="{SIMPLE_DIALECT}">{topic}</wsnt:TopicExpression>'
     )
     return b"".join((head.encode(), query, b"</wsnt:Filter>", until.encode(), b"</wsnt:Subscribe>"))
+
+
+def unsubscribe_request() -> bytes:
+    """Write wsnt:Unsubscribe."""
+    return f'<wsnt:Unsubscribe xmlns:wsnt="{WSNT}"/>'.encode()
+
+
+def read_subscribe_response(body: etree._Element) -> tuple[str, datetime | None]:
+    """Read wsnt:SubscribeResponse: where the subscription is ended, and when it ends by itself, if it says so.
+
+    Raises:
+        SoapFault: it names no address.
+    """
+    address = _reference(body, "SubscriptionReference")
+    if not address:
+        raise sender("wsnt:SubscribeResponse names no address")
+    ends = (body.findtext(f"{{{WSNT}}}TerminationTime") or "").strip()
+    try:
+        found = datetime.fromisoformat(ends) if ends else None
+    except ValueError:
+        found = None
+    return address, found.replace(tzinfo=found.tzinfo or UTC) if found else None
 
 
 def notify(subscription: str, producer: str, topic: Topic, objects: Iterable[bytes]) -> bytes:

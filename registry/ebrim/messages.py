@@ -45,6 +45,12 @@ def adhoc_query_request(query: AdhocQuery) -> bytes:
     ).encode()
 
 
+def filter_query(query: AdhocQuery) -> bytes:
+    """Write a rim:AdhocQuery that stands alone, as the filter of a subscription does (ITI TF-2: 3.52.5.2)."""
+    slots = "".join([slot(item.name, item.values) for item in query.slots])
+    return f'<rim:AdhocQuery xmlns:rim="{RIM}" id="{escape(query.query_id)}">{slots}</rim:AdhocQuery>'.encode()
+
+
 def submit_objects_request(submission: Submission) -> bytes:
     """Write lcm:SubmitObjectsRequest."""
     head = f'<lcm:SubmitObjectsRequest xmlns:lcm="{LCM}" xmlns:rim="{RIM}"><rim:RegistryObjectList>'.encode()

@@ -7,7 +7,7 @@ matching reads nothing: a subscription must cost a submission next to nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -68,6 +68,8 @@ _SETS: Final = (
         many=True,
     ),
 )
+_DOCUMENT_PATIENT: Final = "$XDSDocumentEntryPatientId"
+_SET_PATIENT: Final = "$XDSSubmissionSetPatientId"
 
 
 def _patient(name: str) -> Parameter:
@@ -78,13 +80,13 @@ DOCUMENTS_OF_PATIENT: Final = StoredQuery(
     id="urn:uuid:aa2332d0-f8fe-11e0-be50-0800200c9a66",
     name="DocumentEntry subscription",
     section="ITI TF-2: 3.52.5.2",
-    parameters=(_patient("$XDSDocumentEntryPatientId"), *_DOCUMENTS),
+    parameters=(_patient(_DOCUMENT_PATIENT), *_DOCUMENTS),
 )
 SETS_OF_PATIENT: Final = StoredQuery(
     id="urn:uuid:fbede94e-dbdc-4f6b-bc1f-d730e677cece",
     name="SubmissionSet subscription",
     section="ITI TF-2: 3.52.5.2",
-    parameters=(_patient("$XDSSubmissionSetPatientId"), *_SETS),
+    parameters=(_patient(_SET_PATIENT), *_SETS),
 )
 DOCUMENTS_OF_ANYBODY: Final = StoredQuery(
     id="urn:uuid:742790e0-aba6-43d6-9f1f-e43ed9790b79",
@@ -133,6 +135,15 @@ def patient_of_filter(query: AdhocQuery) -> str:
     return read_filter(query).patient
 
 
+def for_patient(query: AdhocQuery, patient: str) -> AdhocQuery:
+    """The same filter for another identifier (CX)."""
+    of_sets = FILTERS[query.query_id.strip().lower()] is SETS_OF_PATIENT
+    name = _SET_PATIENT if of_sets else _DOCUMENT_PATIENT
+    literal = "'" + patient.replace("'", "''") + "'"
+    slots = tuple(replace(slot, values=(literal,)) if slot.name.strip() == name else slot for slot in query.slots)
+    return replace(query, slots=slots)
+
+
 def keys_of(found: Criteria) -> tuple[str, ...]:
     """Under which keys a subscription is kept: a submission with none of them cannot match it."""
     if found.patient:
@@ -176,9 +187,9 @@ def _ready(one: Condition) -> tuple[str, frozenset[Any], tuple[Pattern, ...]]:
 class Offered:
     """A submission as filters look at it: each attribute is read once, however many ask for it."""
 
-    def __init__(self, documents: Sequence[DocumentEntry], submission_set: SubmissionSet) -> None:
+    def __init__(self, documents: Sequence[DocumentEntry], submission_set: SubmissionSet | None) -> None:
         self._documents = [_Values(item) for item in documents]
-        self._set = [_Values(submission_set)]
+        self._set = [_Values(submission_set)] if submission_set else []
 
     def matching(self, filter_: Wanted) -> list[DocumentEntry | SubmissionSet]:
         """The objects that a filter selects. That the patient is meant is known already (`keys_of`)."""

@@ -14,7 +14,7 @@ from registry.metadata.objects import DocumentEntry, Slot, SubmissionSet
 from registry.queries.criteria import Criteria
 from registry.queries.subscriptions import Offered, Topic, Wanted, keys_of, keys_of_submission, read_filter, wanted
 
-_COLUMNS: Final = "no, id, topic, filter, consumer, subscriber, created, ends"
+_COLUMNS: Final = "no, id, topic, filter, consumer, subscriber, created, ends, reach"
 _CANDIDATES: Final = """
 SELECT no, filter FROM subscription
 WHERE no IN (SELECT k.subscription FROM subscription_key AS k WHERE k.key IN (SELECT value FROM json_each(?)))
@@ -24,7 +24,10 @@ AND ends > ? ORDER BY no
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """One subscription. `subscriber` is the text its owner gave; times are 14 digits, UTC."""
+    """One subscription. `subscriber` is the text its owner gave; times are 14 digits, UTC.
+
+    `reach` says whether other communities that know the patient are asked as well: federation or local.
+    """
 
     no: int = 0
     id: str
@@ -34,16 +37,23 @@ class Subscription:
     subscriber: str
     created: str
     ends: str
+    reach: str = "local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """One notification that waits: which objects matched, and since when."""
+    """One notification that waits: which objects matched, and since when.
+
+    `content` is what is sent of objects that are not registered here, as whoever queued it wrote it; "" for what is
+    read from the registry when it leaves. `producer` is who told of them.
+    """
 
     no: int
     subscription: Subscription
     objects: tuple[str, ...]
     queued: str
+    content: str = ""
+    producer: str = ""
 
 
 class Subscriptions:
@@ -64,11 +74,11 @@ class Subscriptions:
         )
         row = (
             *(subscription.id, str(subscription.topic), text, subscription.consumer, subscription.subscriber),
-            *(subscription.created, subscription.ends),
+            *(subscription.created, subscription.ends, subscription.reach),
         )
         added = self._connection.execute(
-            "INSERT INTO subscription (id, topic, filter, consumer, subscriber, created, ends)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO subscription (id, topic, filter, consumer, subscriber, created, ends, reach)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             row,
         )
         self._connection.executemany(
@@ -82,10 +92,43 @@ class Subscriptions:
         row = self._connection.execute("SELECT no FROM subscription WHERE id = ?", (id_,)).fetchone()
         if row is None:
             return False
+        self._connection.execute(
+            "DELETE FROM notification_content WHERE notification IN"
+            " (SELECT no FROM notification WHERE subscription = ?)",
+            row,
+        )
         self._connection.execute("DELETE FROM notification WHERE subscription = ?", row)
+        self._connection.execute("DELETE FROM received_notice WHERE subscription = ?", row)
+        self._connection.execute(
+            "UPDATE remote_subscription SET subscription = NULL, state = 'ending', next = '' WHERE subscription = ?",
+            row,
+        )
         self._connection.execute("DELETE FROM subscription_key WHERE subscription = ?", row)
         self._connection.execute("DELETE FROM subscription WHERE no = ?", row)
         return True
+
+    def numbered(self, number: int) -> Subscription | None:
+        """One subscription by its number."""
+        row = self._connection.execute(f"SELECT {_COLUMNS} FROM subscription WHERE no = ?", (number,)).fetchone()  # noqa: S608
+        return _subscription(row) if row else None
+
+    def reaching(self, after: int, now: str, most: int) -> list[Subscription]:
+        """Subscriptions in force that other communities are to be asked for too, in order, after a number."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM subscription WHERE no > ? AND reach = 'federation' AND ends > ?"  # noqa: S608
+            " ORDER BY no LIMIT ?",
+            (after, now, most),
+        )
+        return [_subscription(row) for row in rows]
+
+    def outlived(self, before: str) -> list[str]:
+        """Ids of subscriptions that ended by themselves before an instant and have nothing waiting."""
+        rows = self._connection.execute(
+            "SELECT id FROM subscription WHERE ends < ?"
+            " AND NOT EXISTS (SELECT 1 FROM notification AS n WHERE n.subscription = subscription.no) LIMIT 100",
+            (before,),
+        )
+        return [row[0] for row in rows]
 
     def get(self, id_: str) -> Subscription | None:
         """One subscription by its id."""
@@ -102,7 +145,11 @@ class Subscriptions:
         return self._connection.execute("SELECT 1 FROM subscription_key LIMIT 1").fetchone() is not None
 
     def note(
-        self, patients: Sequence[str], documents: Sequence[DocumentEntry], submission_set: SubmissionSet, now: str
+        self,
+        patients: Sequence[str],
+        documents: Sequence[DocumentEntry],
+        submission_set: SubmissionSet | None,
+        now: str,
     ) -> int:
         """Queue a notification for every subscription that a submission matches; how many.
 
@@ -114,18 +161,39 @@ class Subscriptions:
             submission_set: the set as registered.
             now: 14 digits, UTC.
         """
-        keys = json.dumps(keys_of_submission(patients, documents))
-        offered = Offered(documents, submission_set)
-        queued = []
-        for no, text in self._connection.execute(_CANDIDATES, (keys, now)).fetchall():
-            objects = offered.matching(_wanted(text))
-            if objects:
-                queued.append((no, json.dumps([item.entry_uuid for item in objects]), now))
+        queued = [
+            (no, json.dumps([item.entry_uuid for item in objects]), now)
+            for no, objects in self.matched(patients, documents, submission_set, now)
+        ]
         if queued:
             self._connection.executemany(
                 "INSERT INTO notification (subscription, objects, queued) VALUES (?, ?, ?)", queued
             )
         return len(queued)
+
+    def matched(
+        self,
+        patients: Sequence[str],
+        documents: Sequence[DocumentEntry],
+        submission_set: SubmissionSet | None,
+        now: str,
+    ) -> list[tuple[int, list[DocumentEntry | SubmissionSet]]]:
+        """Numbers of the subscriptions that objects match, and which of them each one selects; as for `note`."""
+        keys = json.dumps(keys_of_submission(patients, documents))
+        offered = Offered(documents, submission_set)
+        found = self._connection.execute(_CANDIDATES, (keys, now)).fetchall()
+        return [(no, objects) for no, text in found if (objects := offered.matching(_wanted(text)))]
+
+    def tell(self, number: int, objects: Sequence[str], content: str, producer: str, now: str) -> None:
+        """Queue for one subscription what is not registered here."""
+        queued = self._connection.execute(
+            "INSERT INTO notification (subscription, objects, queued) VALUES (?, ?, ?)",
+            (number, json.dumps(list(objects)), now),
+        )
+        self._connection.execute(
+            "INSERT INTO notification_content (notification, producer, content) VALUES (?, ?, ?)",
+            (queued.lastrowid, producer, content),
+        )
 
     def consumers(self) -> list[str]:
         """Addresses for which something waits."""
@@ -137,19 +205,27 @@ class Subscriptions:
     def next(self, consumer: str) -> Notification | None:
         """What an address gets next: the oldest that waits for it, whichever subscription it is of."""
         row = self._connection.execute(
-            f"SELECT n.no, n.objects, n.queued, {', '.join(f's.{name}' for name in _COLUMNS.split(', '))}"  # noqa: S608
+            "SELECT n.no, n.objects, n.queued, coalesce(c.content, ''), coalesce(c.producer, ''),"  # noqa: S608
+            f" {', '.join(f's.{name}' for name in _COLUMNS.split(', '))}"
             " FROM notification AS n JOIN subscription AS s ON s.no = n.subscription"
+            " LEFT JOIN notification_content AS c ON c.notification = n.no"
             " WHERE s.consumer = ? ORDER BY n.no LIMIT 1",
             (consumer,),
         ).fetchone()
         if row is None:
             return None
         return Notification(
-            no=row[0], objects=tuple(json.loads(row[1])), queued=row[2], subscription=_subscription(row[3:])
+            no=row[0],
+            objects=tuple(json.loads(row[1])),
+            queued=row[2],
+            content=row[3],
+            producer=row[4],
+            subscription=_subscription(row[5:]),
         )
 
     def done(self, number: int) -> None:
         """A notification has arrived, or will never be wanted."""
+        self._connection.execute("DELETE FROM notification_content WHERE notification = ?", (number,))
         self._connection.execute("DELETE FROM notification WHERE no = ?", (number,))
 
     def waiting_by_subscription(self) -> dict[int, int]:
@@ -165,7 +241,7 @@ class Subscriptions:
 
 
 def _subscription(row: Sequence[object]) -> Subscription:
-    no, id_, topic, text, consumer, subscriber, created, ends = row
+    no, id_, topic, text, consumer, subscriber, created, ends, reach = row
     return Subscription(
         no=int(str(no)),
         id=str(id_),
@@ -175,6 +251,7 @@ def _subscription(row: Sequence[object]) -> Subscription:
         subscriber=str(subscriber),
         created=str(created),
         ends=str(ends),
+        reach=str(reach),
     )
 
 

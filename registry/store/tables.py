@@ -262,6 +262,7 @@ subscription = Table(
     Column("subscriber", String, nullable=False),  # JSON: who asked for it, as a caller
     Column("created", String(14), nullable=False),
     Column("ends", String(14), nullable=False),
+    Column("reach", String(10), nullable=False, server_default="federation"),  # or local: no other community is asked
 )
 
 subscription_key = Table(
@@ -296,4 +297,36 @@ snapshot_source = Table(
     Column("snapshot", String, primary_key=True),
     Column("source", String, primary_key=True),
     sqlite_with_rowid=False,
+)
+
+notification_content = Table(
+    "notification_content",
+    metadata,
+    Column("notification", Integer, primary_key=True),
+    Column("producer", String, nullable=False),  # who told of it: ProducerReference
+    Column("content", String, nullable=False),  # JSON: what is not registered here, as it is passed on
+)
+
+received_notice = Table(
+    "received_notice",
+    metadata,
+    Column("subscription", Integer, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, primary_key=True),  # of an object that was passed on already
+    Column("received", String(14), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+remote_subscription = Table(
+    "remote_subscription",
+    metadata,
+    Column("no", Integer, primary_key=True),
+    Column("subscription", Integer, nullable=True, index=True),  # here, for which it was made; NULL: that has ended
+    Column("home", String, nullable=False),
+    Column("patient", String, nullable=False),  # as that community names it
+    Column("token", String, nullable=False, unique=True),  # part of the address where its notifications come in
+    Column("address", String, nullable=False),  # where it is ended; "" before it was made
+    Column("state", String(8), nullable=False),  # wanted, held, ending
+    Column("ends", String(14), nullable=False),
+    Column("next", String(14), nullable=False, index=True),  # when something is to be done about it
+    Column("failures", Integer, nullable=False),
 )

@@ -15,7 +15,7 @@ import trustme
 from lxml import etree
 
 from tests.end_to_end.nodes import AUTHORITY, Node, free_base
-from tests.end_to_end.wire import Document, provide
+from tests.end_to_end.wire import Document, envelope, find_documents, provide, urn
 
 PATIENT, OTHER = (f"{name}^^^&{AUTHORITY}&ISO" for name in ("SUB-1", "SUB-2"))
 RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
@@ -55,8 +55,8 @@ class Recipient:
 
     def objects(self) -> list[str]:
         """Kind and id of what the next notification carries."""
-        envelope = self.got.get(timeout=20)
-        (listed,) = envelope.iter(f"{RIM}RegistryObjectList")
+        told = self.got.get(timeout=20)
+        (listed,) = told.iter(f"{RIM}RegistryObjectList")
         return [f"{etree.QName(child).localname} {child.get('id')}" for child in listed]
 
     def stop(self) -> None:
@@ -96,8 +96,6 @@ def subscribe(consumer: str, patient: str = PATIENT, topic: str = "ihe:FullDocum
 
 
 def send(client, body: str, url: str = "", what: str = "NotificationProducer/SubscribeRequest"):
-    from tests.end_to_end.wire import envelope
-
     url = url or client.endpoints["iti-52"]
     return client.post(url, "application/soap+xml; charset=UTF-8", envelope(f"{WSN}/{what}", body, to=url))
 
@@ -164,10 +162,43 @@ def test_a_subscriber_that_is_down_and_a_node_that_dies_lose_nothing(node):
     client = node.client()
     titles = []
     for _ in range(3):
-        envelope = recipient.got.get(timeout=20)
-        titles += re.findall(rb'<rim:Name><rim:LocalizedString[^>]*value="([^"]*)"', etree.tostring(envelope))
+        told = recipient.got.get(timeout=20)
+        titles += re.findall(rb'<rim:Name><rim:LocalizedString[^>]*value="([^"]*)"', etree.tostring(told))
     assert [title.decode() for title in titles if title in (b"one", b"two", b"three")] == ["one", "two", "three"]
     unsubscribe(client, address)
+
+
+def publish(client, document: Document, patient: str = PATIENT, home: str = ""):
+    entry = document.entry(patient).replace(
+        'id="Document01"', f'id="{urn()}" home="{home}"' if home else f'id="{urn()}"'
+    )
+    body = f"""<wsnt:Notify xmlns:wsnt="http://docs.oasis-open.org/wsn/b-2" xmlns:wsa="http://www.w3.org/2005/08/addressing"
+      xmlns:rim="urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"><wsnt:NotificationMessage>
+      <wsnt:ProducerReference><wsa:Address>urn:oid:2.999.2.1</wsa:Address></wsnt:ProducerReference><wsnt:Message>
+      <lcm:SubmitObjectsRequest xmlns:lcm="urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0"><rim:RegistryObjectList>{entry}
+      </rim:RegistryObjectList></lcm:SubmitObjectsRequest></wsnt:Message></wsnt:NotificationMessage></wsnt:Notify>"""
+    url = client.endpoints["iti-54"]
+    return client.post(url, "application/soap+xml", envelope(f"{WSN}/NotificationConsumer/Notify", body, to=url))
+
+
+def test_what_another_registry_publishes_is_told_and_not_registered(node):
+    """ITI-54: one-way, and whoever subscribed to the patient is told, under the name of who published it."""
+    node, recipient = node
+    client = node.client()
+    address = subscribed(client, recipient.url)
+    assert publish(client, Document(b"x", unique_id="2.999.7.2"), OTHER).http_status == 202
+    answer = publish(
+        client, Document(b"x", unique_id="2.999.7.1", title="published", hash=True, repository="2.999.3.9")
+    )
+    assert (answer.http_status, answer.raw) == (202, b"")
+    told = recipient.got.get(timeout=20)
+    (entry,) = told.iter(f"{RIM}ExtrinsicObject")
+    assert (entry.get("home"), entry.find(f"{RIM}Name/{RIM}LocalizedString").get("value")) == (node.home, "published")
+    assert b"urn:oid:2.999.2.1" in etree.tostring(told)
+    unsubscribe(client, address)
+    assert client.send("iti-18", find_documents(OTHER)).unique_ids().count("2.999.7.2") == 0
+    refused = publish(client, Document(b"x"), home="urn:oid:2.999.404")
+    assert refused.http_status == 400
 
 
 @pytest.mark.parametrize(

@@ -377,7 +377,7 @@ def read_answer(http_status: int, content_type: str, raw: bytes) -> Answer:
                 xml = content
             else:
                 parts[headers["Content-ID"].strip("<>")] = (headers["Content-Type"], content)
-    return Answer(http_status, content_type, raw, etree.fromstring(xml), parts)
+    return Answer(http_status, content_type, raw, etree.fromstring(xml or b"<nothing/>"), parts)
 
 
 @dataclass

@@ -66,7 +66,17 @@ def test_export_names_the_certificate_and_no_key(made: Path) -> None:
     exported = json.loads(done.stdout)
     assert done.returncode == 0
     assert "PRIVATE" not in done.stdout
-    assert set(exported["endpoints"]) == {"audit", "directory", "iti-38", "iti-39", "iti-55", "iti-56", "locations"}
+    assert set(exported["endpoints"]) == {
+        "audit",
+        "directory",
+        "iti-38",
+        "iti-39",
+        "iti-52-gateway",
+        "iti-53",
+        "iti-55",
+        "iti-56",
+        "locations",
+    }
     assert len(exported["fingerprint"]) == 64
 
 

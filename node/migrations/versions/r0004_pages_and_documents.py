@@ -20,6 +20,7 @@ def upgrade() -> None:
     _owed_answers()
     _findings()
     _made_on_demand()
+    _subscriptions_elsewhere()
 
 
 def _accounts() -> None:
@@ -185,3 +186,39 @@ def _made_on_demand() -> None:
         sa.PrimaryKeyConstraint("snapshot", "source"),
         sqlite_with_rowid=False,
     )
+
+
+def _subscriptions_elsewhere() -> None:
+    op.add_column("subscription", sa.Column("reach", sa.String(length=10), server_default="federation", nullable=False))
+    op.create_table(
+        "notification_content",
+        sa.Column("notification", sa.Integer(), nullable=False),
+        sa.Column("producer", sa.String(), nullable=False),
+        sa.Column("content", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("notification"),
+    )
+    op.create_table(
+        "received_notice",
+        sa.Column("subscription", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("received", sa.String(length=14), nullable=False),
+        sa.PrimaryKeyConstraint("subscription", "digest"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "remote_subscription",
+        sa.Column("no", sa.Integer(), nullable=False),
+        sa.Column("subscription", sa.Integer(), nullable=True),
+        sa.Column("home", sa.String(), nullable=False),
+        sa.Column("patient", sa.String(), nullable=False),
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("ends", sa.String(length=14), nullable=False),
+        sa.Column("next", sa.String(length=14), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("no"),
+        sa.UniqueConstraint("token"),
+    )
+    op.create_index(op.f("ix_remote_subscription_next"), "remote_subscription", ["next"], unique=False)
+    op.create_index(op.f("ix_remote_subscription_subscription"), "remote_subscription", ["subscription"], unique=False)
