@@ -9,7 +9,7 @@ import logging
 import resource
 import signal
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
