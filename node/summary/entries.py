@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from node.cx import escaped
 from node.readers import SUMMARY, Coded
 from node.submission_builder import LOINC
-from node.summary.writing import TITLE
+from node.summary.writing import CDA, TITLE
 from registry.metadata.objects import (
     HAS_MEMBER,
     ORIGINAL,
@@ -52,7 +52,7 @@ def document_entry(
         practice_setting_codes=(_code(defaults.practice_setting_code),),
         confidentiality_codes=tuple(_code(Coded(code, scheme, code)) for code, scheme in confidentiality),
         authors=(_author(summaries, actors),),
-        title=(LocalizedString(value=TITLE),),
+        title=(LocalizedString(value=TITLE if form == CDA else f"{TITLE} (web page)"),),
         language_code=("en-US",),
         repository_unique_id=(actors.own.repository_unique_id,),
         source_patient_id=(patient,),

@@ -38,14 +38,15 @@ async def make(requests: Sequence[DocumentRequest], exchange: Exchange) -> Made:
     if not settings.offered or not ours:
         return _NOTHING
     kinds = OnDemandDocuments(actors.reader)
-    forms = {one: form for one in ours if (form := kinds.form(one.document_unique_id)) in FORMS}
+    forms = {one: form for one in ours if (form := kinds.made(one.document_unique_id)[0]) in FORMS}
     if not forms:
         return _NOTHING
     view = access.of(exchange)
     registered = actors.registry.documents([one.document_unique_id for one in forms])
     made: Made = {}
     for request, form in forms.items():
-        entry = visible(registered.get(request.document_unique_id, []), view)
+        entries = registered.get(request.document_unique_id, [])
+        entry = kinds.entry(entries) if visible(entries, view) else None
         if entry is not None and entry.status == APPROVED:
             summary, found = gather(entry, view, exchange, settings.documents)
             summary, content, unique_id = await asyncio.to_thread(_written, summary, found, exchange, form)

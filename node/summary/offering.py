@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("node.summary")
 _SLICE: Final = 2000  # patients that are looked through at once after a start
 _PAUSE: Final = 0.05
+_LAST: Final = 1 << 62  # beyond every patient: nobody is looked for any more
 _AGAIN: Final = 60.0  # seconds after which what could not be registered is tried again
 
 
@@ -65,15 +66,18 @@ class Summaries:
             return
         number = 0
         while True:
-            found, number = OnDemandDocuments(actors.reader).lacking(number, _SLICE)
-            self._due |= dict.fromkeys(found)
-            await self.settle(actors)
-            if not number:
-                break
-            await asyncio.sleep(_PAUSE)
-        while True:
-            await self._wake.wait()
-            await self.settle(actors)
+            try:
+                found, number = OnDemandDocuments(actors.reader).lacking(number, _SLICE)
+                self._due |= dict.fromkeys(found)
+                await self.settle(actors)
+            except Exception:  # it goes on with the next patients; the failure is in the log
+                log.exception("summaries could not be offered")
+                await asyncio.sleep(_AGAIN)
+            if number:
+                await asyncio.sleep(_PAUSE)
+            else:
+                await self._wake.wait()
+                number = _LAST
 
     async def settle(self, actors: Actors) -> None:
         """Register for everybody who waits."""

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from registry.store.found import RegisteredDocument
+from registry.store.keys import patient_of_id
 from registry.store.patients import PatientDirectory
 
 _LACKING: Final = """
@@ -15,6 +17,7 @@ AND EXISTS (SELECT 1 FROM document_entry WHERE id BETWEEN patient.no << 36 AND (
             AND hidden = 0 AND on_demand = 0)
 ORDER BY no
 """
+_MADE: Final = "SELECT form, patient FROM made_on_demand WHERE unique_id = ?"
 
 
 class OnDemandDocuments:
@@ -31,10 +34,16 @@ class OnDemandDocuments:
             [(unique_id, number, form) for unique_id, form in made],
         )
 
-    def form(self, unique_id: str) -> str:
-        """What is made under this uniqueId, "" for nothing that this node makes."""
-        row = self._connection.execute("SELECT form FROM made_on_demand WHERE unique_id = ?", (unique_id,)).fetchone()
-        return row[0] if row else ""
+    def made(self, unique_id: str) -> tuple[str, int]:
+        """What is made under this uniqueId, and the number of its patient; "" for nothing that this node makes."""
+        return self._connection.execute(_MADE, (unique_id,)).fetchone() or ("", 0)
+
+    def entry(self, entries: Sequence[RegisteredDocument]) -> RegisteredDocument | None:
+        """Of the entries of one uniqueId the one that this node registered: anybody may register another with it."""
+        for one in entries:
+            if one.on_demand and not one.superseded and patient_of_id(one.id) == self.made(one.unique_id)[1]:
+                return one
+        return None
 
     def any(self, patient: str) -> bool:
         """Whether something is made for a patient."""

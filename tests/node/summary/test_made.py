@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ from repository.messages import DocumentRequest, retrieve_request
 from tests.attacks.test_consent_attacks import clinician, consent, deny, peer
 from tests.node import policy_bench
 from tests.node.policy_bench import ANNA, BEN, DOCUMENTS, NOW, Bench
-from tests.registry.registry_bench import code, entry, stored_query, uuid
+from tests.registry.registry_bench import code, entry, on_demand, stored_query, submission, submission_set, uuid
 from trust.consent.policy import CONFIDENTIALITY, Default
 from trust.identity.caller import Caller, Role
 
@@ -229,6 +230,50 @@ def test_documents_without_text_and_of_other_repositories_are_named(bench: Bench
         assert f"<td>{remark}</td>" in content
     assert "<given>Carl</given><family>Doe</family>" in content
     assert '<birthTime value="19700131"/>' in content
+
+
+def test_who_was_missed_is_found_after_a_start_and_who_is_new_at_once(bench: Bench) -> None:
+    actors = bench.services.actors
+    dora, emil = (f"{name}^^^&{policy_bench.AUTHORITY}&ISO" for name in ("DORA", "EMIL"))
+    bench.order("patient add", patient=dora)
+    bench.order("patient add", patient=emil)
+
+    def document(patient: str):
+        number = next(bench.numbers)
+        return entry(uuid(number), patient=patient, unique_id=f"2.999.4.6.{number}", hash=(), size=())
+
+    async def has(patient: str) -> None:
+        while not OnDemandDocuments(actors.reader).any(patient):
+            await asyncio.sleep(0)
+
+    bench.submit(document(dora), b"a note")
+    actors.summaries._due.clear()  # the node stopped before it did anything about it
+    running = bench.loop.create_task(actors.summaries.run(actors))
+    try:
+        bench.loop.run_until_complete(asyncio.wait_for(has(dora), 20))
+        bench.submit(document(emil), b"another")
+        bench.loop.run_until_complete(asyncio.wait_for(has(emil), 20))
+    finally:
+        running.cancel()
+
+
+def test_another_entry_under_its_id_changes_nothing(bench: Bench) -> None:
+    """An application registers an on-demand entry of somebody else with the uniqueId of a summary."""
+    id_ = summary_id(bench)
+    before = fetched(bench, id_)
+    number, own = next(bench.numbers), bench.services.actors.own.repository_unique_id
+    other = on_demand(uuid(number), patient=BEN, unique_id=id_, repository_unique_id=(own,))
+    own_set = submission_set(uuid(next(bench.numbers)), patient=BEN, unique_id=f"2.999.5.{number}")
+    bench.write(
+        lambda connection: bench.services.actors.registry_on(connection).register(
+            submission(other, set_=own_set), (), transaction="ITI-61", now="20260101000000", new_uuid=lambda: ""
+        )
+    )
+    assert (fetched(bench, id_).new, fetched(bench, id_).content) == (before.new, before.content)
+    bench.consents([consent(deny(), patient=BEN)])
+    assert fetched(bench, id_, peer()).errors == ["XDSDocumentUniqueIdError"], (
+        "every entry must be one that may be seen"
+    )
 
 
 def test_a_node_that_does_not_offer_them_makes_none(bench: Bench) -> None:
