@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from node.discovery.calls import Asker, revocation_call
+from node.discovery.noting import noted
 from node.exchange import Exchange
 from node.outcome_words import Word
 from node.records import instant, subject
-from node.security_records import SECURITY_CONFIGURATION, activity
 from registry.store import correlations
-from trust.audit.event import Action, EventId, Kind, NewRecord
+from trust.audit.event import Kind, NewRecord
 from trust.identity.caller import Caller, Role
 from trust.search.criteria import Criteria
 from trust.search.search import search
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from trust.search.index import AuditIndex
 
 PATIENTS, _MOST_WAITING = 20, 2000  # of one round, and of those that are looked at for it
+_NOBODY: Final = "a patient is somebody else than others might think; no other institution has the identifier"
 _MOST_RECORDS: Final = 1000  # about one patient that are looked at
 _AWAY: Final = frozenset({Word.TIMEOUT, Word.UNREACHABLE, Word.PAUSED, Word.NOT_ASKED})
 _SOONEST, _LATEST = 30.0, 3600.0  # seconds until somebody who was away is told again
@@ -74,7 +75,7 @@ class Revoker:
             if exchange.records:
                 await actors.sequencer.record(exchange.records)
             return
-        records = exchange.records or [self._nobody(patient)]
+        records = exchange.records or [noted(_NOBODY, actors)]
 
         def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
             correlations.told_of_withdrawal(connection, [number])
@@ -114,18 +115,6 @@ class Revoker:
             now=actors.clock(),
             deadline=asyncio.get_running_loop().time() + self._seconds,
             incident=actors.new_uuid(),
-        )
-
-    def _nobody(self, patient: str) -> NewRecord:
-        actors = self._actors
-        return activity(
-            actors.clock(),
-            node=actors.own.home,
-            user=actors.own.name,
-            type_=SECURITY_CONFIGURATION,
-            event_id=EventId.SECURITY_ALERT,
-            action=Action.UPDATE,
-            what="a patient is somebody else now than others might think; no other institution has the identifier",
         )
 
 

@@ -21,13 +21,13 @@ from node.database import open_reader
 from node.discovery import told
 from node.discovery.audience import NOBODY, Audiences
 from node.discovery.duty import Duty
+from node.discovery.noting import noted
 from node.federation.client import PeerClient, PeerFault
-from node.security_records import SECURITY_CONFIGURATION, activity
 from registry.patients.demographics import Identifier
 from registry.patients.location import words_of
 from registry.store import locations
 from registry.store.locations import EVERYBODY
-from trust.audit.event import Action, EventId, NewRecord
+from trust.audit.event import NewRecord
 from trust.consent import store as consents
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Teller:
         def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
             connection.execute("DELETE FROM location_due")
             locations.complete(connection, self._own, "")
-            return None, [self._record("there are no locators to be told of patients")]
+            return None, [noted("there are no locators to be told of patients", self._actors)]
 
         await self._actors.sequencer.transact(work)
 
@@ -111,7 +111,7 @@ class Teller:
             def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
                 locations.all_due(connection, authority)
                 locations.keep_members(connection, members)
-                return None, [self._record(f"{len(duty.homes)} locators are told of every patient")]
+                return None, [noted(f"{len(duty.homes)} locators are told of every patient", self._actors)]
 
             await actors.sequencer.transact(work)
         self._root, self._after, self._since, self._newest = root, 0, 0, 0
@@ -130,7 +130,9 @@ class Teller:
 
             def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
                 locations.due(connection, *numbers)
-                return None, [self._record(f"policies of {len(patients)} patients are looked at for the locators")]
+                return None, [
+                    noted(f"policies of {len(patients)} patients are looked at for the locators", self._actors)
+                ]
 
             await actors.sequencer.transact(work)
         self._consents = newest
@@ -170,7 +172,7 @@ class Teller:
             locations.replace_told(connection, gone, new)
             locations.settled(connection, settled)
             return None, [
-                self._record(f"locators told of {count} tokens for patients: {', '.join(sorted(done))[:300]}")
+                noted(f"locators told of {count} tokens for patients: {', '.join(sorted(done))[:300]}", self._actors)
             ]
 
         if settled or gone or new:
@@ -242,18 +244,6 @@ class Teller:
             token: locations.Told(identity=identity, token=token, locator=duty.locator(token), only=only)
             for token in tokens
         }
-
-    def _record(self, what: str) -> NewRecord:
-        actors = self._actors
-        return activity(
-            actors.clock(),
-            node=actors.own.home,
-            user=actors.own.name,
-            type_=SECURITY_CONFIGURATION,
-            event_id=EventId.SECURITY_ALERT,
-            action=Action.UPDATE,
-            what=what,
-        )
 
 
 def _compare(

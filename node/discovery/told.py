@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from node.discovery.duty import TOKEN, Duty
+from node.discovery.noting import noted
 from node.http.resources import Asked, Given
-from node.security_records import SECURITY_CONFIGURATION, activity
 from registry.store import locations
-from trust.audit.event import Action, EventId, NewRecord
+from trust.audit.event import NewRecord
 from trust.directory.signing import Malformed, fields, items, text
 
 if TYPE_CHECKING:
@@ -112,15 +112,7 @@ def refusal(told: Told, duty: Duty, own: str) -> str:
 async def keep(told: Told, home: str, name: str, actors: Actors) -> None:
     """What one community told, on record and kept."""
     what = f"{name} told this locator of {len(told.add)} tokens for patients and took back {len(told.remove)}"
-    record = activity(
-        actors.clock(),
-        node=actors.own.home,
-        user=name,
-        type_=SECURITY_CONFIGURATION,
-        event_id=EventId.SECURITY_ALERT,
-        action=Action.UPDATE,
-        what=what + ("; that was everything" if told.complete else ""),
-    )
+    record = noted(what + ("; that was everything" if told.complete else ""), actors, name)
 
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
         locations.take(connection, home, told.add, told.remove)

@@ -17,6 +17,7 @@ from lxml import etree
 from node.bindings import AuditFact
 from node.discovery.deciding import BUSY, INTERNAL, Decided, decide, refusal
 from node.discovery.known_here import candidates
+from node.discovery.noting import noted
 from node.exchange import Exchange
 from node.hl7v3.answer import write_answer
 from node.hl7v3.correlation import write_time_to_live
@@ -25,7 +26,6 @@ from node.hl7v3.query import DemographicsQuery, read_query
 from node.hl7v3.revocation import REVOKE_ROOT, Revocation, read_revocation
 from node.hl7v3.wrapper import BadMessage, Party, Wrapper, accept_acknowledgement, acknowledgement, read_wrapper
 from node.records import DOCUMENT_HOME, parameters_object
-from node.security_records import SECURITY_CONFIGURATION, activity
 from node.soap.faults import receiver
 from registry.errors import ErrorCode, RegistryError, XdsErrors
 from registry.store import correlations
@@ -89,22 +89,10 @@ async def forget(request: Request, _incoming: object, exchange: Exchange) -> tup
     def work(connection: sqlite3.Connection) -> tuple[tuple[str, ...], Sequence[NewRecord]]:
         gone = correlations.revoke(connection, caller.home, [one.cx for one in request.ids])
         what = f"{caller.name} took back under which identifiers it knows {len(gone)} patients"
-        return tuple(gone), [_dropped(what, exchange)]
+        return tuple(gone), [noted(what, actors, caller.name)]
 
     gone, _ = await actors.sequencer.transact(work)
     return gone
-
-
-def _dropped(what: str, exchange: Exchange) -> NewRecord:
-    return activity(
-        exchange.now,
-        node=exchange.actors.own.home,
-        user=exchange.caller.name,
-        type_=SECURITY_CONFIGURATION,
-        event_id=EventId.SECURITY_ALERT,
-        action=Action.DELETE,
-        what=what,
-    )
 
 
 def cross_gateway_patient_discovery(

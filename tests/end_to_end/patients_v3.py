@@ -17,6 +17,7 @@ ACTIONS = {
     "iti44/revised": "PRPA_IN201302UV02",
     "iti44/resolved": "PRPA_IN201304UV02",
     "iti45/query": "PRPA_IN201309UV02",
+    "iti55/query": "PRPA_IN201305UV02:CrossGatewayPatientDiscovery",
     "iti47/query": "PRPA_IN201305UV02",
     "iti47/continuation": "QUQI_IN000003UV01_Continue",
 }

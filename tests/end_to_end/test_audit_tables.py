@@ -29,6 +29,11 @@ FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
 PATIENT = f"TABLE^^^&{AUTHORITY}&ISO"
 NOBODY = f"NOBODY^^^&{AUTHORITY}&ISO"
 MERGED = f"MERGED^^^&{AUTHORITY}&ISO"
+HERE, THERE = (f"{letter}-NORA^^^&{AUTHORITY}&ISO" for letter in "AB")
+NORA = (
+    *("--family", "Halvorsen", "--given", "Nora", "--birth-date", "1972-04-15", "--sex", "F"),
+    *("--street", "7 Quay Road", "--city", "Norwick", "--phone", "+47 55 55 10 00"),
+)
 REQUEST_SENT, REQUEST_RECEIVED, RESPONSE_SENT, RESPONSE_RECEIVED, LOCAL, FAILED, SECURITY = range(1, 8)
 
 
@@ -103,6 +108,7 @@ class Scene:
     sets: dict[str, str]  # transaction -> uniqueId of its submission set
     found: dict[str, list[Recorded]]
     pids: dict[str, str]
+    discovery: dict[str, list[Recorded]]  # of a patient who has another identifier there
 
     def of(self, node: str, kind: int, type_: str) -> list[Recorded]:
         return [one for one in self.found[node] if (one.kind, one.type) == (kind, type_)]
@@ -182,14 +188,22 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     # Both at home and there, one document comes and one does not.
     wanted += [(None, here.repository, missing), (there.home, there.repository, missing)]
     assert len(client.send("iti-43", retrieve(*wanted)).documents()) == 2
+    before = [len(records(node)) for node in (here, there)]
+    for node, identifier in ((here, HERE), (there, THERE)):
+        node.run("patient", "add", identifier, *NORA)
+    client.send("iti-18", find_documents(HERE))
+    after = [len(records(node)) for node in (here, there)]
     shake_hands(here, folder)
     here.run("audit", "list", "--limit", "1")
     here.run("client", "add", "ward-7")
     there.stop()
     client.send("iti-18", find_documents(PATIENT))
     here.stop()
-    found = {"here": records(here), "there": records(there)}
-    return Scene(here, there, local, remote, external, missing, sets, found, pids)
+    found, discovery = {}, {}
+    for name, node, first, last in zip(("here", "there"), (here, there), before, after, strict=True):
+        everything = records(node)
+        found[name], discovery[name] = everything[:first] + everything[last:], everything[first:last]
+    return Scene(here, there, local, remote, external, missing, sets, found, pids, discovery)
 
 
 def endpoint(node: Node, path: str) -> str:
@@ -241,6 +255,35 @@ def test_a_query_about_several_patients_leaves_a_record_for_each(scene: Scene) -
         (thing,) = [thing for thing in one.objects if kind_of(thing) == "Query"]
         assert shape(thing) == ("2", "ITI-51", "IHE Transactions", "Multi-Patient Stored Query")
         assert thing.get("ParticipantObjectID") == "urn:uuid:3d1bdb10-39a2-11de-89c2-2f44d94eaa9f"
+
+
+@pytest.mark.parametrize(
+    ("side", "where", "kind", "patients"),
+    [
+        pytest.param(0, "here", RESPONSE_RECEIVED, [], id="ITI-55 initiating gateway"),
+        pytest.param(1, "there", RESPONSE_SENT, [THERE], id="ITI-55 responding gateway"),
+    ],
+)
+def test_discovery_leaves_what_its_row_says(
+    scene: Scene, side: int, where: str, kind: int, patients: list[str]
+) -> None:
+    """The asker names no patient, the other side whom it named; both the query and where it was asked."""
+    rule = audit_table.transaction("ITI-55", side)
+    (one,) = (one for one in scene.discovery[where] if (one.kind, one.type) == (kind, "ITI-55"))
+    type_ = one.message.find("EventIdentification/EventTypeCode")
+    assert (one.event, one.action, one.outcome) == (rule.event, rule.actions[""], "0")
+    assert (type_.get("codeSystemName"), type_.get("originalText")) == ("IHE Transactions", rule.name)
+    assert_ends(scene, one, where, kind, "iti-55")
+    assert_source(scene, one, where)
+    assert one.ids("1") == patients
+    assert {kind_of(thing) for thing in one.objects} == rule.objects.keys() - (set() if patients else {"Patient"})
+    (thing,) = (thing for thing in one.objects if kind_of(thing) == "Query")
+    assert shape(thing) == ("2", "ITI-55", "IHE Transactions", rule.name)
+    assert thing.get("ParticipantObjectID")
+    assert details(thing) == {"ihe:homeCommunityID": scene.there.home}
+    asked = etree.fromstring(base64.b64decode(thing.findtext("ParticipantObjectQuery")))
+    assert etree.QName(asked) == "{urn:hl7-org:v3}queryByParameter"
+    assert one.peer == (scene.there if where == "here" else scene.here).home
 
 
 def assert_ends(scene: Scene, one: Recorded, where: str, kind: int, path: str) -> None:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from node.discovery.duty import Duty
 from registry.patients.demographics import BirthDate, Demographics, Identifier, Name, Telecom
 from registry.patients.location import words_of
+from tests.end_to_end import audit_table
 from tests.end_to_end.nodes import Node, federation
-from tests.end_to_end.patients_v3 import vector
+from tests.end_to_end.patients_v3 import said, vector
 from tests.end_to_end.test_federation import put
 from tests.end_to_end.wire import NS, SUCCESS, Answer, Document, envelope, find_documents, retrieve
+from tests.node.hl7v3.schemas import schema
+from tests.shared import needs_shared
 
 _numbers = itertools.count(1)
 
@@ -193,7 +198,10 @@ def looked_up(node: Node, root: str, token: bytes) -> Answer:
         '<x:PatientLocationQueryRequest xmlns:x="urn:ihe:iti:xcpd:2009">'
         f'<x:RequestedPatientId root="{root}" extension="{token.hex()}"/></x:PatientLocationQueryRequest>'
     )
-    return node.client().send("iti-56", body)
+    answer = node.client().send("iti-56", body)
+    if answer.body.tag.startswith("{urn:ihe:iti:xcpd:2009}") and len(answer.body):  # the schema knows no empty answer
+        schema("XCPD_PLQ").assertValid(etree.fromstring(etree.tostring(answer.body)))
+    return answer
 
 
 def homes_in(answer: Answer) -> set[str]:
@@ -234,6 +242,7 @@ def test_c14_locators_are_told_in_tokens_each_its_share(apart: list[Node]) -> No
     assert not any(name in stored for name in names)
 
 
+@needs_shared
 def test_a_locator_answers_for_its_tokens_alone(apart: list[Node]) -> None:
     duty, number = duty_of(apart), next(_numbers)
     known = known_at(apart, number)
@@ -245,7 +254,12 @@ def test_a_locator_answers_for_its_tokens_alone(apart: list[Node]) -> None:
     assert homes_in(answer) == {node.home for node in apart}
     cid = answer.root.findtext("s:Header/wsa:RelatesTo", "", NS)
     received = locator.records(cid)
+    rule = audit_table.transaction("ITI-56", 1)
     assert received.keys() == {2, 3}
+    event = received[3]["event"]
+    assert (event["id"][0], event["action"], event["outcome"]) == (rule.event, rule.actions[""], 0)
+    assert event["type"] == ["ITI-56", "IHE Transactions", rule.name]
+    assert [one["role"] for one in event["objects"]] == ["1", "24"], "Patient; Query (body element)"
     assert [one["id"] for one in received[3]["event"]["objects"]] == [
         f"{token.hex()}^^^&{duty.root}&ISO",
         f"{token.hex()}@{duty.root}",
@@ -302,6 +316,36 @@ def test_answers_come_on_a_connection_of_their_own(apart: list[Node], how: str) 
         for one, place in zip(records, places, strict=True):
             assert place in json.dumps(one["event"]["participants"]), "the asker's UserID is its wsa:ReplyTo"
     assert not [one for one in sent + given if "receipt" in one["event"].get("note", {})], "every receipt is good"
+
+
+@needs_shared
+def test_every_answer_to_a_discovery_of_another_stack_is_valid(apart: list[Node]) -> None:
+    """The cases of the profile, on the wire: one match, none, more attributes wanted, failure (ITI TF-2: 3.55.4.2)."""
+    client, known = apart[1].client(), cx(apart[1], "B-VECTOR")
+    address = ("--street", "7 Quay Road", "--city", "Norwick")
+    apart[1].run("patient", "add", known, "--family", "Vektor-Halvorsen", "--given", "Nora", "--birth-date", "1972-04-15",
+                 "--sex", "F", *address)  # fmt: skip
+    one = said(client, "iti55/query")
+    assert (one.acknowledged, one.code, one.ids) == ("AA", "OK", [(apart[1].authority, "B-VECTOR")])
+    assert one.answer.root.findtext("s:Header/{urn:ihe:iti:xcpd:2009}CorrelationTimeToLive", "", NS)
+    (custodian,) = one.body.iterfind(".//{*}custodian/{*}assignedEntity")
+    assert custodian.find("{*}id").get("root") == apart[1].home.removeprefix("urn:oid:")
+    assert custodian.find("{*}code").get("code") == "NotHealthDataLocator"
+    none = said(client, "iti55/query", ("<h:given>Nora", "<h:given>Olaf"))
+    assert (none.acknowledged, none.code, none.ids) == ("AA", "NF", [])
+    place = re.search(r"<h:patientAddress>.*</h:patientAddress>", vector("iti55/query"), re.DOTALL)
+    assert place
+    more = said(client, "iti55/query", (place[0], ""))
+    assert (more.acknowledged, more.code, more.ids) == ("AA", "OK", [])
+    assert "PatientAddressRequested" in {
+        one.get("code") for one in more.body.iterfind(".//{*}actOrderRequired/{*}code")
+    }
+    failed = said(
+        client, "iti55/query", ("<h:livingSubjectName><h:value>", '<h:livingSubjectName><h:value use="SRCH">')
+    )
+    assert (failed.acknowledged, failed.code) == ("AE", "QE")
+    (cause,) = failed.body.iterfind(".//{*}detectedIssueManagement/{*}code")
+    assert cause.get("code") == "AnswerNotAvailable"
 
 
 def theirs(node: Node, patient: str) -> dict[str, str]:

@@ -59,7 +59,7 @@ NO_SCHEMA = {
     "ITI-53",
     "ITI-54",
 }  # no schema of WS-BaseNotification was given: tests/node/notifications reads what is written
-# Of persons: test_patients_v3, test_discovery and tests/node/hl7v3 validate every request and answer.
+# Of persons: test_patients_v3, test_discovery, tests/node/discovery and tests/node/hl7v3 validate every message.
 PATIENTS = {"ITI-44", "ITI-45", "ITI-47", "ITI-55", "ITI-56"}
 WALKED = [row for row in TRANSACTIONS if row.id not in NO_SCHEMA | PATIENTS]
 SCHEMA_OF = {

@@ -85,7 +85,7 @@ def discovered(community: Community, asked: Asked) -> web.Response:
     )
 
 
-def person_answer(community: Community, asked: Asked, found: list[Person], *, days: int | None = None) -> web.Response:
+def person_answer(community: Community, asked: Asked, found: list[Person], *, custodian: str = "") -> web.Response:
     """An answer to ITI-55 that names these persons, for behaviours that are made elsewhere too."""
     own = community.home.removeprefix("urn:oid:")
     request = asked.body
@@ -93,7 +93,7 @@ def person_answer(community: Community, asked: Asked, found: list[Person], *, da
     subjects = "".join(
         '<subject typeCode="SUBJ"><registrationEvent classCode="REG" moodCode="EVN"><id nullFlavor="NA"/>'
         f'<statusCode code="active"/><subject1 typeCode="SBJ">{one.xml()}</subject1><custodian typeCode="CST">'
-        f'<assignedEntity classCode="ASSIGNED"><id root="{own}"/><code code="NotHealthDataLocator" '
+        f'<assignedEntity classCode="ASSIGNED"><id root="{custodian or own}"/><code code="NotHealthDataLocator" '
         'codeSystem="1.3.6.1.4.1.19376.1.2.27.2"/></assignedEntity></custodian></registrationEvent></subject>'
         for one in found
     )
@@ -111,7 +111,7 @@ def person_answer(community: Community, asked: Asked, found: list[Person], *, da
         f'<statusCode code="deliveredResponse"/><queryResponseCode code="{"OK" if found else "NF"}"/></queryAck>'
         f"{_copy(query)}</controlActProcess></PRPA_IN201306UV02>"
     )
-    days = community.locating.days if days is None else days
+    days = community.locating.days
     header = f'<x:CorrelationTimeToLive xmlns:x="{XCPD}">P{days}D</x:CorrelationTimeToLive>' if found and days else ""
     return _soap(asked, body, header)
 

@@ -9,8 +9,8 @@ import asyncio
 import itertools
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -20,20 +20,30 @@ import pytest_asyncio
 from lxml import etree
 
 from node.discovery.asking import ask_everywhere
+from node.discovery.discovery import Discovery
 from node.discovery.duty import Duty
+from node.discovery.locating import holders
+from node.discovery.told import Told, keep
 from node.exchange import Exchange
 from node.federation.circuit import Circuits
+from node.hl7v3.datatypes import Ii
+from node.iti.iti56_patient_location_query import Request, patient_location_query
 from node.making import Wanted, make
 from node.operations import execute
 from node.outcome_words import Word
 from node.services import Services, apply_communities, open_services
+from node.settings import FederationSection
+from node.soap.faults import SoapFault
 from registry.ebrim.messages import AdhocQuery
 from registry.ebrim.reader import read_adhoc_query
+from registry.store import correlations
 from scripts.simulated.population import Member, give, members, start, stop
 from tests.end_to_end.nodes import free_base
 from tests.end_to_end.wire import find_documents
+from tests.node.hl7v3.schemas import schema
+from tests.shared import needs_shared
 from tests.simulator.community import garbage, hangs_up, truthful
-from tests.simulator.discovery import location_answer, person_answer
+from tests.simulator.discovery import Person, location_answer, person_answer
 from trust.audit.event import Coded
 from trust.community_store import Communities
 from trust.identity.caller import Caller, Role
@@ -72,7 +82,15 @@ class World:
 
     async def ask(self, patient: str, purpose: str = "") -> tuple[Counter[tuple[str, bool]], set[str]]:
         """One query: how many requests of each kind went to locators and to others; who was found."""
-        exchange = Exchange(
+        exchange = self.exchange(purpose)
+        before = len(self.sent())
+        answers = await ask_everywhere(query_of(patient), exchange)
+        found = {one.community.home for one in answers if one.outcome.word is Word.FOUND and one.accepted}
+        return Counter(self.sent()[before:]), found
+
+    def exchange(self, purpose: str) -> Exchange:
+        """A query of a ward, for a purpose of use."""
+        return Exchange(
             actors=self.services.actors,
             caller=Caller(
                 role=Role.APPLICATION,
@@ -87,10 +105,6 @@ class World:
             deadline=asyncio.get_running_loop().time() + 8,
             incident="0",
         )
-        before = len(self.sent())
-        answers = await ask_everywhere(query_of(patient), exchange)
-        found = {one.community.home for one in answers if one.outcome.word is Word.FOUND and one.accepted}
-        return Counter(self.sent()[before:]), found
 
     def sent(self) -> list[tuple[str, bool]]:
         """Transaction of every request that left, as the audit log has it, and whether it went to somebody who knows."""
@@ -188,7 +202,7 @@ async def test_c17_a_locator_that_lies_costs_needless_questions_and_no_truth(wor
         if asked.transaction != "iti-55":
             return await truthful(community, request, asked)
         (known,) = [one for one in world.others[0].community.locating.people if one.family == person["family"]]
-        return person_answer(community, asked, [known.__class__(**{**vars_of(known), "birth": "20011224"})])
+        return person_answer(community, asked, another_person(known))
 
     for one in world.locators()[1:]:
         one.community.behaves(lies)
@@ -200,8 +214,118 @@ async def test_c17_a_locator_that_lies_costs_needless_questions_and_no_truth(wor
     assert world.services.alarms.count("another-person-answered") == 1
 
 
-def vars_of(value: object) -> dict[str, str]:
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}  # type: ignore[attr-defined]
+def another_person(one: Person) -> list[Person]:
+    return [replace(one, birth="20011224")]
+
+
+def two_persons(one: Person) -> list[Person]:
+    return [one, replace(one, extension="P-2")]
+
+
+@pytest.mark.parametrize(
+    ("lies", "word", "alarmed"),
+    [
+        pytest.param(another_person, Word.PROTOCOL, True, id="another person"),
+        pytest.param(two_persons, Word.NO_PATIENT, False, id="two persons"),
+        pytest.param(lambda one: [replace(one, street="1 Elsewhere", phone="")], Word.NO_PATIENT, False, id="doubtful"),
+        pytest.param(lambda _: [], Word.NO_PATIENT, False, id="hides them"),
+        pytest.param(None, Word.NO_PATIENT, False, id="of another community"),
+    ],
+)
+async def test_c17_what_a_lying_community_says_of_a_person_is_not_believed(
+    world: World, lies: Callable[[Person], list[Person]] | None, word: Word, *, alarmed: bool
+) -> None:
+    """It is never asked for documents, nothing is remembered of it, and its outcome says why."""
+    patient, person = await world.patient()
+    liar = world.others[0]
+
+    async def behave(community, request, asked):
+        if asked.transaction != "iti-55":
+            return await truthful(community, request, asked)
+        (known,) = [one for one in community.locating.people if one.family == person["family"]]
+        if lies is None:
+            return person_answer(community, asked, [known], custodian="2.999.404")
+        return person_answer(community, asked, lies(known))
+
+    liar.community.behaves(behave)
+    liar.community.asked.clear()
+    liar.community.keep_requests = True
+    alarms = world.services.alarms.count("another-person-answered")
+    _, found = await world.ask(patient)
+    assert found == world.knowing - {liar.described.home}
+    assert [one.transaction for one in liar.community.asked] == ["iti-55"]
+    assert world.services.alarms.count("another-person-answered") == alarms + alarmed
+    kept = {one.home: one.theirs for one in correlations.of_patient(world.services.reader, patient)}
+    assert not kept.get(liar.described.home)
+    rows = world.services.reader.execute("SELECT body FROM audit_record WHERE kind = 4 ORDER BY seq DESC LIMIT 40")
+    notes = [json.loads(body) for (body,) in rows]
+    outcomes = [one["event"]["note"]["outcome"] for one in notes if one["peer"] == liar.described.home]
+    assert outcomes[0] == word
+
+
+@needs_shared
+async def test_every_request_of_a_discovery_is_valid(world: World) -> None:
+    """What leaves for ITI-55 and ITI-56 (`test_every_message` leaves both to this one)."""
+    for one in world.others:
+        one.community.asked.clear()
+        one.community.keep_requests = True
+    patient, _ = await world.patient()
+    await world.ask(patient)
+    bodies = {one.transaction: one.body for member in world.others for one in member.community.asked}
+    assert bodies.keys() == {"iti-55", "iti-56", "iti-38"}
+    for transaction, name in (("iti-55", "PRPA_IN201305UV02"), ("iti-56", "XCPD_PLQ")):
+        schema(name).assertValid(etree.fromstring(etree.tostring(bodies[transaction])))
+
+
+async def test_whoever_has_not_told_everything_is_named_by_a_locator(world: World) -> None:
+    """This node as a locator: it says what it does not know, and nobody of whom a holder keeps the asker out."""
+    actors, first, second = world.services.actors, *(one.described.home for one in world.others[:2])
+    duty = Duty("", (actors.own.home, *actors.discovery.duty().homes))
+    token = duty.token("somebody")
+
+    def named(asker: str) -> set[str]:
+        return {*holders(token, duty, asker, actors)}
+
+    everybody = {actors.own.home, *(one.described.home for one in world.others)}
+    assert named("") == everybody
+    await keep(Told(root=duty.root, complete=True), first, "first", actors)
+    assert named("") == everybody - {first}
+    await keep(Told(root=duty.root, add=((token, ""),)), first, "first", actors)
+    assert named("") == everybody
+    assert named(first) == everybody - {first}, "nobody is told of itself"
+    for home in everybody:
+        await keep(Told(root=duty.root, complete=True), home, "all", actors)
+    assert named("") == {first}
+    await keep(Told(root=duty.root, add=((token, second),)), first, "first", actors)
+    assert (named(second), named("urn:oid:2.999.1")) == ({first}, set())
+    await keep(Told(root=duty.root, remove=(token,)), second, "second", actors)
+    assert named(second) == {first}, "nobody takes back what another one told"
+    await keep(Told(root=duty.root, remove=(token,)), first, "first", actors)
+    assert named(second) == set()
+    assert Duty("", duty.homes[:3]).root != duty.root
+    assert {*holders(token, Duty("", duty.homes[:3]), "", actors)} == everybody, "told under other locators"
+
+
+async def test_c14_a_dictionary_of_look_ups_is_stopped(world: World) -> None:
+    """Tokens of many persons one after the other: the same bound as for ITI-55, and an alarm."""
+    actors = world.services.actors
+    real, actors.discovery = actors.discovery, Discovery(FederationSection(questions_of_peer=3), actors.alarm)
+    actors.discovery.duty = lambda: Duty("", (actors.own.home, "urn:oid:2.999.1", "urn:oid:2.999.2"))
+    try:
+        duty = actors.discovery.duty()
+        tokens = (duty.token(f"word {k}") for k in range(100))
+        ours = [token for token in tokens if duty.locator(token) == actors.own.home][:4]
+        caller = Caller(role=Role.PEER, name="curious", fingerprint="", address="", home=world.others[0].described.home)
+        exchange = replace(world.exchange(""), caller=caller)
+        requests = [Request(Ii(duty.root, token.hex()), etree.Element("x")) for token in ours]
+        for request in requests[:3]:
+            assert patient_location_query(request, None, exchange, actors.reader).errors == ()
+        with pytest.raises(SoapFault) as refused:
+            patient_location_query(requests[3], None, exchange, actors.reader)
+    finally:
+        actors.discovery = real
+    assert refused.value.status == 503
+    assert "patient-discovery-flood" in world.services.alarms
 
 
 async def test_c17_a_locator_that_hides_somebody_is_made_good_by_the_others(world: World) -> None:
