@@ -378,11 +378,13 @@ def test_what_was_said_is_taken_back_when_patients_are_merged(apart: list[Node])
     assert theirs(apart[0], here)[apart[1].home] == there, "a community takes back nothing but its own"
     apart[1].run("patient", "merge", survivor, there)
     until = time.monotonic() + 20
-    while apart[1].home in theirs(apart[0], here):
+    sent: dict[int, dict] = {}
+    while apart[1].home in theirs(apart[0], here) or 4 not in sent:
         assert time.monotonic() < until
         time.sleep(0.05)
-    cid = next(one["cid"] for one in reversed(asked_by(apart[1])) if one["event"]["note"]["transaction"] == "ITI-55")
-    sent, received = apart[1].records(cid), apart[0].records(cid)
+        cids = [one["cid"] for one in asked_by(apart[1]) if one["event"]["note"]["transaction"] == "ITI-55"]
+        sent = apart[1].records(cids[-1]) if cids else {}
+    received = apart[0].records(sent[4]["cid"])
     assert (sent.keys(), received.keys()) == ({1, 4}, {2, 3})
     for record, patient in ((sent[4], there), (received[3], here)):
         assert [record["event"][name] for name in ("action", "outcome", "patient")] == ["D", 0, patient]
