@@ -52,6 +52,8 @@ COMMANDS: Final = (
     Command("submit", "submit", "share documents of a patient"),
     Command("find", "find", "what is known of a patient here and at every connected institution"),
     Command("fetch", "fetch", "get documents from wherever they are held"),
+    Command("push", "push", "push documents of a patient to another institution"),
+    Command("inbox", "inbox", "what other institutions pushed here: list, show, accept, reject"),
     Command("document", "document", "take a document out of use: deprecate, quarantine"),
     Command("consent", "consent", "what patients decided about their documents: add, list, show, withdraw"),
     Command("policy", "policy", "what somebody would see and why; review of accesses in emergencies"),

@@ -13,6 +13,7 @@ PATHS: Final = {
     "iti-38": "/iti-38",
     "iti-39": "/iti-39",
     "iti-41": "/iti-41",
+    "iti-41-xdr": "/iti-41-xdr",
     "iti-42": "/iti-42",
     "iti-43": "/iti-43",
     "iti-44": "/iti-44",

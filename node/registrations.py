@@ -13,6 +13,7 @@ from registry.document_registry import Registered
 from registry.ebrim.messages import registry_response
 from registry.errors import RegistryError
 from registry.metadata.submission import Submission
+from repository.store.staging import Staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,14 @@ class RegisterRequest:
     submission: Submission
     faults: tuple[RegistryError, ...] = ()
     documents: Sequence[Any] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Documents of ITI-41 by their id in the metadata: durable bytes, and the content of consent documents."""
+
+    staged: dict[str, Staged]
+    consents: dict[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)

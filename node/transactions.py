@@ -28,7 +28,7 @@ from node.iti import (
 from node.iti import (
     iti43_retrieve_document_set as iti43,
 )
-from node.option_transactions import ITI_51, ITI_61
+from node.option_transactions import ITI_41_XDR, ITI_51, ITI_61
 from node.paths import PATHS
 from node.patient_transactions import ITI_44, ITI_45, ITI_47, ITI_55, ITI_56
 from node.subscription_transactions import ITI_52, ITI_52_GATEWAY, ITI_53, ITI_54
@@ -196,6 +196,7 @@ TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (
     ITI_38,
     ITI_39,
     ITI_41,
+    ITI_41_XDR,
     ITI_42,
     ITI_43,
     ITI_44,

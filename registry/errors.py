@@ -11,6 +11,13 @@ from typing import ClassVar
 class ErrorCode(StrEnum):
     """Every errorCode this node sends. Source: ITI TF-3: Table 4.2.4.1-2 and the supplements."""
 
+    DOCUMENT_QUEUED = "DocumentQueued"
+    PARTIAL_APPEND = "PartialAppendContentNotProcessed"
+    PARTIAL_FOLDER = "PartialFolderContentNotProcessed"
+    PARTIAL_RELATIONSHIP = "PartialRelationshipContentNotProcessed"
+    PARTIAL_REPLACE = "PartialReplaceContentNotProcessed"
+    PARTIAL_TRANSFORM = "PartialTransformNotProcessed"
+    PARTIAL_TRANSFORM_REPLACE = "PartialTransformReplaceNotProcessed"
     LOCAL_POLICY_RESTRICTION = "LocalPolicyRestrictionError"
     REFERENCES_EXIST = "ReferencesExistException"
     UNMODIFIABLE_METADATA = "UnmodifiableMetadataError"

@@ -57,6 +57,19 @@ class DocumentRepository:
             self.note(connection, kept, damaged=False, now="")
         return kept
 
+    def rename(self, connection: sqlite3.Connection, unique_id: str, as_: str) -> StoredDocument:
+        """Give a document that is kept under a name of this node's the uniqueId that its metadata says.
+
+        Raises:
+            XdsErrors: XDSNonIdenticalHash, that uniqueId has another content here.
+            LookupError: there is none to be renamed.
+        """
+        stored = Catalogue(connection).rename(unique_id, as_)
+        if stored is None:
+            text = f"document {as_} is stored with another hash"
+            raise XdsErrors([RegistryError(ErrorCode.NON_IDENTICAL_HASH, text)])
+        return stored
+
     def remove(self, connection: sqlite3.Connection, unique_id: str) -> StoredDocument | None:
         """Remove a document within the transaction that `connection` holds; None when it is not here.
 

@@ -6,7 +6,7 @@ Reading is lenient: what is absent is empty, and judging it is for `provide` and
 from __future__ import annotations
 
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 from urllib.parse import quote, unquote
@@ -14,10 +14,11 @@ from urllib.parse import quote, unquote
 from lxml import etree
 
 from registry.ebrim.elements import SUBMIT_OBJECTS_REQUEST, is_annotation, text_of
-from registry.ebrim.messages import registry_response
+from registry.ebrim.messages import registry_response, submit_objects_request
 from registry.ebrim.reader import ResponseHead, read_registry_response
 from registry.ebrim.writer import escape
 from registry.errors import ErrorCode, GeneralRepositoryError, RegistryError, XdsErrors
+from registry.metadata.submission import Submission
 
 XDS: Final = "urn:ihe:iti:xds-b:2007"
 XOP: Final = "http://www.w3.org/2004/08/xop/include"
@@ -118,6 +119,21 @@ def _binary(element: etree._Element) -> tuple[str | None, bytes | None]:
     if len(children) > 1 or children[0].tag != _INCLUDE or not href.lower().startswith("cid:") or href[4:] == "":
         raise ValueError("it holds neither base64 nor one reference to a part of this message")
     return unquote(href[4:]).strip().removeprefix("<").removesuffix(">"), None
+
+
+def provide_and_register_request(submission: Submission, content_ids: Mapping[str, str]) -> bytes:
+    """Write xds:ProvideAndRegisterDocumentSetRequest; `content_ids` names the part of each entry's document."""
+    documents = "".join(
+        f'<xds:Document id="{escape(entry)}"><xop:Include xmlns:xop="{XOP}" href="cid:{quote(part, safe="@.-_")}"/>'
+        "</xds:Document>"
+        for entry, part in content_ids.items()
+    )
+    return (
+        f'<xds:ProvideAndRegisterDocumentSetRequest xmlns:xds="{XDS}">'.encode()
+        + submit_objects_request(submission)
+        + documents.encode()
+        + b"</xds:ProvideAndRegisterDocumentSetRequest>"
+    )
 
 
 # --- ITI-43, ITI-39 ---------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from lxml import etree
 
 from node.client.hearing import Tell, listening
 from node.client.session import Attachment, NodeSession
-from registry.ebrim.messages import AdhocQuery, adhoc_query_request, submit_objects_request
+from registry.ebrim.messages import AdhocQuery, adhoc_query_request
 from registry.ebrim.object_reader import read_document_entry
 from registry.ebrim.reader import ResponseHead, read_registry_response
 from registry.errors import RegistryError, Severity
@@ -25,11 +25,10 @@ from registry.metadata.objects import (
     Slot,
 )
 from registry.metadata.submission import Submission
-from repository.messages import DocumentRequest, retrieve_request
+from repository.messages import DocumentRequest, provide_and_register_request, retrieve_request
 
 RIM: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
 XDS: Final = "urn:ihe:iti:xds-b:2007"
-XOP: Final = "http://www.w3.org/2004/08/xop/include"
 FIND_DOCUMENTS: Final = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
 FIND_FOLDERS: Final = "urn:uuid:958f3006-baad-4929-a4de-ff1114824431"
 GET_DOCUMENTS: Final = "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4"
@@ -66,12 +65,7 @@ class Documents:
         """ITI-41 of a submission with one document whose bytes are in `path`."""
         (entry,) = submission.documents
         content_id = f"{self._new_uuid().hex}@xdsnode"
-        body = (
-            f'<xds:ProvideAndRegisterDocumentSetRequest xmlns:xds="{XDS}">'.encode()
-            + submit_objects_request(submission)
-            + f'<xds:Document id="{entry.entry_uuid}"><xop:Include xmlns:xop="{XOP}" href="cid:{content_id}"/>'
-            "</xds:Document></xds:ProvideAndRegisterDocumentSetRequest>".encode()
-        )
+        body = provide_and_register_request(submission, {entry.entry_uuid: content_id})
         attachment = Attachment(
             content_id=content_id,
             mime_type=entry.mime_type or "application/octet-stream",

@@ -16,6 +16,7 @@ from registry.errors import ErrorCode, RegistryError
 from repository.messages import RetrieveAnswer
 from trust.communities import Community
 
+NO_RESPONSE: Final = ResponseHead("")
 NO_OBJECTS: Final = QueryAnswer(ResponseHead(""))
 NO_DOCUMENTS: Final = RetrieveAnswer(ResponseHead(""))
 
@@ -41,6 +42,7 @@ class Answered:
     receipt: PeerReceipt = NO_RECEIPT
     query: QueryAnswer = NO_OBJECTS
     retrieve: RetrieveAnswer = NO_DOCUMENTS
+    response: ResponseHead = NO_RESPONSE  # of ITI-41
     discovered: DemographicsAnswer | None = None  # of ITI-55
     located: tuple[Location, ...] = ()  # of ITI-56
     acknowledged: str = ""  # typeCode of the acknowledgement of a revocation
@@ -55,7 +57,7 @@ class Answered:
         """Every error of this outcome: the community's own, or the one that says why there is no answer."""
         if self.error is not None:
             return (self.error,)
-        return (*self.query.head.errors, *self.retrieve.head.errors)
+        return (*self.query.head.errors, *self.retrieve.head.errors, *self.response.errors)
 
     def fail(self, fault: PeerFault) -> None:
         """There is no usable answer; what came of it is given up."""
@@ -63,4 +65,4 @@ class Answered:
         self.error = RegistryError(
             ErrorCode.UNAVAILABLE_COMMUNITY, f"{self.community.name} {fault}", self.community.home
         )
-        self.query, self.retrieve = NO_OBJECTS, NO_DOCUMENTS
+        self.query, self.retrieve, self.response = NO_OBJECTS, NO_DOCUMENTS, NO_RESPONSE

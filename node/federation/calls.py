@@ -1,8 +1,8 @@
-"""What one community is asked: a complete SOAP request, ready to be sent and recorded (ITI-38, ITI-39)."""
+"""What one community is asked: a complete SOAP request, ready to be sent and recorded (ITI-38, ITI-39, ITI-41)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -10,26 +10,30 @@ from urllib.parse import urlsplit
 
 from node.soap.writing import write_envelope
 from registry.ebrim.messages import AdhocQuery, adhoc_query_request
+from registry.metadata.submission import Submission
 from registry.patients.demographics import Demographics
-from repository.messages import DocumentRequest, retrieve_request
+from repository.messages import DocumentRequest, provide_and_register_request, retrieve_request
 from trust.audit.event import AuditedObject
 from trust.communities import Community
 from trust.ledger.record import payload_digest
 
 CROSS_GATEWAY_QUERY: Final = "urn:ihe:iti:2007:CrossGatewayQuery"
 CROSS_GATEWAY_RETRIEVE: Final = "urn:ihe:iti:2007:CrossGatewayRetrieve"
+PROVIDE_AND_REGISTER: Final = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
 
 NAMES: Final = {
     "ITI-38": "Cross Gateway Query",
     "ITI-39": "Cross Gateway Retrieve",
     "ITI-52": "Document Metadata Subscribe",
     "ITI-53": "Document Metadata Notify",
+    "ITI-41": "Provide and Register Document Set-b",
     "ITI-55": "Cross Gateway Patient Discovery",
     "ITI-56": "Patient Location Query",
 }
 
 QUERY_RESPONSE: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryResponse"
 RETRIEVE_RESPONSE: Final = "{urn:ihe:iti:xds-b:2007}RetrieveDocumentSetResponse"
+REGISTRY_RESPONSE: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse"
 _ROOT: Final = "root@xdsnode"
 
 
@@ -52,6 +56,26 @@ class Sought:
 
     id: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """One document that goes along; `frames` gives its bytes, once."""
+
+    content_id: str
+    mime_type: str
+    frames: Callable[[], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """What ITI-41 pushes to a Document Recipient: uniqueId of the submission set, and the documents.
+
+    The digest of such a request is that of its envelope, which holds the hash of every document.
+    """
+
+    submission_set: str
+    attachments: tuple[Attachment, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +108,7 @@ class Call:
     sought: Sought | None = None
     revokes: bool = False
     told: tuple[AuditedObject, ...] = ()
+    pushed: Pushed | None = None
     patient: str = ""
     again: Callable[[str], Call] | None = None
     reply_to: str = ""
@@ -176,4 +201,46 @@ def retrieve_call(
         root_content_id=root,
         requests=requests,
         reply_to=reply_to,
+    )
+
+
+def push_call(
+    submission: Submission,
+    attachments: Sequence[Attachment],
+    community: Community,
+    message_id: str,
+    assertion: bytes = b"",
+    *,
+    patient: str,
+) -> Call:
+    """ITI-41 to the Document Recipient of a community (XDR); `attachments` are in the order of the documents."""
+    url = community.endpoints["iti-41-xdr"]
+    ids = {
+        entry.entry_uuid: attachment.content_id
+        for entry, attachment in zip(submission.documents, attachments, strict=True)
+    }
+    envelope = write_envelope(
+        PROVIDE_AND_REGISTER,
+        provide_and_register_request(submission, ids),
+        message_id=message_id,
+        to=url,
+        reply_to=True,
+        security=assertion,
+    )
+    return Call(
+        community=community,
+        transaction="ITI-41",
+        name=NAMES["ITI-41"],
+        url=url,
+        message_id=message_id,
+        envelope=envelope,
+        mtom=True,
+        digest=payload_digest([(_ROOT, len(envelope), sha256(envelope).digest())]),
+        response_root=REGISTRY_RESPONSE,
+        root_content_id=_ROOT,
+        pushed=Pushed(
+            submission_set=submission.submission_set.unique_id or "",
+            attachments=tuple(attachments),
+        ),
+        patient=patient,
     )

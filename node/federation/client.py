@@ -13,7 +13,7 @@ from typing import Final
 
 import aiohttp
 
-from node.federation.calls import Call
+from node.federation.calls import Call, Pushed
 from node.federation.peer_answer import Fetched, PeerAnswer, PeerFault, checked, complete, judge_taken
 from node.federation.resolver import ForbiddenAddress, GuardedResolver
 from node.hl7v3.wrapper import BadMessage
@@ -22,7 +22,7 @@ from node.soap.faults import SoapFault
 from node.soap.limits import ANSWER, MimeLimits
 from node.soap.message import Message, read_answer
 from node.soap.mime import MediaType, read_media_type
-from node.soap.mtom import MultipartReader, PartData, PartEnd, PartStart
+from node.soap.mtom import MtomWriter, MultipartReader, PartData, PartEnd, PartStart
 from repository.store.spool import Spool, SpooledPart
 from trust.addresses import host_of
 from trust.communities import Community
@@ -271,10 +271,13 @@ class _Parts:
             self._current[1].close()
 
 
-def _packaged(call: Call) -> tuple[bytes, str]:
+def _packaged(call: Call) -> tuple[bytes | AsyncIterator[bytes], str]:
+    if call.pushed is not None:
+        writer = MtomWriter(_boundary(call), call.root_content_id)
+        return _with_documents(writer, call, call.pushed), writer.content_type
     if not call.mtom:
         return call.envelope, "application/soap+xml; charset=UTF-8"
-    boundary = f"b{sha256(call.message_id.encode()).hexdigest()[:32]}"
+    boundary = _boundary(call)
     head = (
         f'--{boundary}\r\nContent-Type: application/xop+xml; charset=UTF-8; type="application/soap+xml"\r\n'
         f"Content-Transfer-Encoding: binary\r\nContent-ID: <{call.root_content_id}>\r\n\r\n"
@@ -284,6 +287,20 @@ def _packaged(call: Call) -> tuple[bytes, str]:
         f'start="<{call.root_content_id}>"; start-info="application/soap+xml"'
     )
     return head + call.envelope + f"\r\n--{boundary}--\r\n".encode(), content_type
+
+
+def _boundary(call: Call) -> str:
+    return f"b{sha256(call.message_id.encode()).hexdigest()[:32]}"
+
+
+async def _with_documents(writer: MtomWriter, call: Call, pushed: Pushed) -> AsyncIterator[bytes]:
+    """The envelope and each document after it, read as it leaves."""
+    yield writer.root(call.envelope)
+    for attachment in pushed.attachments:
+        yield writer.part(attachment.content_id, attachment.mime_type)
+        for frame in attachment.frames():
+            yield frame
+    yield writer.tail()
 
 
 def _word_of(status: int) -> Word:

@@ -31,7 +31,7 @@ from node.hl7v3.location import read_locations
 from node.hl7v3.wrapper import read_wrapper
 from node.paths import PATHS
 from registry.ebrim.messages import AdhocQuery
-from registry.ebrim.reader import read_query_answer
+from registry.ebrim.reader import read_query_answer, read_registry_response
 from repository.messages import DocumentRequest, read_retrieve_response
 from trust.audit.event import NewRecord
 from trust.communities import Community
@@ -335,6 +335,8 @@ def _read_any(answered: Answered) -> None:
         answered.acknowledged = read_wrapper(answered.answer.body).acknowledged
     elif answered.call.sought is not None:
         answered.located = read_locations(answered.answer.body)
+    elif answered.call.pushed is not None:
+        answered.response = read_registry_response(answered.answer.body)
     elif answered.call.response_root == QUERY_RESPONSE:
         _read_query(answered)
     elif answered.call.asked is not None and answered.answer.message is not None:

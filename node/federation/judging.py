@@ -48,6 +48,9 @@ def judge(answered: Answered) -> None:
     elif answered.call.sought is not None:
         # Whoever is named is asked, and judged by what they say themselves.
         _end(answered, Word.FOUND if answered.located else Word.NONE, count=len(answered.located))
+    elif answered.call.pushed is not None:
+        answered.errors = answered.response.errors
+        _judge_what_is_left(answered, int(answered.response.status.endswith(":Success")), dropped=0)
     else:
         _judge_retrieve(answered)
 

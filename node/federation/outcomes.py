@@ -25,6 +25,7 @@ from node.records import (
     participants,
     query_object,
     subject,
+    submission_set_object,
 )
 from registry.ebrim.reader import RemoteObject
 from registry.errors import ErrorCode, RegistryError
@@ -125,6 +126,9 @@ def _facts(outcome: Answered, exchange: Exchange, *, broken: bool) -> list[Audit
         return [AuditFact(patient=call.patient, objects=(looked_up,), errors=errors, broken=broken)]
     if call.told:
         return [AuditFact(patient=call.patient, objects=call.told, errors=errors, broken=broken)]
+    if call.pushed is not None:
+        submitted = submission_set_object(call.pushed.submission_set)
+        return [AuditFact(patient=call.patient, objects=(submitted,), errors=errors, broken=broken)]
     if call.query is not None:
         query = query_object(call.transaction, call.name, call.query.query_id, call.body(), call.community.home)
         return [AuditFact(patient=_patient(call) or call.patient, objects=(query,), errors=errors, broken=broken)]
@@ -164,6 +168,9 @@ def _event(call: Call, exchange: Exchange, fact: AuditFact) -> AuditEvent:
     if call.revokes:
         ends = participants(source=here, destination=there)
         return event(exchange, event_id=EventId.PATIENT_RECORD, action=Action.DELETE, type_=type_, fact=fact, ends=ends)
+    if call.pushed is not None:
+        ends = participants(source=here, destination=there)
+        return event(exchange, event_id=EventId.EXPORT, action=Action.READ, type_=type_, fact=fact, ends=ends)
     if call.query is not None or call.asked is not None or call.sought is not None:
         ends = participants(source=here, destination=there)
         return event(exchange, event_id=EventId.QUERY, action=Action.EXECUTE, type_=type_, fact=fact, ends=ends)

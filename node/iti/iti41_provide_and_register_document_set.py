@@ -7,14 +7,13 @@ document that is not durable.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 
 from lxml import etree
 
 from node.consent_documents import MOST_BYTES, form_of, take_consents
 from node.exchange import Exchange
 from node.notifications.noting import note
-from node.registrations import RegisterRequest, RegisterResult
+from node.registrations import RegisterRequest, RegisterResult, Taken
 from registry.ebrim.reader import read_submission
 from registry.errors import XdsErrors
 from repository.messages import read_provide_and_register
@@ -27,14 +26,6 @@ def decode(body: etree._Element) -> RegisterRequest:
     submit_objects, parts = read_provide_and_register(body)
     submission, faults = read_submission(submit_objects)
     return RegisterRequest(submission=submission, faults=tuple(faults), documents=tuple(parts))
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Documents by their id in the metadata: durable bytes, and the content of consent documents."""
-
-    staged: dict[str, Staged]
-    consents: dict[str, bytes]
 
 
 async def stage(request: RegisterRequest, incoming: object, exchange: Exchange) -> Taken:

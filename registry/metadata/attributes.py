@@ -29,7 +29,7 @@ from registry.metadata.values import (
     is_xtn,
 )
 
-Transaction = Literal["ITI-41", "ITI-42", "ITI-61"]
+Transaction = Literal["ITI-41", "ITI-42", "ITI-61", "XDR"]  # XDR: ITI-41 to a Document Recipient
 
 _ALWAYS: Final = frozenset({"ITI-41", "ITI-42", "ITI-61"})
 _NEVER: Final[frozenset[str]] = frozenset()
@@ -106,6 +106,13 @@ _A_HOME: Final = "urn:oid: and an OID"
 _DE: Final = "ITI TF-3: 4.2.3.2."
 _SS: Final = "ITI TF-3: 4.2.3.3."
 _FD: Final = "ITI TF-3: 4.2.3.4."
+
+# What an object that says of itself that its metadata is limited still must have (column XDR MS of table 4.3.1-3).
+LIMITED: Final[dict[type, frozenset[str]]] = {
+    DocumentEntry: frozenset({"mimeType", "uniqueId"}),
+    SubmissionSet: frozenset({"sourceId", "submissionTime", "uniqueId"}),
+    Folder: frozenset({"uniqueId"}),
+}
 
 DOCUMENT_ENTRY: Final[tuple[Row, ...]] = (
     AttributeRow("mime_type", "mimeType", is_mime_type, "a media type", source=_DE + "16", required=_ALWAYS),

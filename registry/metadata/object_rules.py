@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from registry.metadata.affinity_domain import AffinityDomain
 from registry.metadata.attributes import (
+    LIMITED,
     ROWS,
     SLOT_LENGTH,
     AttributeRow,
@@ -61,7 +62,8 @@ def check_object(obj: RegistryObject, transaction: Transaction, domain: Affinity
     """Everything that is wrong with one object in itself."""
     found = Findings()
     kind = type(obj)
-    _check_attributes(obj, _SHEETS[kind, transaction], domain, found)
+    limited = transaction == "XDR" and not isinstance(obj, Association) and obj.limited_metadata
+    _check_attributes(obj, _SHEETS[kind, _LIMITED if limited else transaction], domain, found)
     for rule in _RULES_OF[kind]:
         for context in rule.check(obj, transaction, domain):
             found.add(f"{context} ({rule.source})")
@@ -86,16 +88,22 @@ class _Sheet:
 
 def _sheet(kind: type, transaction: str) -> _Sheet:
     rows = ROWS[kind]
+
+    def required(row: AttributeRow | CodedRow | TextRow) -> bool:
+        if transaction == _LIMITED:
+            return row.name in LIMITED.get(kind, ())
+        return ("ITI-41" if transaction == "XDR" else transaction) in row.required
+
     attributes = [row for row in rows if isinstance(row, AttributeRow)]
     coded = [row for row in rows if isinstance(row, CodedRow)]
     texts = [row for row in rows if isinstance(row, TextRow)]
     return _Sheet(
         name=NAMES[kind],
-        attributes=tuple((row, transaction in row.required, transaction in row.forbidden) for row in attributes),
+        attributes=tuple((row, required(row), transaction in row.forbidden) for row in attributes),
         of_attributes=_getter([row.attribute for row in attributes]),
-        coded=tuple((row, transaction in row.required) for row in coded),
+        coded=tuple((row, required(row)) for row in coded),
         of_coded=_getter([row.attribute for row in coded]),
-        texts=tuple((row, transaction in row.required) for row in texts),
+        texts=tuple((row, required(row)) for row in texts),
         of_texts=_getter([row.attribute for row in texts]),
     )
 
@@ -107,8 +115,11 @@ def _getter(attributes: list[str]) -> Callable[[Any], tuple[Any, ...]]:
     return attrgetter(*attributes) if attributes else lambda _: ()
 
 
+_LIMITED: Final = "limited"
 _SHEETS: Final = {
-    (kind, transaction): _sheet(kind, transaction) for kind in ROWS for transaction in ("ITI-41", "ITI-42", "ITI-61")
+    (kind, transaction): _sheet(kind, transaction)
+    for kind in ROWS
+    for transaction in ("ITI-41", "ITI-42", "ITI-61", "XDR", _LIMITED)
 }
 
 
@@ -263,9 +274,9 @@ def _authors(obj: DocumentEntry | SubmissionSet, transaction: Transaction, domai
 
 
 def _not_limited(
-    obj: DocumentEntry | SubmissionSet | Folder, _transaction: Transaction, _domain: AffinityDomain
+    obj: DocumentEntry | SubmissionSet | Folder, transaction: Transaction, _domain: AffinityDomain
 ) -> Iterator[str]:
-    if obj.limited_metadata:
+    if obj.limited_metadata and transaction != "XDR":
         yield f"{NAMES[type(obj)]}.limitedMetadata is for media and point-to-point exchange, not for a registry"
 
 

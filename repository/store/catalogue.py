@@ -61,6 +61,23 @@ class Catalogue:
         row = self._connection.execute(_LOCATE, (unique_id,)).fetchone()
         return _document(row) if row else None
 
+    def rename(self, unique_id: str, as_: str) -> StoredDocument | None:
+        """Give a document another uniqueId; None where that has another content already (same content: it stays one).
+
+        Raises:
+            LookupError: there is none to be renamed.
+        """
+        stored, there = self.locate(unique_id), self.locate(as_)
+        if stored is None:
+            raise LookupError(unique_id)
+        if there is not None and there.sha256 != stored.sha256:
+            return None
+        if there is None:
+            values = (as_, stored.mime_type, stored.size, stored.sha1, stored.sha256, bytes.fromhex(stored.blob))
+            self._connection.execute(_INSERT, values)
+        self._connection.execute("DELETE FROM stored_document WHERE unique_id = ?", (unique_id,))
+        return self.locate(as_)
+
     def references(self, blob: str) -> bool:
         """Whether any row refers to the blob of this name."""
         return self._connection.execute(_REFERENCES, (bytes.fromhex(blob),)).fetchone() is not None

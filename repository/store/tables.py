@@ -1,11 +1,11 @@
-"""The tables of the repository: which document lies in which blob, which blobs are damaged.
+"""The tables of the repository: which document lies in which blob, which blobs are damaged, what was received.
 
 SQL elsewhere uses these names as text.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, text
 
 metadata = MetaData()
 
@@ -19,6 +19,22 @@ stored_document = Table(
     Column("sha256", LargeBinary, nullable=False),
     Column("blob", LargeBinary, nullable=False, index=True),  # name of the file; documents of equal content share it
     sqlite_with_rowid=False,
+)
+
+received_set = Table(
+    "received_set",  # what other institutions pushed to this one (XDR), until and after somebody decides
+    metadata,
+    Column("no", Integer, primary_key=True),
+    Column("received", String(14), nullable=False),  # UTC
+    Column("sender", String, nullable=False),  # homeCommunityId
+    Column("unique_id", String, nullable=False),  # of the submission set
+    Column("submission", LargeBinary, nullable=False),  # lcm:SubmitObjectsRequest; empty when it was decided
+    Column("documents", Integer, nullable=False),
+    Column("state", String(8), nullable=False),  # waiting, accepted, rejected
+    Column("decided", String(14), nullable=False, server_default=""),
+    Column("decided_by", String, nullable=False, server_default=""),
+    Index("received_set_sender", "sender", "unique_id", unique=True),
+    Index("received_set_waiting", "sender", sqlite_where=text("state = 'waiting'")),
 )
 
 damaged_blob = Table(

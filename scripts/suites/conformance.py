@@ -36,6 +36,7 @@ REMOVE: Final = "30000 30001 30002 30007 30008 50000 50002"
 # Collection reg_mpq. It counts the documents of everybody, and so passes once at each registry.
 SEVERAL_PATIENTS: Final = "12364"
 ON_DEMAND: Final = "15805"  # collection reg_od; rg(xca)_od is 15831 of OTHERS
+RECIPIENT: Final = "12371 12375"  # collection rec
 LINK_CHANGE: Final = "16101b 16102 16102c 16103 16103b"  # collection reg_xadpid
 PLANS: Final = tuple(
     " ".join(
@@ -52,6 +53,7 @@ PLANS: Final = tuple(
             SEVERAL_PATIENTS,
             ON_DEMAND,
             LINK_CHANGE,
+            RECIPIENT,
         )
     ).split()
 )
@@ -72,6 +74,7 @@ _ENDPOINTS: Final = {
     "stored_query": "iti-18",
     "multi_patient_query": "iti-51",
     "provide_and_register": "iti-41",
+    "xdr_provide_and_register": "iti-41-xdr",
     "register": "iti-42",
     "retrieve": "iti-43",
     "xc_query": "iti-38",

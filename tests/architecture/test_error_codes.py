@@ -11,8 +11,10 @@ from tests.architecture.sources import PACKAGES, modules, name_of, tree
 from tests.shared import SHARED, needs_shared
 
 # Every code that Provide and Register, Register, Stored Query, Retrieve and the gateways' transactions may answer.
-# Not here: XDSReplaceFailed, which is deprecated, and the warnings of a Document Recipient (XDR).
+# Not here: XDSReplaceFailed, which is deprecated.
 _LIST = """
+DocumentQueued PartialAppendContentNotProcessed PartialFolderContentNotProcessed PartialRelationshipContentNotProcessed
+PartialReplaceContentNotProcessed PartialTransformNotProcessed PartialTransformReplaceNotProcessed
 LocalPolicyRestrictionError ReferencesExistException UnmodifiableMetadataError XDSInvalidRequestException
 XDSMetadataAnnotationError XDSMetadataIdentifierError XDSMetadataUpdateError XDSMetadataUpdateOperationError
 XDSMetadataVersionError XDSObjectTypeError XDSPatientIDReconciliationError XDSUnreferencedObjectException

@@ -27,7 +27,7 @@ async def services(made_node: Callable[..., Config]) -> AsyncIterator[Services]:
 def other(made_node: Callable[..., Config]) -> tuple[str, str]:
     """Export and fingerprint of another node."""
     config = made_node("Clinic South", base=8010)
-    urls = {key: f"{config.base_url}/{key}" for key in ("iti-38", "iti-39", "iti-55", "iti-56")}
+    urls = {key: f"{config.base_url}/{key}" for key in ("iti-38", "iti-39", "iti-41-xdr", "iti-55", "iti-56")}
     text = own_export(config, urls)
     return text, json.loads(text)["fingerprint"]
 
@@ -71,7 +71,9 @@ async def test_a_peer_is_connected_bound_and_on_record(services: Services, other
     assert (binding.role, binding.clearance) == (Role.PEER, "R")
     assert [one["name"] for one in (await run(services, "peer list"))["peers"]] == ["Clinic South"]
     shown = await run(services, "peer show", peer=added["home_community_id"].removeprefix("urn:oid:"))
-    assert set(shown["endpoints"]) == {"audit", "directory", "iti-38", "iti-39", "iti-55", "iti-56", "locations"}
+    assert set(shown["endpoints"]) == {
+        *("audit", "directory", "iti-38", "iti-39", "iti-41-xdr", "iti-55", "iti-56", "locations")
+    }
     assert security_records(services) == [("tester", "peer added, clearance R, audit proof optional", "Clinic South")]
     await run(services, "peer remove", peer="Clinic South")
     assert services.bindings.lookup(fingerprint) is None
@@ -221,11 +223,14 @@ def test_an_export_is_of_the_leaf(made_node: Callable[..., Config]) -> None:
                 "iti-39": "https://localhost/b",
                 "iti-55": "https://localhost/c",
                 "iti-56": "https://localhost/d",
+                "iti-41-xdr": "https://localhost/e",
                 "iti-41": "x",
             },
         )
     )
-    assert set(exported["endpoints"]) == {"audit", "directory", "iti-38", "iti-39", "iti-55", "iti-56", "locations"}
+    assert set(exported["endpoints"]) == {
+        *("audit", "directory", "iti-38", "iti-39", "iti-41-xdr", "iti-55", "iti-56", "locations")
+    }
     assert from_pem(exported["certificates"])
 
 

@@ -74,7 +74,7 @@ def test_an_unknown_suite_is_wrong_usage(ran: dict[str, Status]) -> None:
 
 
 def test_no_plan_is_listed_twice() -> None:
-    assert len(conformance.PLANS) == len(set(conformance.PLANS)) == 76
+    assert len(conformance.PLANS) == len(set(conformance.PLANS)) == 78
     assert set(conformance.PLANS) >= conformance.NOT_STRICT
 
 
@@ -83,7 +83,7 @@ def test_every_plan_of_the_collections_is_listed() -> None:
     assert SHARED is not None
     tests = SHARED / "nist-testkit" / "data" / "tests"
     wanted = {"R.b", "SQ.b", "PR.b", "Ret.b", "reg", "rep", "rg(xca)"}
-    wanted |= {"reg_mu", "reg_rmu", "reg_rm", "rep_rd", "rg(xca)_rmu", "reg_mpq", "reg_od", "reg_xadpid"}
+    wanted |= {"reg_mu", "reg_rmu", "reg_rm", "rep_rd", "rg(xca)_rmu", "reg_mpq", "reg_od", "reg_xadpid", "rec"}
     found = {
         path.parent.name
         for path in tests.glob("*/collections.txt")

@@ -21,6 +21,7 @@ def upgrade() -> None:
     _findings()
     _made_on_demand()
     _subscriptions_elsewhere()
+    _received_sets()
 
 
 def _accounts() -> None:
@@ -222,3 +223,23 @@ def _subscriptions_elsewhere() -> None:
     )
     op.create_index(op.f("ix_remote_subscription_next"), "remote_subscription", ["next"], unique=False)
     op.create_index(op.f("ix_remote_subscription_subscription"), "remote_subscription", ["subscription"], unique=False)
+
+
+def _received_sets() -> None:
+    op.create_table(
+        "received_set",
+        sa.Column("no", sa.Integer(), nullable=False),
+        sa.Column("received", sa.String(length=14), nullable=False),
+        sa.Column("sender", sa.String(), nullable=False),
+        sa.Column("unique_id", sa.String(), nullable=False),
+        sa.Column("submission", sa.LargeBinary(), nullable=False),
+        sa.Column("documents", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("decided", sa.String(length=14), server_default="", nullable=False),
+        sa.Column("decided_by", sa.String(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("no"),
+    )
+    op.create_index("received_set_sender", "received_set", ["sender", "unique_id"], unique=True)
+    op.create_index(
+        "received_set_waiting", "received_set", ["sender"], unique=False, sqlite_where=sa.text("state = 'waiting'")
+    )
