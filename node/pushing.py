@@ -57,28 +57,30 @@ def pushed(
         submission_time=(now,),
         intended_recipient=(f"{escaped(recipient.name)}^^^^^^^^^{recipient.home.removeprefix('urn:oid:')}",),
     )
-    documents = [
-        replace(
-            entry,
-            entry_uuid=f"Document{number:02d}",
-            patient_id=patient,
-            home_community_id=None,
-            availability_status=None,
-            logical_id=None,
-            version=None,
-            repository_unique_id=(),
-            part_ids=(),
-        )
-        for number, entry in enumerate(entries, start=1)
-    ]
-    members = [
-        Association(
-            entry_uuid=f"Contains{number:02d}",
-            association_type=HAS_MEMBER,
-            source=own.entry_uuid,
-            target=entry.entry_uuid,
-            submission_set_status=(ORIGINAL,),
-        )
-        for number, entry in enumerate(documents, start=1)
-    ]
-    return Submission(submission_sets=(own,), documents=tuple(documents), associations=tuple(members))
+    documents = tuple(_document(entry, number, patient) for number, entry in enumerate(entries, start=1))
+    members = tuple(_member(own, entry, number) for number, entry in enumerate(documents, start=1))
+    return Submission(submission_sets=(own,), documents=documents, associations=members)
+
+
+def _document(entry: DocumentEntry, number: int, patient: str) -> DocumentEntry:
+    return replace(
+        entry,
+        entry_uuid=f"Document{number:02d}",
+        patient_id=patient,
+        home_community_id=None,
+        availability_status=None,
+        logical_id=None,
+        version=None,
+        repository_unique_id=(),
+        part_ids=(),
+    )
+
+
+def _member(own: SubmissionSet, entry: DocumentEntry, number: int) -> Association:
+    return Association(
+        entry_uuid=f"Contains{number:02d}",
+        association_type=HAS_MEMBER,
+        source=own.entry_uuid,
+        target=entry.entry_uuid,
+        submission_set_status=(ORIGINAL,),
+    )

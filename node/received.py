@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from node import xml_documents
@@ -33,56 +33,61 @@ def read_received(submission: bytes) -> Submission:
     return read_submission(root)[0]
 
 
-def accepted(
-    submission: Submission, *, patient: str, sender: str, author: Author, defaults: SubmitSection, now: str
-) -> Submission:
-    """The submission as it is registered here: of this patient, with its sender, and with what limited metadata lacks.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """How something received is registered.
 
-    Args:
-        submission: as it was received.
-        patient: CX of this domain.
-        sender: homeCommunityId of who pushed it.
-        author: of a document that names nobody: the sender.
-        defaults: what `submit` uses as well.
-        now: 14 digits, UTC.
+    `patient` is a CX of this domain, `sender` the homeCommunityId of who pushed it, `author` stands for a document that
+    names nobody, `defaults` are what `submit` uses as well, `now` is 14 digits, UTC.
     """
-    mark = Slot(name=SENDER, values=(sender,))
 
-    def document(item: DocumentEntry) -> DocumentEntry:
-        return replace(
-            item,
-            patient_id=patient,
-            home_community_id=None,
-            limited_metadata=False,
-            class_codes=item.class_codes or _code(defaults.class_code),
-            type_codes=item.type_codes or _code(defaults.type_code),
-            format_codes=item.format_codes or (_FORMAT,),
-            healthcare_facility_type_codes=item.healthcare_facility_type_codes
-            or _code(defaults.healthcare_facility_type_code),
-            practice_setting_codes=item.practice_setting_codes or _code(defaults.practice_setting_code),
-            confidentiality_codes=item.confidentiality_codes or _code(defaults.confidentiality_code),
-            authors=item.authors or (author,),
-            creation_time=item.creation_time or (now,),
-            language_code=item.language_code or (defaults.language_code,),
-            source_patient_id=item.source_patient_id or (patient,),
-            extra=_marked(item.extra, mark),
-        )
+    patient: str
+    sender: str
+    author: Author
+    defaults: SubmitSection
+    now: str
 
-    def own(item: SubmissionSet) -> SubmissionSet:
-        return replace(
-            item,
-            patient_id=patient,
-            home_community_id=None,
-            limited_metadata=False,
-            content_type_codes=item.content_type_codes or _code(defaults.content_type_code),
-            authors=item.authors or (author,),
-            extra=_marked(item.extra, mark),
-        )
 
+def accepted(submission: Submission, how: Acceptance) -> Submission:
+    """The submission as it is registered here: of this patient, with its sender and what limited metadata lacks."""
     return replace(
         submission,
-        submission_sets=tuple(map(own, submission.submission_sets)),
-        documents=tuple(map(document, submission.documents)),
+        submission_sets=tuple(_submission_set(item, how) for item in submission.submission_sets),
+        documents=tuple(_document(item, how) for item in submission.documents),
+    )
+
+
+def _document(item: DocumentEntry, how: Acceptance) -> DocumentEntry:
+    defaults = how.defaults
+    facility = item.healthcare_facility_type_codes or _code(defaults.healthcare_facility_type_code)
+    return replace(
+        item,
+        patient_id=how.patient,
+        home_community_id=None,
+        limited_metadata=False,
+        class_codes=item.class_codes or _code(defaults.class_code),
+        type_codes=item.type_codes or _code(defaults.type_code),
+        format_codes=item.format_codes or (_FORMAT,),
+        healthcare_facility_type_codes=facility,
+        practice_setting_codes=item.practice_setting_codes or _code(defaults.practice_setting_code),
+        confidentiality_codes=item.confidentiality_codes or _code(defaults.confidentiality_code),
+        authors=item.authors or (how.author,),
+        creation_time=item.creation_time or (how.now,),
+        language_code=item.language_code or (defaults.language_code,),
+        source_patient_id=item.source_patient_id or (how.patient,),
+        extra=_marked(item.extra, how.sender),
+    )
+
+
+def _submission_set(item: SubmissionSet, how: Acceptance) -> SubmissionSet:
+    return replace(
+        item,
+        patient_id=how.patient,
+        home_community_id=None,
+        limited_metadata=False,
+        content_type_codes=item.content_type_codes or _code(how.defaults.content_type_code),
+        authors=item.authors or (how.author,),
+        extra=_marked(item.extra, how.sender),
     )
 
 
@@ -91,6 +96,6 @@ def _code(value: Coded) -> tuple[Code]:
     return (Code(code=value.code, scheme=value.scheme, display=display),)
 
 
-def _marked(extra: Sequence[Slot], mark: Slot) -> tuple[Slot, ...]:
+def _marked(extra: Sequence[Slot], sender: str) -> tuple[Slot, ...]:
     """Who sent it is said by this node alone."""
-    return (*(slot for slot in extra if slot.name != mark.name), mark)
+    return (*(slot for slot in extra if slot.name != SENDER), Slot(name=SENDER, values=(sender,)))

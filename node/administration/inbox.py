@@ -13,7 +13,7 @@ from node.administration.pushes import exchange_of
 from node.cx import escaped
 from node.faults import refused
 from node.notifications.noting import note
-from node.received import accepted, read_received
+from node.received import Acceptance, accepted, read_received
 from node.records import submission_set_object
 from registry.metadata.objects import Author
 from repository.errors import BlobDamaged
@@ -51,14 +51,14 @@ async def accept(order: Order) -> Result:
 
     def work(connection: sqlite3.Connection) -> tuple[Result, Sequence[NewRecord]]:
         received = _waiting(order, connection)
-        submission = accepted(
-            read_received(received.submission),
+        how = Acceptance(
             patient=patient,
             sender=received.sender,
             author=Author(institutions=(escaped(_sender(order, received)),)),
             defaults=services.config.submit,
             now=order.now,
         )
+        submission = accepted(read_received(received.submission), how)
         registered = services.actors.registry_on(connection).register(
             submission, (), transaction="ITI-41", now=order.now, new_uuid=services.new_uuid
         )

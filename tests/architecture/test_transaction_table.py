@@ -36,6 +36,8 @@ def test_every_module_has_a_row_and_every_row_a_module() -> None:
 def test_the_handler_is_named_after_the_transaction(row: Transaction) -> None:
     number = row.id.removeprefix("ITI-")
     assert _module(row) == f"node.iti.iti{number}_{row.handle.__name__}"
+    if row.binding.path == "/iti-41-xdr":  # the same transaction to another actor
+        return
     words = re.sub(r"-b$", "", row.name).lower().replace(" ", "_").replace("-", "_")
     assert row.handle.__name__ == words
     assert row.spec == f"ITI TF-2: 3.{number}"
@@ -43,7 +45,7 @@ def test_the_handler_is_named_after_the_transaction(row: Transaction) -> None:
 
 @each_row
 def test_a_row_says_everything_that_others_read(row: Transaction) -> None:
-    assert row.binding.path in (f"/{row.id.lower()}", f"/{row.id.lower()}-gateway")
+    assert row.binding.path in (f"/{row.id.lower()}", f"/{row.id.lower()}-gateway", "/iti-41-xdr")
     assert row.binding.path.endswith("-gateway") <= (row.roles == {Role.PEER})
     for operation in row.binding.operations():
         (begin,) = (begin for begin in ANSWERS if operation.action.startswith(begin))
