@@ -19,6 +19,7 @@ from trust.ledger.shard import log_of
 from trust.pki.certificates import fingerprint_of, from_pem, to_pem
 
 _FURTHER: Final = (
+    "iti-41-xdr",
     "iti-52-gateway",
     "iti-53",
     "iti-55",
