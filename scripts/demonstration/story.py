@@ -7,12 +7,17 @@ import json
 import shutil
 from pathlib import Path
 
+from scripts.demo_content import people
 from scripts.demo_content.story import INSTITUTIONS, write
 from scripts.demonstration.federation import Federation, Node
 from scripts.demonstration.processes import CommandFailed, together, xdsnode
 
 PATIENT = "DEMO-1"
-OTHER_NUMBERS = ("RGH-204417", "MSC-0931", "NL-771204")  # of one person, at each institution another
+PERSON = (
+    *("--family", people.PATIENT.family, "--given", people.PATIENT.given, "--sex", people.PATIENT.gender),
+    *("--birth-date", people.PATIENT.born, "--city", people.PATIENT.city, "--phone", people.PATIENT.telephone),
+)
+OTHER_NUMBERS = ("RGH-118823", "MSC-2046", "NL-330915")  # of one person, at each institution another
 OTHER_PERSON = (
     *("--family", "Zhang", "--given", "Wei", "--birth-date", "1958-11-02", "--sex", "M"),
     *("--street", "16 Lotus Road", "--city", "Hangzhou", "--phone", "+86-571-5550-9911"),
@@ -29,7 +34,7 @@ def offer_summaries(federation: Federation) -> None:
 def submit(federation: Federation) -> None:
     """Make the patient known everywhere and share every institution's documents, once."""
     folders = [str(node.folder) for node in federation.nodes]
-    together([["patient", "add", PATIENT, "--dir", folder] for folder in folders])
+    together([["patient", "add", PATIENT, *PERSON, "--dir", folder] for folder in folders])
     reports = federation.kept / "reports"  # so that an interrupted first start sends nothing twice
     reports.mkdir(exist_ok=True)
     commands = []
