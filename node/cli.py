@@ -55,6 +55,8 @@ COMMANDS: Final = (
     Command("push", "push", "push documents of a patient to another institution"),
     Command("inbox", "inbox", "what other institutions pushed here: list, show, accept, reject"),
     Command("document", "document", "take a document out of use: deprecate, quarantine"),
+    Command("retention", "retention", "how long documents are kept: list what has outlived the rules, remove it"),
+    Command("hold", "hold", "legal holds, which nobody's removal gets past: set, clear, list"),
     Command("consent", "consent", "what patients decided about their documents: add, list, show, withdraw"),
     Command("policy", "policy", "what somebody would see and why; review of accesses in emergencies"),
     Command("subscription", "subscription", "who is told of new documents: list, add, remove"),

@@ -30,6 +30,7 @@ from node.settings import (
     NodeSection,
     RegistrySection,
     RepositorySection,
+    RetentionSection,
     SignInSection,
     SubmitSection,
     SubscriptionsSection,
@@ -67,6 +68,7 @@ class Config:
     submit: SubmitSection
     summary: SummarySection
     subscriptions: SubscriptionsSection
+    retention: RetentionSection
     consent: ConsentSection
     tls: TlsSection
     keys: KeysSection

@@ -376,6 +376,25 @@ class SubscriptionsSection:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionRule:
+    """[[retention.rules]]: for how long documents are kept."""
+
+    name: str = key(readers.word, "short name, for the record")
+    years: int = key(partial(readers.number, least=1, most=200), "years from the document's creationTime")
+    classes: tuple[str, ...] = key(readers.code_pairs, "class codes, each CODE^OID; empty means any", ())
+    types: tuple[str, ...] = key(readers.code_pairs, "type codes, each CODE^OID; empty means any", ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSection:
+    """[retention]: what `xdsnode retention apply` may remove; nothing is ever removed by itself."""
+
+    rules: tuple[RetentionRule, ...] = key(
+        partial(readers.tables, kind=RetentionRule), "the longest that speaks of a document decides", ()
+    )
+
+
 SECTIONS: Final[Mapping[str, type[Any]]] = {
     "node": NodeSection,
     "registry": RegistrySection,
@@ -389,6 +408,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "submit": SubmitSection,
     "summary": SummarySection,
     "subscriptions": SubscriptionsSection,
+    "retention": RetentionSection,
     "consent": ConsentSection,
     "tls": TlsSection,
     "keys": KeysSection,

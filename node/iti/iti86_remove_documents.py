@@ -17,7 +17,7 @@ from node.bindings import AuditFact
 from node.exchange import Exchange
 from node.records import DESTROYED, document_object
 from node.retrievals import refuse_empty
-from registry.document_registry import RegisteredDocument
+from registry.document_registry import DocumentRegistry, RegisteredDocument
 from registry.ebrim.messages import registry_response
 from registry.errors import ErrorCode, RegistryError
 from repository.messages import DocumentRequest, read_retrieve_request
@@ -70,7 +70,8 @@ def remove_documents(
     """Remove the documents that lie here and that who asks may see."""
     refuse_empty(requests)
     actors, view = exchange.actors, access.of(exchange)
-    registered = actors.registry_on(connection).documents([item.document_unique_id for item in requests])
+    registry = actors.registry_on(connection)
+    registered = registry.documents([item.document_unique_id for item in requests])
     removed: list[Removed] = []
     errors: list[RegistryError] = []
     failed: list[DocumentRequest] = []
@@ -80,7 +81,8 @@ def remove_documents(
         fault = _fault(request, exchange)
         stored = None
         if fault is None and _may_go(entries, view):
-            stored = actors.repository.remove(connection, unique_id)
+            fault = _held(unique_id, registry)
+            stored = None if fault else actors.repository.remove(connection, unique_id)
         if stored is None:
             absent = RegistryError(ErrorCode.DOCUMENT_UNIQUE_ID, f"document {unique_id} is not available", unique_id)
             errors.append(fault or absent)
@@ -94,6 +96,14 @@ def _may_go(entries: Sequence[RegisteredDocument], view: access.Access) -> bool:
     """As for retrieval: whoever may not see a document, or one in quarantine, is told that there is none."""
     latest = [entry for entry in entries if not entry.superseded]
     return bool(latest) and not any(entry.quarantined for entry in latest) and view.may_see(latest)
+
+
+def _held(unique_id: str, registry: DocumentRegistry) -> RegistryError | None:
+    """A legal hold binds everybody."""
+    if not registry.held(unique_id):
+        return None
+    text = f"document {unique_id} is under legal hold and is not removed"
+    return RegistryError(ErrorCode.REPOSITORY_ERROR, text, unique_id)
 
 
 def _fault(request: DocumentRequest, exchange: Exchange) -> RegistryError | None:

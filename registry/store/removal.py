@@ -12,8 +12,10 @@ from registry.lifecycle import Stored
 from registry.metadata.objects import HAS_MEMBER
 from registry.store import versions
 from registry.store.conditions import one_of
-from registry.store.keys import ASSOCIATION_NUMBER, ASSOCIATION_TYPES, ObjectKind, kind_of_id, uuid_key
+from registry.store.holds import Holds
+from registry.store.keys import ASSOCIATION_NUMBER, ASSOCIATION_TYPES, ObjectKind, kind_of_id, patient_of_id, uuid_key
 from registry.store.objects import ids_by_uuid
+from registry.store.patients import PatientDirectory
 from registry.store.references import References
 
 _TABLE: Final = {
@@ -55,12 +57,13 @@ class Removal:
         Raises:
             XdsErrors: an id that names nothing (UnresolvedReferenceException), an object that something outside the
                 request leads to (ReferencesExistException), one that nothing would hold any more
-                (XDSUnreferencedObjectException); all that apply.
+                (XDSUnreferencedObjectException), a legal hold (XDSRegistryError); all that apply.
         """
         stored, errors = self._named(entry_uuids)
         removed = {item.key for item in stored}
         errors += self._referenced(stored, removed)
         errors += self._versions(stored, removed)
+        errors += self._held(stored)
         if not errors:
             errors += self._orphans(removed)
         if errors:
@@ -126,6 +129,16 @@ class Removal:
             if found and not set(found[1].values()) <= removed:
                 context = f"{item.entry_uuid} has other versions, which are not removed with it"
                 yield RegistryError(ErrorCode.REFERENCES_EXIST, context, item.entry_uuid)
+
+    def _held(self, stored: Sequence[Stored]) -> Iterator[RegistryError]:
+        """A legal hold binds everybody, whatever they may see or do otherwise."""
+        holds, directory = Holds(self._connection), PatientDirectory(self._connection)
+        if not holds.any():
+            return
+        for item in stored:
+            if holds.on(item.unique_id, directory.identities(patient_of_id(item.key))):
+                context = f"{item.entry_uuid} is under legal hold and is not removed"
+                yield RegistryError(ErrorCode.REGISTRY_ERROR, context, item.entry_uuid)
 
     def _orphans(self, removed: set[int]) -> Iterator[RegistryError]:
         for stored in self._references.by_id(sorted(self._left_alone(removed))):

@@ -330,3 +330,14 @@ remote_subscription = Table(
     Column("next", String(14), nullable=False, index=True),  # when something is to be done about it
     Column("failures", Integer, nullable=False),
 )
+
+legal_hold = Table(
+    "legal_hold",
+    metadata,
+    Column("kind", String(8), primary_key=True),  # patient or document
+    Column("subject", String, primary_key=True),  # CX, or uniqueId
+    Column("reason", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("since", String(14), nullable=False),
+    sqlite_with_rowid=False,
+)

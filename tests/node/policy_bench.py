@@ -218,11 +218,17 @@ def config(root: Path) -> Config:
 
 def bench(config: Config) -> Iterator[Bench]:
     """A node that holds `DOCUMENTS`; ANNA0 was merged into ANNA after its documents came."""
+    for made in reopened(config):
+        _fill(made)
+        yield made
+
+
+def reopened(config: Config) -> Iterator[Bench]:
+    """A node as it lies there."""
     loop = asyncio.new_event_loop()
     opened = open_services(config)
     made = Bench(loop, loop.run_until_complete(opened.__aenter__()))
     try:
-        _fill(made)
         yield made
     finally:
         loop.run_until_complete(opened.__aexit__(None, None, None))

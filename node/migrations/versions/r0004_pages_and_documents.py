@@ -22,6 +22,7 @@ def upgrade() -> None:
     _made_on_demand()
     _subscriptions_elsewhere()
     _received_sets()
+    _legal_holds()
 
 
 def _accounts() -> None:
@@ -242,4 +243,16 @@ def _received_sets() -> None:
     op.create_index("received_set_sender", "received_set", ["sender", "unique_id"], unique=True)
     op.create_index(
         "received_set_waiting", "received_set", ["sender"], unique=False, sqlite_where=sa.text("state = 'waiting'")
+
+
+def _legal_holds() -> None:
+    op.create_table(
+        "legal_hold",
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("since", sa.String(length=14), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "subject"),
+        sqlite_with_rowid=False,
     )
