@@ -243,6 +243,7 @@ def _received_sets() -> None:
     op.create_index("received_set_sender", "received_set", ["sender", "unique_id"], unique=True)
     op.create_index(
         "received_set_waiting", "received_set", ["sender"], unique=False, sqlite_where=sa.text("state = 'waiting'")
+    )
 
 
 def _legal_holds() -> None:
