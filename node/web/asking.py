@@ -6,9 +6,9 @@ So consent, access, emergencies and the audit are the same as on the wire, and n
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from node.federation.watching import Watching
@@ -55,7 +55,7 @@ _QUERY: Final = "urn:ihe:iti:2007:RegistryStoredQuery"
 _PROVIDE: Final = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
 _RETRIEVE: Final = "urn:ihe:iti:2007:RetrieveDocumentSet"
 _PATIENCE: Final = 60.0  # seconds: what comes after the common deadline is offered as a late answer
-_MOST_BYTES: Final = 50 << 20  # larger documents can be fetched with a command, not shown
+MOST_BYTES: Final = 50 << 20  # larger documents can be saved, not shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +69,17 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
-    """A document's bytes, or why there are none; `entry` is the audit entry of fetching it."""
+    """A document's bytes, or why there are none; `entry` is the audit entry of fetching it.
+
+    `at` is when its last byte came, `seconds` how long that took from the question on.
+    """
 
     content: bytes | None
     entry: str
     error: RegistryError | None = None
+    too_large: bool = False
+    at: datetime | None = None
+    seconds: float = 0.0
 
 
 class RefusedHere(Exception):  # noqa: N818
@@ -148,8 +154,32 @@ def _ended(
     )  # fmt: skip
 
 
-async def fetch(view: View, visit: Visit, entry: DocumentEntry) -> Brought:
-    """One document, from whoever holds it (ITI-43)."""
+async def fetch(view: View, visit: Visit, entry: DocumentEntry, heard: Callable[[int], None] | None = None) -> Brought:
+    """One document, from whoever holds it (ITI-43); `heard` is told how many bytes have come so far."""
+    clock = view.desk.services.clock
+    began = clock()
+    outgoing = await _retrieved(view, visit, entry)
+    if isinstance(outgoing, Brought):
+        return outgoing
+    number, pieces, size = str(outgoing.proof.index), [], 0
+    async for piece in _pieces(outgoing):
+        size += len(piece)
+        if size > MOST_BYTES:
+            return Brought(content=None, entry=number, too_large=True)
+        pieces.append(bytes(piece))
+        if heard:
+            heard(size)
+    return Brought(content=b"".join(pieces), entry=number, at=clock(), seconds=(clock() - began).total_seconds())
+
+
+async def stream(view: View, visit: Visit, entry: DocumentEntry) -> AsyncIterator[bytes] | Brought:
+    """The same piece by piece, for a document too large to be kept; or why there is none."""
+    outgoing = await _retrieved(view, visit, entry)
+    return outgoing if isinstance(outgoing, Brought) else _pieces(outgoing)
+
+
+async def _retrieved(view: View, visit: Visit, entry: DocumentEntry) -> Outgoing | Brought:
+    """An answer that holds the document, or why there is none."""
     request = DocumentRequest(
         home_community_id=entry.home_community_id or view.desk.home,
         repository_unique_id=entry.repository_unique_id[0] if entry.repository_unique_id else "",
@@ -161,18 +191,10 @@ async def fetch(view: View, visit: Visit, entry: DocumentEntry) -> Brought:
         outgoing = await _sent(view, incoming)
     except RefusedHere as refused:
         return Brought(content=None, entry="", error=RegistryError(ErrorCode.REPOSITORY_ERROR, str(refused), ""))
-    number = str(outgoing.proof.index)
-    if not outgoing.documents:
-        errors = read_registry_response(read_answer(outgoing.body).body).errors
-        return Brought(content=None, entry=number, error=errors[0] if errors else None)
-    pieces, size = [], 0
-    async for piece in _pieces(outgoing):
-        size += len(piece)
-        if size > _MOST_BYTES:
-            error = RegistryError(ErrorCode.REPOSITORY_ERROR, "the document is too large to be shown", "")
-            return Brought(content=None, entry=number, error=error)
-        pieces.append(bytes(piece))
-    return Brought(content=b"".join(pieces), entry=number)
+    if outgoing.documents:
+        return outgoing
+    errors = read_registry_response(read_answer(outgoing.body).body).errors
+    return Brought(content=None, entry=str(outgoing.proof.index), error=errors[0] if errors else None)
 
 
 async def provide(

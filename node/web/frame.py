@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib import resources
 from typing import Final
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -106,6 +107,8 @@ class Frame:
         environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
         environment.globals["static"] = self.url
         environment.filters["said"] = lambda sentence: self.said(language, str(sentence))
+        environment.filters["translated"] = lambda text: self.words(language, text)
+        environment.filters["query"] = lambda said: urlencode({name: value for name, value in said.items() if value})
         environment.filters["when"] = lambda dtm: dates.shown(dtm, language)
         return environment
 

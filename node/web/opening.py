@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from hashlib import sha1
 
@@ -11,7 +12,7 @@ from node.web.drawing.process import Drawn
 from node.web.drawing.wording import TEXTS
 from node.web.items import Item
 from node.web.records import patient_page
-from node.web.runs import Run
+from node.web.runs import Fetching, Run
 from node.web.sessions import Visit
 from node.web.view import View
 
@@ -27,9 +28,10 @@ class Opened:
     where: str  # path of its pages
 
 
-def find(view: View) -> Opened | None:
+def find(view: View, key: str = "") -> Opened | None:
     """The document that the address names; None where the visit, the run or the document is not open."""
-    handle, name, key = (view.parameters[part] for part in ("h", "r", "d"))
+    handle, name = view.parameters["h"], view.parameters["r"]
+    key = key or view.parameters["d"]
     visit = view.signed_in.visit(handle, view.now)
     run = view.signed_in.run(handle, name, view.now)
     item = run.item(key) if visit and run else None
@@ -40,12 +42,39 @@ def find(view: View) -> Opened | None:
 
 async def content(view: View, opened: Opened) -> Brought:
     """The document, fetched once for a run; the fetching is on record, and so is each look at it."""
-    brought = opened.run.brought.get(opened.item.key)
-    if brought is None:
-        brought = await fetch(view, opened.visit, opened.item.entry)
-        if brought.content is not None:
-            view.desk.shelf.put(opened.run, opened.item.key, brought)
+    brought = await soon(view, opened, None)
+    return brought if isinstance(brought, Brought) else Brought(content=None, entry="")
+
+
+async def soon(view: View, opened: Opened, seconds: float | None) -> Brought | Fetching:
+    """The same within some seconds; what is still coming then is told as what it is."""
+    run, key = opened.run, opened.item.key
+    brought = run.brought.get(key)
+    if brought is not None:
+        return brought
+    fetching = run.fetches.get(key)
+    if fetching is None:
+        fetching = run.fetches[key] = Fetching(began=asyncio.get_running_loop().time())
+        fetching.task = asyncio.create_task(_fetched(view, opened, fetching))
+    if fetching.task is None:
+        return fetching
+    await asyncio.wait({fetching.task}, timeout=seconds)
+    if not fetching.task.done():
+        return fetching
+    run.fetches.pop(key, None)
+    return Brought(content=None, entry="") if fetching.task.cancelled() else fetching.task.result()
+
+
+async def _fetched(view: View, opened: Opened, fetching: Fetching) -> Brought:
+    brought = await fetch(view, opened.visit, opened.item.entry, fetching.heard)
+    if brought.content is not None or brought.too_large:
+        view.desk.shelf.put(opened.run, opened.item.key, brought)
     return brought
+
+
+def forget(opened: Opened) -> None:
+    """Let go of the copy of this visit, so that it is fetched again."""
+    opened.run.forget(opened.item.key)
 
 
 async def drawn(view: View, opened: Opened, document: bytes) -> Drawn:
@@ -68,9 +97,13 @@ async def picture(view: View, opened: Opened, document: bytes, number: int, *, f
 async def _draw(
     view: View, opened: Opened, document: bytes, *, number: int = 1, full: bool = False, turn: int = 0
 ) -> Drawn:
-    words = {text: view.words(text) for text in TEXTS}
-    language = next(iter(opened.item.entry.language_code), "")
-    return await process.draw(document, words=words, language=language, number=number, full=full, turn=turn)
+    language = opened.item.language
+    return await process.draw(document, words=words(view), language=language, number=number, full=full, turn=turn)
+
+
+def words(view: View) -> dict[str, str]:
+    """Our own texts within a drawing, in the reader's language."""
+    return {text: view.words(text) for text in TEXTS}
 
 
 async def looked(view: View, opened: Opened, what: str) -> str:

@@ -81,6 +81,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/body", handle=viewing.body, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/page/{n}", handle=viewing.picture, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/original", handle=viewing.original, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/print", handle=viewing.printed, duties=CLINICIANS),
     Page(method="GET", template="/node", handle=overview.overview, duties=ADMINISTRATORS),
     Page(method="GET", template="/node/peers/{p}", handle=peers.peer, duties=ADMINISTRATORS),
     Page(method="POST", template="/node/peers/{p}/check", handle=peers.check, duties=ADMINISTRATORS),

@@ -145,6 +145,7 @@ def described(cx: str, said: Sequence[Demographics], language: str) -> Person:
         born=dates.shown(born.value, language) if born else "",
         birth=born.value if born else "",
         sex=next((_SEXES[one.sex] for one in said if one.sex in _SEXES), ""),
+        records=tuple(said),
     )
 
 

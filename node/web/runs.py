@@ -26,6 +26,19 @@ AskOne = Callable[[str, str], Awaitable[Said]]
 
 
 @dataclass(slots=True)
+class Fetching:
+    """A document on its way: since when (seconds of the loop's clock), and how many bytes have come."""
+
+    began: float
+    received: int = 0
+    task: asyncio.Task[Brought] | None = None
+
+    def heard(self, size: int) -> None:
+        """So many bytes are here."""
+        self.received = size
+
+
+@dataclass(slots=True)
 class Run:
     """One asking; `outcomes` in the order of institutions, `brought` what was fetched of it, by key.
 
@@ -47,6 +60,7 @@ class Run:
     texts: dict[str, str] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     shown: set[bytes] = field(default_factory=set)
+    fetches: dict[str, Fetching] = field(default_factory=dict)
     drawn: dict[tuple[str, str], Drawn] = field(default_factory=dict)  # by key and the reader's language
     changes: int = 0
     _answers: dict[str, Said] = field(default_factory=dict)
@@ -80,8 +94,10 @@ class Run:
 
     def stop(self) -> None:
         """Nobody waits any more; what was fetched is forgotten."""
-        for task in (*self._tasks.values(), *self._others):
+        fetching = [one.task for one in self.fetches.values() if one.task]
+        for task in (*self._tasks.values(), *self._others, *fetching):
             task.cancel()
+        self.fetches.clear()
         self.brought.clear()
         self.texts.clear()
         self.drawn.clear()

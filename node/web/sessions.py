@@ -20,6 +20,7 @@ from trust.accounts.store import Duty
 if TYPE_CHECKING:
     from node.web.drafts import Draft
     from node.web.runs import Run
+    from registry.patients.demographics import Demographics
     from trust.audit.event import Coded
 
 IDLE: Final = 15 * 60.0
@@ -34,13 +35,17 @@ _SHOWN: Final = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Whom a patient's pages name: identifier (CX), and what is known of them; "" is not known."""
+    """Whom a patient's pages name: identifier (CX), and what is known of them; "" is not known.
+
+    `records` is what the names above were taken from, to be compared with what documents say.
+    """
 
     cx: str
     name: str = ""
     born: str = ""  # as it is shown
     sex: str = ""
     birth: str = ""  # DTM
+    records: tuple[Demographics, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,10 +23,11 @@ _FIT: Final = 1600  # pixels, the longer side
 _LONGEST: Final = 16_000  # WebP ends at 16,383
 _PAGE_PIXELS: Final = 8_000_000
 _SCALE: Final = 220 / 72  # 110 dpi for a screen of two dots a pixel
-_MOST_TEXT: Final = 200_000
+_MOST_TEXT: Final = 1_000_000
 _QUALITY: Final = 85
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP")
 _EMBEDDED_PAGES: Final = 10
+_TEXT_PAGES: Final = 100  # whose text can be read aloud
 _READ_PAGES: Final = 20  # of a PDF in which words are looked for
 _EMBEDDED_BYTES: Final = 24 << 20  # of all pictures within one document
 _ACTIVE: Final = (
@@ -44,13 +45,13 @@ Image.preinit()  # what Pillow would load when it is needed: no file can be open
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One picture (WebP), its size in pixels, how many there are, the text of the page."""
+    """One picture (WebP), its size in pixels, how many there are, the text of the first pages."""
 
     content: bytes
     width: int
     height: int
     pages: int = 1
-    text: str = ""
+    texts: tuple[str, ...] = ()  # of the first pages
     active: tuple[str, ...] = ()  # parts of a PDF that would run, and were not
     full: tuple[int, int] = (0, 0)  # of an image in its own size
 
@@ -131,6 +132,19 @@ def page(content: bytes, number: int) -> Picture:
         raise ValueError("damaged") from error
 
 
+def _texts(document: pypdfium2.PdfDocument, pages: int) -> tuple[str, ...]:
+    found: list[str] = []
+    left = _MOST_TEXT
+    for number in range(min(pages, _TEXT_PAGES)):
+        try:
+            text = str(document[number].get_textpage().get_text_bounded())[:left]
+        except pypdfium2.PdfiumError:
+            text = ""
+        left -= len(text)
+        found.append(text)
+    return tuple(found)
+
+
 def pages_text(content: bytes) -> str:
     """The text of the first pages of a PDF, "" where it cannot be read."""
     try:
@@ -146,10 +160,6 @@ def _page(document: pypdfium2.PdfDocument, content: bytes, number: int, pages: i
     width, height = (max(side, 1.0) for side in one.get_size())
     scale = min(_SCALE, (_PAGE_PIXELS / (width * height)) ** 0.5, _LONGEST / max(width, height))
     drawn = one.render(scale=scale, rev_byteorder=True, may_draw_forms=False).to_pil().convert("RGB")
-    try:
-        text = one.get_textpage().get_text_bounded()[:_MOST_TEXT]
-    except pypdfium2.PdfiumError:
-        text = ""
     active = [name for name, pattern in _ACTIVE if pattern.search(content)]
     if pdfium.FPDFDoc_GetJavaScriptActionCount(document) > 0:
         active.append("JavaScript")
@@ -160,7 +170,7 @@ def _page(document: pypdfium2.PdfDocument, content: bytes, number: int, pages: i
         width=drawn.width,
         height=drawn.height,
         pages=pages,
-        text=text,
+        texts=_texts(document, pages) if number == 1 else (),
         active=tuple(dict.fromkeys(active)),
     )
 

@@ -30,7 +30,8 @@ class Drawn:
     """One document as it is shown.
 
     `form` is one of `FORMS`. `html` passed `checked` (of a PDF within a CDA it is the header alone); `picture` is WebP,
-    the page that was asked for; `why` says what failed: time, memory, damaged, password, pixels, xml, or a name.
+    the page that was asked for, `texts`
+    those of the first pages of a PDF; `why` says what failed: time, memory, damaged, password, pixels, xml, or a name.
     """
 
     form: str
@@ -42,6 +43,7 @@ class Drawn:
     full: tuple[int, int] = (0, 0)
     pages: int = 0
     text: str = ""
+    texts: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
     subject: Subject | None = None
     why: str = ""
@@ -163,6 +165,7 @@ def _believed(head: bytes, picture: bytes) -> Drawn:
         full=(_small(said["full"][0]), _small(said["full"][1])) if said.get("full") else (0, 0),
         pages=_small(said.get("pages", 0)),
         text=str(said.get("text", "")),
+        texts=tuple(str(one) for one in said.get("texts", ())),
         active=tuple(str(one)[:20] for one in said.get("active", ())),
         subject=None
         if about is None

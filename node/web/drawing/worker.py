@@ -135,7 +135,7 @@ def _pictured(form: str, kind: str, one: Picture) -> tuple[dict[str, Any], bytes
         "width": one.width,
         "height": one.height,
         "pages": min(one.pages, 99_999),
-        "text": one.text,
+        "texts": one.texts,
         "active": one.active,
         "full": one.full,
     }
