@@ -19,6 +19,7 @@ from node.answers_later import DISCOVERY_ANSWERS
 from node.asserted import Asserted, Users
 from node.bindings import Operation, Packaging
 from node.exchange import Actors, Exchange
+from node.federation import quirks
 from node.federation.arriving import answer_of
 from node.hl7v3.wrapper import BadMessage, read_wrapper
 from node.http.incoming import Incoming, Outgoing, Refusal
@@ -41,7 +42,7 @@ from node.transactions import BY_PATH
 from trust import one_time
 from trust.audit.event import NewRecord
 from trust.errors import AssertionRefused, LedgerBusy, NotPermitted
-from trust.identity.caller import Role
+from trust.identity.caller import Caller, Role
 from trust.identity.claims import acts_as
 from trust.identity.names import INVALID_TOKEN
 from trust.ledger.record import payload_digest
@@ -282,7 +283,13 @@ class Dispatcher:
             scope_local=scope == "local",
             action=message.action,
             query=incoming.query,
+            leniencies=message.leniencies,
+            refused_leniencies=self._refused_leniencies(caller),
         )
+
+    def _refused_leniencies(self, caller: Caller) -> tuple[str, ...]:
+        community = self._actors.gateway.community(caller.home) if caller.role is Role.PEER else None
+        return quirks.read(community.quirks).refused_leniencies if community else ()
 
 
 def _digest(message: Message) -> bytes:

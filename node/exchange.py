@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from node.membership.membership import Membership
     from node.metrics import Metrics
     from node.receipts import Receipts
+    from node.soap.leniencies import Leniency
     from node.summary.offering import Summaries
     from node.witness.server import Witness
     from registry.document_registry import DocumentRegistry
@@ -137,6 +138,8 @@ class Exchange:
     consents: tuple[str, ...] = ()  # consent documents and policies that it names
     reply_to: str = ""  # where the answer goes, when not back on the connection of its request
     reply_action: str = ""  # and under which action
+    leniencies: set[Leniency] = field(default_factory=set)  # of its message; more may be found while parts are read
+    refused_leniencies: tuple[str, ...] = ()  # that are not tolerated of whoever asks
     keep: Callable[[sqlite3.Connection, bytes, Sequence[Any]], None] | None = (
         None  # envelope, documents: with the record
     )

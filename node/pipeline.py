@@ -20,6 +20,7 @@ from node.exchange import Exchange
 from node.records import of_answer, subject
 from node.security_records import emergency_override
 from node.soap.faults import SoapFault
+from node.soap.leniencies import refuse
 from node.soap.message import Message
 from node.soap.writing import write_envelope
 from registry.errors import RegistryError, XdsErrors
@@ -131,7 +132,9 @@ async def _outcome(
             return _failed(row, message, request, exchange, [full])
         if exchange.patient:
             _check_patient(row, row.audit.facts(request, None, exchange), exchange)
+        refuse(exchange.leniencies, exchange.refused_leniencies)
         prepared = await row.prepare(request, incoming, exchange)
+        refuse(exchange.leniencies, exchange.refused_leniencies)  # what its parts were like is known only now
         if row.writes:
             return await actors.sequencer.transact(
                 lambda connection: _with_records(_handled(row, request, prepared, exchange, connection))

@@ -247,6 +247,7 @@ def of_answer(
         ends = participants(source=here, destination=there, pulled=True)
     from_peer = exchange.caller.role is Role.PEER
     time = instant(exchange.now)
+    tolerated = {"tolerated": " ".join(sorted(map(str, exchange.leniencies)))} if exchange.leniencies else {}
     type_ = Coded(transaction_id, IHE_TRANSACTIONS, name)
     records = [_received(exchange, transaction_id, fact) for fact in facts] if from_peer else []
     records += [
@@ -266,7 +267,7 @@ def of_answer(
             cid=exchange.message_id if from_peer else "",
             leg="s" if from_peer else "",
             payload=payload,
-            note=dict(notes[number]) if notes else {},
+            note={**(notes[number] if notes else {}), **tolerated},
         )
         for number, fact in enumerate(facts)
     ]

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="how it differs from the standards: documents_per_retrieve=10, uuid_form=lower, upper or bare, "
-        "date_range=creation, retrieve_packaging=soap; may be repeated",
+        "date_range=creation, retrieve_packaging=soap, refused_leniencies=all or NAME,NAME; may be repeated",
     )
     adding.add_argument("--replace", action="store_true", help="it is connected already: take its new description")
     adding.add_argument("--revoke-previous", action="store_true", help="with --replace: its old certificate ends now")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from node.soap.leniencies import EVERY, NAMES
 from registry.metadata.objects import Slot
 from registry.queries.catalogue import is_patient_query
 
@@ -33,7 +34,8 @@ class Quirks:
     `date_range`: a query for a patient's documents needs a range of `creation` times; one that leaves nothing out is
     added where the query has none. `retrieve_packaging`: an ITI-39 request leaves as `mtom` or as simple `soap`.
     `exchange`: its answers come `asynchronous`, on a connection of their own (WS-Addressing), or `deferred`: the same,
-    with the messages that ITI-55 has for it; else `synchronous`.
+    with the messages that ITI-55 has for it; else `synchronous`. `refused_leniencies`: deviations that are tolerated of
+    others and not of it, by name (`soap.leniencies`), or `all`.
     """
 
     documents_per_retrieve: int = _MOST_DOCUMENTS
@@ -41,6 +43,7 @@ class Quirks:
     date_range: str = ""
     retrieve_packaging: str = "mtom"
     exchange: str = "synchronous"
+    refused_leniencies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,22 @@ def _count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_DOCUMENTS
 
 
+def _names(value: object) -> tuple[str, ...]:
+    """A list, or one text with commas, as an administrator writes it."""
+    return tuple(map(str, value)) if isinstance(value, tuple) else tuple(part.strip() for part in str(value).split(","))
+
+
+def _are_leniencies(value: object) -> bool:
+    return isinstance(value, tuple | str) and all(one == EVERY or one in NAMES for one in _names(value))
+
+
 EXCHANGES: Final = ("synchronous", "asynchronous", "deferred")
 ROWS: Final[Mapping[str, _Row]] = {
     "documents_per_retrieve": _Row(f"most documents in one ITI-39 request, 1 to {_MOST_DOCUMENTS}", _count),
     "uuid_form": _Row("entryUUIDs in queries: lower, upper or bare", _one_of("lower", "upper", "bare")),
     "date_range": _Row("a query by patient needs a range of times: creation", _one_of("creation")),
     "retrieve_packaging": _Row("how an ITI-39 request is packaged: mtom or soap", _one_of("mtom", "soap")),
+    "refused_leniencies": _Row(f"deviations not tolerated of it: {EVERY}, or {', '.join(NAMES)}", _are_leniencies),
     "exchange": _Row("how answers come: synchronous, asynchronous or deferred", _one_of(*EXCHANGES)),
 }
 STANDARD: Final = Quirks()
@@ -83,6 +96,8 @@ def read(given: Mapping[str, Quirk]) -> Quirks:
     if not given:
         return STANDARD
     known = {key: value for key, value in given.items() if key in ROWS and ROWS[key].good(value)}
+    if "refused_leniencies" in known:
+        known["refused_leniencies"] = _names(known["refused_leniencies"])
     return Quirks(**known)  # type: ignore[arg-type]  # each row has seen its value
 
 

@@ -1,12 +1,16 @@
 """Deviations of other systems that this node tolerates: the closed list, each with what is done about it.
 
-Each is counted by its name, so that an administrator sees which partner to write to (xds-wire 2.1, 2.5).
+Each is counted by its name and stands in the record of its exchange, so that an administrator sees which partner to
+write to (xds-wire 2.1, 2.5). Of a community whose description says so (quirk `refused_leniencies`) it is refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Final
+
+from node.soap.faults import sender
 
 
 class Leniency(StrEnum):
@@ -34,6 +38,21 @@ class Leniency(StrEnum):
     TRANSFER_ENCODING_MISSING = "transfer-encoding-missing"
     XOP_OUTSIDE_DOCUMENT = "xop-outside-document"
     XOP_WHITESPACE = "xop-whitespace"
+
+
+EVERY: Final = "all"
+NAMES: Final = tuple(str(one) for one in Leniency)
+
+
+def refuse(found: Iterable[Leniency], refused: Collection[str]) -> None:
+    """Refuse a message for what is not tolerated of its sender: `refused` are names, or `all`.
+
+    Raises:
+        SoapFault: with the name of each deviation, so that its sender knows what to mend.
+    """
+    named = sorted(str(one) for one in found if EVERY in refused or one in refused)
+    if named:
+        raise sender(f"not tolerated of this community: {', '.join(named)}")
 
 
 WHAT_IS_DONE: Final[dict[Leniency, str]] = {

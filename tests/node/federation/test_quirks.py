@@ -33,6 +33,7 @@ ROW_VALUES = {
     "date_range": (["creation"], ["service", True, 1]),
     "retrieve_packaging": (["mtom", "soap"], ["xop", False]),
     "exchange": (["synchronous", "asynchronous", "deferred"], ["later", True]),
+    "refused_leniencies": ([("all",), ("start-missing", "encoded-part")], ["", "everything", ("sha1",), True, 1]),
 }
 
 
