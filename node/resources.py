@@ -12,7 +12,7 @@ from node import audit_events, audit_files
 from node.discovery import told
 from node.federation import outcome_lines
 from node.http.resources import Resource
-from node.membership import distribution
+from node.membership import distribution, offering
 from node.membership.inviting import MOST_BODY
 from node.witness import server as witness
 from trust.directory.directory import MOST_BYTES
@@ -152,6 +152,14 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         purpose="a member asks for its next certificate (PKCS #10); the directory that lists it is on record",
         handle=distribution.renew,
         most_bytes=MOST_BODY,
+    ),
+    Resource(
+        method="POST",
+        template="/federation/offer",
+        roles=frozenset({Role.PEER}),
+        purpose="a member says which endpoints and capabilities it has; the directory that lists them is on record",
+        handle=offering.take,
+        most_bytes=offering.MOST_BODY,
     ),
     Resource(
         method="POST",

@@ -13,13 +13,11 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from node import control, operations
+from node import control, operations, unasked
 from node.atna.assembly import exporters
 from node.auditing.looking import Looking
 from node.config import LOOPBACK, Config
 from node.database import open_reader
-from node.discovery.revoking import Revoker
-from node.discovery.telling import Teller
 from node.dispatch import Dispatcher, routes
 from node.exchange import Desk
 from node.faults import Exit, Fault, Faults
@@ -194,10 +192,6 @@ class Running:
     def _authenticate(self, peer: Connected) -> Caller:
         return self._services.bindings.authenticate(peer.certificate, peer.address, self._services.clock())
 
-    def _revoker(self, config: Config) -> Revoker:
-        ledger, seconds = config.folder.database, config.federation.deadline
-        return Revoker(self._services.actors, self._index, ledger, f"{config.base_url}/iti-55", seconds)
-
     def _mllp(self, config: Config, services: Services) -> MllpListener | None:
         if config.mllp.listener == "off":
             return None
@@ -228,14 +222,13 @@ class Running:
             for seconds, work in (
                 (1.0, self._put_on_record),
                 (1.0, self._fill_index),
-                (1.0, Teller(self._services.actors, self._services.client, config.folder.database).round),
-                (2.0, self._revoker(config).round),
                 (30.0, self._reload_tls),
                 (60.0, self._sweep),
                 (300.0, partial(learn_dictionary, self._services)),
                 (600.0, self._scrub),
                 (3600.0, self._look_for_findings),
                 (config.federation.directory_seconds, upkeep.round),
+                *unasked.works(self._services, self._index),
             )
         ]
         for exporter in self._exporters:

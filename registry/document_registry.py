@@ -23,6 +23,7 @@ from registry.metadata.identifiers import assign_ids
 from registry.metadata.objects import DocumentEntry, SubmissionSet
 from registry.metadata.rules import violations
 from registry.metadata.submission import Submission
+from registry.patients.demographics import Identifier
 from registry.patients.identity import identifier_refusal
 from registry.queries.catalogue import STORED_QUERIES, StoredQuery
 from registry.queries.criteria import criteria
@@ -35,6 +36,7 @@ from registry.store.documents import UnknownDocument
 from registry.store.found import Found, FoundObject, RegisteredDocument
 from registry.store.holds import Holds
 from registry.store.labels import Judge, Labels
+from registry.store.master_index import MasterIndex
 from registry.store.patients import PatientDirectory
 from registry.store.references import References
 from registry.store.removal import Removal, RemovedObject
@@ -197,9 +199,8 @@ class DocumentRegistry:
         return replace(referred, known_patients={**referred.known_patients, **new})
 
     def _made_known(self, patient: str, now: str) -> int:
-        directory = PatientDirectory(self._connection)
-        directory.add(patient, now)
-        return directory.chain(patient)[0]
+        MasterIndex(self._connection, self._settings.assigning_authority).store(Identifier.of(patient), None, now)
+        return PatientDirectory(self._connection).chain(patient)[0]
 
     def update(
         self,

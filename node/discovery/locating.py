@@ -19,7 +19,7 @@ from node.discovery.calls import location_call
 from node.discovery.duty import Duty
 from node.hl7v3.datatypes import Ii
 from node.hl7v3.location import Location
-from registry.patients.demographics import Identifier
+from registry.patients.demographics import Demographics, Identifier
 from registry.patients.location import words_to_ask
 from registry.store import locations
 from trust.consent.words import is_emergency, purpose
@@ -52,10 +52,10 @@ async def locate(plan: Plan, exchange: Exchange, minutes: int) -> None:
 
 
 def _tokens(plan: Plan, duty: Duty) -> list[bytes]:
-    if not duty.exists or plan.person is None:
+    if not duty.exists:
         return []
-    own = Identifier.of(plan.patient)
-    return [duty.token(word) for word in words_to_ask(plan.person, own, shared=bool(plan.direct))]
+    own, person = Identifier.of(plan.patient), plan.person or Demographics()
+    return [duty.token(word) for word in words_to_ask(person, own, shared=bool(plan.direct))]
 
 
 def _named(communities: Iterable[Community], named: frozenset[str], duty: Duty) -> list[Community]:

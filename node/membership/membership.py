@@ -58,6 +58,7 @@ class Membership:
         self.serving = False
         self.directory: Directory | None = store.in_force(actors.reader)
         self.faults: Mapping[str, str] = {}
+        self.offers: dict[str, float] = {}  # when a member last changed what it offers, on the loop's clock
         self._duty: tuple[Directory | None, Duty] = (None, Duty())
         self._lock = asyncio.Lock()
         self._refused: set[bytes] = set()
