@@ -217,20 +217,18 @@ class Running:
         await self._record(_START, "the node starts")
         await self._listen(config)
         upkeep = Upkeep(self._services.membership)
-        self._tasks = [
-            asyncio.create_task(self._every(seconds, work))
-            for seconds, work in (
-                (1.0, self._put_on_record),
-                (1.0, self._fill_index),
-                (30.0, self._reload_tls),
-                (60.0, self._sweep),
-                (300.0, partial(learn_dictionary, self._services)),
-                (600.0, self._scrub),
-                (3600.0, self._look_for_findings),
-                (config.federation.directory_seconds, upkeep.round),
-                *unasked.works(self._services, self._index),
-            )
-        ]
+        periodic: tuple[tuple[float, unasked.Work], ...] = (
+            (1.0, self._put_on_record),
+            (1.0, self._fill_index),
+            (30.0, self._reload_tls),
+            (60.0, self._sweep),
+            (300.0, partial(learn_dictionary, self._services)),
+            (600.0, self._scrub),
+            (3600.0, self._look_for_findings),
+            (config.federation.directory_seconds, upkeep.round),
+            *unasked.works(self._services, self._index),
+        )
+        self._tasks = [asyncio.create_task(self._every(seconds, work)) for seconds, work in periodic]
         for exporter in self._exporters:
             exporter.start(self._services.actors.alarm, self._services.refusals.append)
         telling = deliverer(config, self._services.actors, self._tls, self._services.bindings)
