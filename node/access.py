@@ -139,6 +139,22 @@ class Access:
             self._deny(resource.patient, decision.reasons[0].line())
         return decision.permit and not decision.broken
 
+    def may_use_copy(self, patient: str, unique_id: str) -> bool:
+        """Whether a copy of a document that another community holds may be used: no patient here denies it now.
+
+        The holder has decided about the document itself, which is not known well enough here to decide it again:
+        where this institution's applications are bound by consent, copies are not used.
+        """
+        if self._bound:
+            return False
+        consents = store.of_patient(self._reader, self._registry.identities_of(patient) or (patient,))
+        resource = ResourceLabels(patient=patient, document=unique_id, confidentiality=_PLAIN)
+        decision = decide(self._caller, resource, consents, self._rules, self._now)
+        denied = not decision.permit and decision.reasons[0].step is Step.DENIAL
+        if denied:
+            self._deny(patient, decision.reasons[0].line())
+        return not denied
+
     def explain(self, labels: Labels) -> Decision:
         """What a request would meet, for a dry run."""
         if not self._bound:

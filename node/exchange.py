@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from node.continuations import Continuations
     from node.damages import Damages
     from node.discovery.discovery import Discovery
+    from node.federation.copies import Copies
     from node.federation.gateway import Gateway
     from node.membership.membership import Membership
     from node.metrics import Metrics
@@ -91,6 +92,7 @@ class Actors:
     metrics: Metrics
     continuations: Continuations
     summaries: Summaries
+    copies: Copies
     recipient_faults: Callable[[str], list[str]] = lambda _url: []  # of an address that notifications shall go to
     barred: Callable[[str], str] = lambda _home: (
         ""

@@ -46,6 +46,11 @@ class Folder:
         return self.data / "spool"
 
     @property
+    def copies(self) -> Path:
+        """Documents of other communities that are kept for a while, encrypted; only if the institution wants that."""
+        return self.data / "copies"
+
+    @property
     def audit(self) -> Path:
         """Tiles and checkpoints, a folder for each year."""
         return self.root / "audit"

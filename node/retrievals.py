@@ -37,6 +37,7 @@ class Outgoing:
     new_repository_unique_id: str = ""  # of what was made on demand: where the same bytes can be had again
     new_document_unique_id: str = ""
     sources: tuple[DocumentRequest, ...] = ()  # the documents that it was made of
+    copy: str = ""  # of what is no document of the moment: when and where it was fetched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +189,11 @@ def retrieve_facts(
     facts = [
         AuditFact(
             patient=patient,
-            objects=_objects(
-                [one for item in result.documents if item.patient == patient for one in (item.request, *item.sources)],
-                exchange,
+            objects=tuple(
+                part
+                for item in result.documents
+                if item.patient == patient
+                for part in (_object(item.request, exchange, item.copy), *_objects(item.sources, exchange))
             ),
         )
         for patient in dict.fromkeys(item.patient for item in result.documents)
@@ -201,11 +204,13 @@ def retrieve_facts(
 
 
 def _objects(requests: Sequence[DocumentRequest], exchange: Exchange) -> tuple[AuditedObject, ...]:
-    home = exchange.actors.own.home
-    return tuple(
-        document_object(item.document_unique_id, item.repository_unique_id, item.home_community_id or home)
-        for item in requests
-    )
+    return tuple(_object(item, exchange) for item in requests)
+
+
+def _object(item: DocumentRequest, exchange: Exchange, copy: str = "") -> AuditedObject:
+    home = item.home_community_id or exchange.actors.own.home
+    facts = (("Copy", copy),) if copy else ()
+    return document_object(item.document_unique_id, item.repository_unique_id, home, facts)
 
 
 def refuse_empty(requests: Sequence[DocumentRequest]) -> None:

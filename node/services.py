@@ -22,6 +22,7 @@ from node.damages import Damages
 from node.discovery.discovery import Discovery
 from node.exchange import Actors, Community
 from node.federation.client import PeerClient
+from node.federation.copies import Copies
 from node.federation.gateway import Gateway
 from node.federation.outcomes import Known
 from node.federation.resolver import GuardedResolver
@@ -141,6 +142,7 @@ async def open_services(
         await services.client.stop()
         await sequencer.stop()
         services.blobs.close()
+        services.actors.copies.close()
         reader.close()
         writer.close()
 
@@ -296,6 +298,14 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
         metrics=metrics,
         continuations=Continuations(),
         summaries=Summaries(config),
+        copies=Copies(
+            reader,
+            config.folder.copies,
+            BlobKeys.read(config.folder.blob_key),
+            hours=config.federation.copy_hours,
+            min_free_bytes=2 * least,
+            clock=clock,
+        ),
     )
 
 

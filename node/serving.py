@@ -359,11 +359,13 @@ class Running:
         """Remove documents whose registration failed; close exchanges that never got an outcome."""
         services = self._services
         await self._unfinished.sweep()
+        await services.actors.copies.sweep(services.sequencer, services.actors.own.home)
 
         def work() -> None:
             connection = open_reader(services.config.folder.database)
             try:
                 services.repository.sweep(connection, ORPHAN_SECONDS)
+                services.actors.copies.sweep_files(connection)
             finally:
                 connection.close()
 

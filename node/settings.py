@@ -73,6 +73,11 @@ class FederationSection:
     negative_minutes: int = key(
         partial(readers.number, least=0, most=10_080), "minutes for which it is remembered who does not", 60
     )
+    copy_hours: int = key(
+        partial(readers.number, least=0, most=8760),
+        "hours for which fetched documents are kept as marked copies, for when their institution is away; 0: never",
+        0,
+    )
     locator: bool = _flag("accept to be a locator: others tell this node, in tokens, whom they know (ITI-56)", False)  # noqa: FBT003
     questions_of_peer: int = key(
         partial(readers.number, least=1, most=100_000),

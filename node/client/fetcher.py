@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,7 @@ class Got:
     file: Path | None
     already: bool = False
     fault: Fault | None = None
+    copy: str = ""  # of a kept copy: what marks it
 
 
 class Fetcher:
@@ -71,7 +72,8 @@ class Fetcher:
         for item, target in batch:
             part = fetched.files.pop(item.unique_id, None)
             if part is not None:
-                results.append(self._tell(_kept(item, part, target)))
+                mark = errors.get(item.unique_id)
+                results.append(self._tell(replace(_kept(item, part, target), copy=mark.context if mark else "")))
                 continue
             error = errors.get(item.unique_id) or errors.get(item.home) or next(iter(errors.values()), None)
             cause = explained(error, self._names) if error else "the answer does not hold it, and no error either"

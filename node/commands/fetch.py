@@ -134,3 +134,5 @@ def _tell(got: Got) -> None:
         console.complain(Faults([got.fault]))
     else:
         console.out(f"{got.document.unique_id}  {got.file}{'  (was there)' if got.already else ''}")
+        if got.copy:
+            console.note(f"{got.document.unique_id}: {got.copy}")

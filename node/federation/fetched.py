@@ -6,6 +6,7 @@ import hmac
 from typing import TYPE_CHECKING
 
 from node.exchange import Exchange
+from node.federation.copies import marked
 from node.retrievals import Outgoing, RetrieveResult
 from registry.errors import ErrorCode, RegistryError
 from repository.messages import DocumentAnswer, DocumentRequest
@@ -39,11 +40,20 @@ def documents_of(answer: Answered, exchange: Exchange) -> RetrieveResult:
         documents.append(_outgoing(request, delivered, part, exchange, patient))
     if answer.answer:
         answer.answer.close()
+    copies = [
+        copy
+        for key in asked.keys() - {_key(item.request) for item in documents}
+        if (copy := exchange.actors.copies.instead(answer, asked[key], exchange))
+    ]
+    documents += copies
     delivered_keys = {_key(item.request) for item in documents}
     failed = tuple(request for key, request in asked.items() if key not in delivered_keys)
     return RetrieveResult(
         documents=tuple(documents),
-        errors=tuple(errors.get(_key(request)) or _missing(request, answer) for request in failed),
+        errors=(
+            *(marked(copy, answer) for copy in copies),
+            *(errors.get(_key(request)) or _missing(request, answer) for request in failed),
+        ),
         failed=failed,
     )
 

@@ -38,6 +38,7 @@ async def fetch_from_communities(
     unknown = tuple(item for home, items in groups.items() if gateway.community(home) is None for item in items)
     known = [(community, items) for home, items in groups.items() if (community := gateway.community(home))]
     answers = await gateway.retrieve(known, exchange)
+    await exchange.actors.copies.take(answers, exchange)
     return Prepared(local, unknown, answers, await make(local, exchange))
 
 

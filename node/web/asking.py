@@ -71,7 +71,7 @@ class Said:
 class Brought:
     """A document's bytes, or why there are none; `entry` is the audit entry of fetching it.
 
-    `at` is when its last byte came, `seconds` how long that took from the question on.
+    `at` is when its last byte came, `seconds` how long that took from the question on. `copy` marks a kept copy.
     """
 
     content: bytes | None
@@ -80,6 +80,7 @@ class Brought:
     too_large: bool = False
     at: datetime | None = None
     seconds: float = 0.0
+    copy: str = ""
 
 
 class RefusedHere(Exception):  # noqa: N818
@@ -169,7 +170,14 @@ async def fetch(view: View, visit: Visit, entry: DocumentEntry, heard: Callable[
         pieces.append(bytes(piece))
         if heard:
             heard(size)
-    return Brought(content=b"".join(pieces), entry=number, at=clock(), seconds=(clock() - began).total_seconds())
+    seconds = (clock() - began).total_seconds()
+    return Brought(content=b"".join(pieces), entry=number, at=clock(), seconds=seconds, copy=_mark(outgoing))
+
+
+def _mark(outgoing: Outgoing) -> str:
+    """What the node says beside a document: that it is a copy, from when and where."""
+    warnings = read_registry_response(read_answer(outgoing.body).body).errors
+    return warnings[0].context if warnings else ""
 
 
 async def stream(view: View, visit: Visit, entry: DocumentEntry) -> AsyncIterator[bytes] | Brought:

@@ -5,7 +5,7 @@ SQL elsewhere uses these names as text.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 
 metadata = MetaData()
 
@@ -42,5 +42,25 @@ damaged_blob = Table(
     metadata,
     Column("blob", LargeBinary, primary_key=True),  # no document in it is given out until it is found sound again
     Column("found", String, nullable=False),  # when, UTC
+    sqlite_with_rowid=False,
+)
+
+# Documents of other communities that are kept for a while, if the institution wants that: none of ours.
+kept_copy = Table(
+    "kept_copy",
+    metadata,
+    Column("home", Text, primary_key=True),
+    Column("repository", Text, primary_key=True),
+    Column("unique_id", Text, primary_key=True),
+    Column("asker", String(64), primary_key=True),  # digest of who the community saw asking
+    Column("patient", Text, nullable=False),
+    Column("community", Text, nullable=False),
+    Column("mime_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha1", String(40), nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("blob", LargeBinary, nullable=False, index=True),
+    Column("fetched", String(14), nullable=False),
+    Column("until", String(14), nullable=False, index=True),
     sqlite_with_rowid=False,
 )

@@ -34,7 +34,8 @@ def crowd(folder: Path) -> Iterator[World]:
     node = Node(folder / "node", free_base(4), "Asking").init(folder / "ca")
     node.know(PATIENT)
     config = node.folder / "node.toml"
-    config.write_text(config.read_text().replace("# deadline = 8.0", "deadline = 1.2"))
+    text = config.read_text().replace("# deadline = 8.0", "deadline = 1.2")
+    config.write_text(text.replace("# copy_hours = 0", "copy_hours = 24"))
     count = len(BAD) + HEALTHY
     population = members(folder / "simulated", folder / "ca", node.base + 10, [("truthful", 0.0)] * count)
     give(population, PATIENT, count, 1)

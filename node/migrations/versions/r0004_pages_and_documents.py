@@ -23,6 +23,7 @@ def upgrade() -> None:
     _subscriptions_elsewhere()
     _received_sets()
     _legal_holds()
+    _kept_copies()
 
 
 def _accounts() -> None:
@@ -257,3 +258,24 @@ def _legal_holds() -> None:
         sa.PrimaryKeyConstraint("kind", "subject"),
         sqlite_with_rowid=False,
     )
+def _kept_copies() -> None:
+    op.create_table(
+        "kept_copy",
+        sa.Column("home", sa.Text(), nullable=False),
+        sa.Column("repository", sa.Text(), nullable=False),
+        sa.Column("unique_id", sa.Text(), nullable=False),
+        sa.Column("asker", sa.String(length=64), nullable=False),
+        sa.Column("patient", sa.Text(), nullable=False),
+        sa.Column("community", sa.Text(), nullable=False),
+        sa.Column("mime_type", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha1", sa.String(length=40), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("blob", sa.LargeBinary(), nullable=False),
+        sa.Column("fetched", sa.String(length=14), nullable=False),
+        sa.Column("until", sa.String(length=14), nullable=False),
+        sa.PrimaryKeyConstraint("home", "repository", "unique_id", "asker"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_kept_copy_blob", "kept_copy", ["blob"], unique=False)
+    op.create_index("ix_kept_copy_until", "kept_copy", ["until"], unique=False)
