@@ -9,6 +9,7 @@ endpoint of the community that asked, and to no other address; again until it ar
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -186,14 +187,20 @@ class Owing:
         parts: list[Part] = []
 
         def keep(connection: sqlite3.Connection, envelope: bytes, documents: Sequence[Any]) -> None:
-            parts[:] = [
-                Part(one.content_id, one.request.document_unique_id, one.mime_type, one.size) for one in documents
-            ]
+            parts[:] = map(self._part, documents)
             store.made(connection, owed.no, envelope, parts)
 
         answer = await make(incoming, owed, keep)
         self._receipts[owed.no] = answer.proof.receipt()
         return replace(owed, answer=answer.envelope, documents=tuple(parts))
+
+    def _part(self, document: Any) -> Part:  # noqa: ANN401  a document of whichever transaction it is
+        """One that lies in the repository is read again when it leaves; one that was made for this answer is kept."""
+        unique_id = document.request.document_unique_id
+        stored = self._services.repository.locate(unique_id)
+        made = stored is None or stored.sha256 != document.sha256
+        content = base64.b64encode(b"".join(document.frames)).decode() if made else ""
+        return Part(document.content_id, unique_id, document.mime_type, document.size, content)
 
     async def _send(self, community: Community, owed: Owed) -> int:
         """Post an answer; the HTTP status of what came back."""
@@ -216,10 +223,11 @@ class Owing:
         repository = self._services.repository
         for part in owed.documents:
             stored = repository.locate(part.unique_id)
-            if stored is None or stored.size != part.size:
+            if not part.content and (stored is None or stored.size != part.size):
                 raise OSError("a document of the answer is not there any more")
             yield writer.part(part.content_id, part.mime_type)
-            for frame in repository.open(stored).frames():
+            kept = base64.b64decode(part.content)
+            for frame in [kept] if kept or stored is None else repository.open(stored).frames():
                 yield frame
                 await asyncio.sleep(0)
         yield writer.tail()

@@ -16,12 +16,16 @@ _COLUMNS: Final = (
 
 
 class Part(NamedTuple):
-    """A document of an answer: its content id, what names it in the repository, media type, size in octets."""
+    """A document of an answer: its content id, what names it in the repository, media type, size in octets.
+
+    `content` is base64 of one that lies in no repository, because it was made for this answer; "" for others.
+    """
 
     content_id: str
     unique_id: str
     mime_type: str
     size: int
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
