@@ -75,7 +75,7 @@ class FederationSection:
     )
     copy_hours: int = key(
         partial(readers.number, least=0, most=8760),
-        "hours for which fetched documents are kept as marked copies, for when their institution is away; 0: never",
+        "hours that fetched documents are kept as marked copies; 0: never",
         0,
     )
     locator: bool = _flag("accept to be a locator: others tell this node, in tokens, whom they know (ITI-56)", False)  # noqa: FBT003
