@@ -14,12 +14,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from node import readers
+from node.consent_settings import ConsentSection
 from node.faults import Exit, Fault, Faults
 from node.folder import Folder
 from node.settings import (
     SECTIONS,
     AuditSection,
-    ConsentSection,
     FederationSection,
     IuaSection,
     KeysSection,

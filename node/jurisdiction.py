@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from node import readers
 from node.access import Policy
 from node.config import Config
-from node.settings import AcknowledgedPolicy
+from node.consent_settings import AcknowledgedPolicy
 from node.value_sets import value_sets
 from trust.consent.categories import CODES
 from trust.consent.matching import oid

@@ -258,6 +258,8 @@ def _legal_holds() -> None:
         sa.PrimaryKeyConstraint("kind", "subject"),
         sqlite_with_rowid=False,
     )
+
+
 def _kept_copies() -> None:
     op.create_table(
         "kept_copy",
