@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("node.federation")
 
-MOST_BYTES: Final = 64 << 20  # of one document that is kept
+MOST_BYTES: Final = 50 << 20  # of one document that is kept: pages show it with its mark
 _AWAY: Final = frozenset({Word.UNREACHABLE, Word.TIMEOUT, Word.PAUSED})
 _ORPHAN_SECONDS: Final = 60.0
 _STEP: Final = 4 << 20  # octets between two turns of others
