@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from trust.consent.words import word_of_purpose
@@ -50,7 +51,7 @@ def sentence(one: Finding, words: Words, institutions: Mapping[str, str]) -> str
         values["evidence"] = words(EVIDENCE[values["evidence"]])
     for name in ("purpose", "usual"):
         if name in values and not values[name].isdecimal():
-            values[name] = word_of_purpose(values[name]) or words("not stated")
+            values[name] = words(word_of_purpose(values[name]) or "not stated")
     return words(SENTENCES[one.sentence]).format(who=who(one, institutions), **values)
 
 
@@ -62,3 +63,8 @@ def threshold(rule: Rule, words: Words) -> str:
 def title(rule: Rule, words: Words) -> str:
     """The name of a rule for people."""
     return words(TITLES[rule])
+
+
+def instant(seconds: int) -> str:
+    """A time as records write it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:23] + "Z"

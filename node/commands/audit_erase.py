@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from node.auditing.reports import identities
 from node.commands import console
-from node.commands.audit_report import identities
 from node.commands.audit_search import patient_of
 from node.commands.execution import execute
 from node.commands.options import add_dir

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.auditing import telling
+from node.auditing.proofs import institutions
 from node.commands import console
-from node.commands.audit_search import institutions
 from node.commands.execution import execute
 from node.commands.options import add_dir, add_json
 from node.config import Config, load

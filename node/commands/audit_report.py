@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from node.amounts import size
+from node.auditing.reports import report_of
 from node.commands import console
-from node.commands.audit_search import institutions, patient_of, wait_until_published
+from node.commands.audit_search import patient_of
 from node.commands.environment import now
 from node.commands.execution import execute
 from node.commands.options import add_dir
 from node.config import Config, load
-from node.database import open_reader
 from node.faults import Exit, misused, refused
-from node.records import instant, subject
-from registry.store.patients import PatientDirectory
 from trust.errors import LedgerBroken
-from trust.ledger.disclosure import Disclosure, Wanted, disclose
+from trust.ledger.disclosure import Disclosure
 from trust.ledger.hdn_verify import LANGUAGES
-from trust.ledger.keys import read_key
 from trust.search.criteria import period
 
 _EXAMPLES = """\
@@ -101,27 +97,9 @@ def _made(config: Config, args: argparse.Namespace, cx: str) -> Disclosure:
         raise misused("audit.time", "--since, --until", str(wrong), "xdsnode audit report --help") from None
     if since and until and since >= until:
         raise misused("audit.time", "--since, --until", "the period ends before it begins", "exchange the two")
-    wait_until_published(config)
-    with contextlib.closing(open_reader(config.folder.database)) as reader:
-        wanted = Wanted(
-            patients=[subject(one) for one in identities(PatientDirectory(reader), cx)],
-            since=since,
-            until=until,
-            made=instant(now()),
-            institution={"name": config.node.name, "home": config.node.home_community_id},
-            names=institutions(config),
-            languages=(args.lang,) if args.lang else LANGUAGES,
+    try:
+        return report_of(
+            config, cx, since=since, until=until, made=now(), languages=(args.lang,) if args.lang else LANGUAGES
         )
-        try:
-            return disclose(reader, config.folder.audit, read_key(config.folder.subject_key), wanted)
-        except (OSError, ValueError, LedgerBroken) as problem:
-            raise refused("audit.log", str(config.folder.audit), str(problem), "xdsnode audit verify") from problem
-
-
-def identities(directory: PatientDirectory, patient: str) -> list[str]:
-    """All identifiers of one person as merges have joined them, the surviving one first."""
-    found = [directory.resolve(patient) or patient]
-    for one in found:  # grows while it is walked
-        identity = directory.show(one)
-        found += [each for each in (identity.subsumes if identity else ()) if each not in found]
-    return found
+    except (OSError, ValueError, LedgerBroken) as problem:
+        raise refused("audit.log", str(config.folder.audit), str(problem), "xdsnode audit verify") from problem

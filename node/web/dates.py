@@ -25,3 +25,9 @@ def shown(dtm: str, language: str) -> str:
     if not hour:
         return date
     return f"{date}, {hour}:{dtm[10:12] or '00'}"
+
+
+def moment(time: str, language: str) -> str:
+    """A record's time, `2026-11-23T10:02:17.000Z`, to the second."""
+    text = shown(f"{time[:4]}{time[5:7]}{time[8:10]}{time[11:13]}{time[14:16]}", language)
+    return f"{text}:{time[17:19]}" if len(time) > 18 else text

@@ -23,7 +23,7 @@ from trust.errors import BadRecord
 _DOOR_KEY: Final = secrets.token_bytes(32)
 _HASHING: Final = asyncio.Semaphore(2)  # each takes 64 MiB
 _YEAR: Final = 365 * 86400
-_FIRST_PAGES: Final = {Duty.CLINICIAN: "/patients", Duty.ADMINISTRATOR: "/node"}
+_FIRST_PAGES: Final = {Duty.CLINICIAN: "/patients", Duty.ADMINISTRATOR: "/node", Duty.AUDITOR: "/audit"}
 
 
 def door_token(cookie: str) -> str:

@@ -109,6 +109,7 @@ class Frame:
         environment.filters["said"] = lambda sentence: self.said(language, str(sentence))
         environment.filters["translated"] = lambda text: self.words(language, text)
         environment.filters["query"] = lambda said: urlencode({name: value for name, value in said.items() if value})
+        environment.filters["moment"] = lambda time: dates.moment(time, language)
         environment.filters["when"] = lambda dtm: dates.shown(dtm, language)
         return environment
 

@@ -17,6 +17,7 @@ from node.http.connection import Connected, Connection, SlowBody
 from node.security_records import refusal
 from node.web import documents, entrance, patients, provider, publishing, uploads, viewing
 from node.web.administrator import configuration, connecting, overview, peers, reviewing
+from node.web.auditor import comparing, entries, findings, reporting, searching, verifying
 from node.web.desk import Desk
 from node.web.frame import SECURITY
 from node.web.language import chosen
@@ -32,6 +33,7 @@ Handler = Callable[[View], Awaitable[web.StreamResponse]]
 
 EVERYBODY: Final = frozenset(Duty)
 CLINICIANS: Final = frozenset({Duty.CLINICIAN})
+AUDITORS: Final = frozenset({Duty.AUDITOR})
 ADMINISTRATORS: Final = frozenset({Duty.ADMINISTRATOR})
 _FORM_BYTES: Final = 64 * 1024
 _FORM_SECONDS: Final = 15.0
@@ -82,6 +84,25 @@ PAGES: Final[tuple[Page, ...]] = (
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/page/{n}", handle=viewing.picture, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/original", handle=viewing.original, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/print", handle=viewing.printed, duties=CLINICIANS),
+    Page(method="GET", template="/audit", handle=findings.open_findings, duties=AUDITORS),
+    Page(method="GET", template="/audit/closed", handle=findings.closed_findings, duties=AUDITORS),
+    Page(method="POST", template="/audit/look", handle=findings.look, duties=AUDITORS),
+    Page(method="GET", template="/audit/findings/{f}", handle=findings.finding, duties=AUDITORS),
+    Page(method="POST", template="/audit/findings/{f}", handle=findings.decide, duties=AUDITORS),
+    Page(method="GET", template="/audit/search", handle=searching.form, duties=AUDITORS),
+    Page(method="POST", template="/audit/search", handle=searching.begin, duties=AUDITORS),
+    Page(method="GET", template="/audit/search/{q}", handle=searching.result, duties=AUDITORS),
+    Page(method="GET", template="/audit/entries/{y}/{n}", handle=entries.entry, duties=AUDITORS),
+    Page(method="GET", template="/audit/entries/{y}/{n}/proof", handle=entries.proof, duties=AUDITORS),
+    Page(method="GET", template="/audit/verify", handle=verifying.form, duties=AUDITORS),
+    Page(method="POST", template="/audit/verify", handle=verifying.begin, duties=AUDITORS),
+    Page(method="GET", template="/audit/verify/{t}", handle=verifying.result, duties=AUDITORS),
+    Page(method="GET", template="/audit/verify/{t}/evidence", handle=verifying.evidence, duties=AUDITORS),
+    Page(method="GET", template="/audit/compare", handle=comparing.form, duties=AUDITORS),
+    Page(method="POST", template="/audit/compare", handle=comparing.begin, duties=AUDITORS),
+    Page(method="GET", template="/audit/compare/{t}", handle=comparing.result, duties=AUDITORS),
+    Page(method="GET", template="/audit/report", handle=reporting.form, duties=AUDITORS),
+    Page(method="POST", template="/audit/report", handle=reporting.make, duties=AUDITORS),
     Page(method="GET", template="/node", handle=overview.overview, duties=ADMINISTRATORS),
     Page(method="GET", template="/node/peers/{p}", handle=peers.peer, duties=ADMINISTRATORS),
     Page(method="POST", template="/node/peers/{p}/check", handle=peers.check, duties=ADMINISTRATORS),

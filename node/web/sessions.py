@@ -96,6 +96,7 @@ class Session:
     runs: dict[str, Run] = field(default_factory=dict)
     drafts: dict[str, Draft] = field(default_factory=dict)  # files that are about to be published
     reports: dict[str, str] = field(default_factory=dict)  # of an administrator: the doctor's last, by institution
+    kept: dict[str, object] = field(default_factory=dict)  # of an auditor: searches, and tasks that run
 
     def show(self, handle: str, person: Person) -> None:
         """From now on the handle leads to this patient; what was shown longest ago makes room."""

@@ -12,6 +12,7 @@ from scripts.benchmarks.audit import audit
 from scripts.benchmarks.cases import Case, growth, iti18, iti41, iti42, iti43
 from scripts.benchmarks.fanout import fanout
 from scripts.benchmarks.federations import communities, fifty
+from scripts.benchmarks.findings import findings
 from scripts.benchmarks.huge_document import memory
 from scripts.benchmarks.machine import ROOT
 from scripts.benchmarks.report import Row, table, write
@@ -28,6 +29,7 @@ QUICK: dict[str, Case] = {
     "iti41": iti41,
     "fanout": fanout,
     "audit": audit,
+    "findings": findings,
     "subscriptions": subscriptions,
 }
 FULL: dict[str, Case] = {**QUICK, "fifty": fifty, "communities": communities, "growth": growth, "memory": memory}

@@ -2220,6 +2220,10 @@ def _receipt(args: argparse.Namespace) -> int:
     entry, index, stated = read_receipt(_read(Path(args.what)), keys)
     _say(f"{stated.origin} has signed a log of {stated.size} entries with this one at index {index}")
     _say(f"  kind {entry[1]}, {KINDS.get(entry[1], 'unknown to this verifier')}; exchange tag {entry[2:34].hex()}")
+    if args.record:
+        body = check_opening(index, entry, _read(Path(args.record)), _read(Path(args.salt)))
+        _say("  the record belongs to this entry:")
+        _say(json.dumps(body, indent=1, ensure_ascii=True))
     return GOOD
 
 
@@ -2273,17 +2277,23 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="one JSON object on each line")
     command.set_defaults(run=_list)
     _add_reconcile(commands)
-    command = commands.add_parser(
-        "receipt", parents=[keys], help="what the other side proved of an exchange, or verify it"
-    )
-    command.add_argument("what", metavar="CID | FILE", help="message id of the request; or a receipt, with --vkey")
-    command.add_argument("database", nargs="?", default="", metavar="DATABASE", help="where the receipts are kept")
-    command.set_defaults(run=_receipt)
+    _add_receipt(commands, keys)
     _add_report(commands, keys)
     command = commands.add_parser("sample", help="not available in this version")
     command.add_argument("rest", nargs=argparse.REMAINDER)
     command.set_defaults(run=_not_yet)
     return parser
+
+
+def _add_receipt(commands: argparse._SubParsersAction[argparse.ArgumentParser], keys: argparse.ArgumentParser) -> None:
+    command = commands.add_parser(
+        "receipt", parents=[keys], help="what the other side proved of an exchange, or verify it"
+    )
+    command.add_argument("what", metavar="CID | FILE", help="message id of the request; or a receipt, with --vkey")
+    command.add_argument("database", nargs="?", default="", metavar="DATABASE", help="where the receipts are kept")
+    command.add_argument("--record", default="", metavar="FILE", help="with --salt: is this the record of the entry?")
+    command.add_argument("--salt", default="salt", metavar="FILE", help="the salt of the record, 32 bytes")
+    command.set_defaults(run=_receipt)
 
 
 def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser], keys: argparse.ArgumentParser) -> None:

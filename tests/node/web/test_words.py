@@ -11,12 +11,22 @@ from babel.messages.pofile import read_po
 
 import node.web
 from node.administration import state
+from node.auditing import telling
 from node.doctor.steps import TITLES
 from node.outcome_words import TEXTS
 from node.web.drawing import wording
 from node.web.language import CHINESE, translations
+from trust.consent.words import PURPOSES
+from trust.findings.finding import EVIDENCE, RULES, SENTENCES
+from trust.ledger import hdn_verify
 
 FOLDER = Path(node.web.__file__).parent
+# What the auditor's pages say of findings, and what comparing two logs says of an exchange.
+FINDINGS = {
+    *telling.TITLES.values(), *telling.STATES.values(), *telling.SEVERITIES.values(), *SENTENCES.values(),
+    *EVIDENCE.values(), *(threshold for _, threshold in RULES.values()), *PURPOSES,
+    *(text.format("{one}", "{two}") for _, _, text in hdn_verify._MEANINGS),
+}  # fmt: skip
 PLACEHOLDERS = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 
 
@@ -44,7 +54,7 @@ def texts() -> dict[str, str]:
 
 def later() -> set[str]:
     """Texts that reach gettext as values: outcomes, codes, what the drawing of documents says."""
-    found = {*TEXTS.values(), *TITLES.values()}
+    found = {*TEXTS.values(), *TITLES.values(), *FINDINGS, "not stated"}
     for path in (*FOLDER.rglob("*.py"), Path(state.__file__)):
         for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(one, ast.Constant) and isinstance(one.value, str):
