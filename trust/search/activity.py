@@ -42,6 +42,7 @@ _ACTS: Final[Mapping[str, Act]] = {
     "search of patients": Act.SOUGHT,
     "110127": Act.BROKE, "110101": Act.READ_LOG,
 }  # fmt: skip
+_WITH_OTHERS: Final = (3, 4, 7)  # kinds whose `peer` is another institution
 _ASKED_OUT: Final = (1, 4, 6)  # kinds of records about what this node asked of others
 
 
@@ -71,7 +72,8 @@ def activity(seq: int, record: Mapping[str, Any]) -> Activity | None:
     if act is None:
         return None
     human = _human(event["participants"])
-    if not human and act in LOOKED and not record["peer"]:
+    peer = record["peer"] if record["kind"] in _WITH_OTHERS else ""
+    if not human and act in LOOKED and not peer:
         return None
     objects = event["objects"]
     return Activity(
@@ -83,7 +85,7 @@ def activity(seq: int, record: Mapping[str, Any]) -> Activity | None:
         human.get("role", ("",))[0],
         record["subject"],
         event["purpose"][0][0] if event.get("purpose") else "",
-        record["peer"],
+        peer,
         _unit(objects) if act is Act.CAME else _place(human, event["participants"]),
         sum(one["type"] == "2" and one.get("role") == "3" for one in objects),
         event["outcome"] < 8,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from aiohttp import web
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from trust.search.search import Found
 
 _CHUNK: Final = 256 * 1024
+_LAUNCHER: Final = "110151"  # who gives commands on the machine
+_LOG_USED: Final = "110101"
+_NAMED: Final = re.compile(r" <[^<>]*>$")
 _KEPT: Final = 20  # searches and tasks of one session
 # The tones of hdn_verify as badges: never by colour alone.
 SIGNS: Final = {"ok": "✓", "warn": "!", "deny": "⊘", "bad": "✕", "off": "…"}
@@ -55,11 +59,24 @@ def used(view: View, what: str, details: Mapping[str, str], patient: str = "") -
 
 
 def line(view: View, found: Found, names: Mapping[str, str]) -> Line:
-    """An entry in the reader's language."""
+    """An entry in the reader's language; people by their names alone, the identifier stands on the entry's page."""
     language = "zh" if view.language == CHINESE else "en"
     told = describe(found.record, language, names, view.desk.name)
-    human = any(one["user"].startswith("<") for one in found.record["event"].get("participants", ()))
+    event = found.record["event"]
+    asking = [one for one in event.get("participants", ()) if one["requestor"]]
+    human = any(one["user"].startswith("<") or one.get("role", ("",))[0] == _LAUNCHER for one in asking)
+    role = told.role
+    if event.get("id", ("",))[0] == _LOG_USED and told.who.startswith("<"):
+        role = view.words("auditor")
+    told = replace(told, who=_name(told.who), role=role)
     return Line(found.label, told, found.record["subject"].partition("|")[2], not human)
+
+
+def _name(who: str) -> str:
+    """`Dr. Roth <roth@idp>` as the name, `<roth@idp>` as what stands before the issuer."""
+    return ", ".join(
+        _NAMED.sub("", one) if not one.startswith("<") else one[1:].partition("@")[0] for one in who.split(", ")
+    )
 
 
 def cx_of(subject: str) -> str:
