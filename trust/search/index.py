@@ -26,7 +26,7 @@ from trust.search import acts
 from trust.search.activity import Activity, activity
 from trust.search.criteria import Criteria, Facts, facts
 
-_VERSION: Final = 2  # of the schema and of `_terms`: another one means a new index
+_VERSION: Final = 3  # of the schema and of `_terms`: another one means a new index
 _SHORT: Final = 512  # entries of one batch beside the traffic
 _LONG: Final = 16_384  # and when somebody waits
 _BLOCK_BITS: Final = 10  # entries of one row of `span`

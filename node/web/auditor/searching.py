@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
@@ -26,6 +25,8 @@ PAGE: Final = 100
 _OUTCOMES: Final = {"refused": 8, "warning": 4, "failed": 12, "success": 0}
 _FIELDS: Final = ("patient", "user", "community", "document", "outcome", "since", "until", "transaction", "incident")
 _BARS: Final = 24
+_VISIT: Final = timedelta(minutes=30)
+_BAD: Final = ("off", "ok", "warn", "deny", "bad")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,25 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Entries in a row that one system made, or one entry of a person."""
+    """Entries in a row that belong together: a person's at one patient in half an hour, systems', looks at the log."""
 
-    machine: bool
+    kind: str
     lines: list[Line]
+
+    @property
+    def what(self) -> str:
+        """What was done, each thing once."""
+        return ", ".join(dict.fromkeys(one.told.what for one in reversed(self.lines)))
+
+    @property
+    def worst(self) -> Line:
+        """The entry that ended worst."""
+        return max(self.lines, key=lambda one: _BAD.index(one.told.tone))
+
+    @property
+    def documents(self) -> int:
+        """How many documents were opened."""
+        return len({name for one in self.lines for name in one.told.documents})
 
 
 async def form(view: View) -> web.StreamResponse:
@@ -124,20 +140,33 @@ def _result(view: View, lines: list[Line], page: Page, *, everything: bool) -> d
 
 
 def _grouped(lines: Iterable[Line], *, everything: bool) -> Iterable[Group]:
-    """Entries of systems in a row are one line, unless they are asked for."""
-    for machine, each in groupby(lines, key=lambda one: one.machine and not everything):
-        if machine:
-            yield Group(machine=True, lines=list(each))
-        else:
-            for one in each:
-                yield Group(machine=False, lines=[one])
+    """What belongs together is one line, unless every entry is asked for."""
+    group: list[Line] = []
+    for one in lines:
+        if group and (everything or not _together(group[-1], one)):
+            yield Group(group[0].kind, group)
+            group = []
+        group.append(one)
+    if group:
+        yield Group(group[0].kind, group)
+
+
+def _together(one: Line, other: Line) -> bool:
+    if one.kind != other.kind:
+        return False
+    same = (one.told.who, one.patient, one.told.purpose) == (other.told.who, other.patient, other.told.purpose)
+    return one.kind != "person" or (same and _moment(one) - _moment(other) < _VISIT)
+
+
+def _moment(one: Line) -> datetime:
+    return datetime.fromisoformat(one.told.time[:19]).replace(tzinfo=UTC)
 
 
 def _bars(lines: list[Line]) -> list[dict[str, Any]]:
     """Accesses over the time of this page: people and systems, at most 24 bars."""
     if len(lines) < 2:
         return []
-    times = [datetime.fromisoformat(one.told.time[:19]).replace(tzinfo=UTC) for one in lines]
+    times = [_moment(one) for one in lines]
     start, end = min(times), max(times)
     step = max((end - start) / _BARS, timedelta(seconds=1))
     counts = [[0, 0] for _ in range(_BARS)]

@@ -36,7 +36,12 @@ class Line:
     label: str
     told: Told
     patient: str  # number, for people
-    machine: bool
+    kind: str  # "person", "system", or "log" for somebody who read the audit log
+
+    @property
+    def machine(self) -> bool:
+        """Whether no person did it."""
+        return self.kind == "system"
 
     @property
     def path(self) -> str:
@@ -65,11 +70,10 @@ def line(view: View, found: Found, names: Mapping[str, str]) -> Line:
     event = found.record["event"]
     asking = [one for one in event.get("participants", ()) if one["requestor"]]
     human = any(one["user"].startswith("<") or one.get("role", ("",))[0] == _LAUNCHER for one in asking)
-    role = told.role
-    if event.get("id", ("",))[0] == _LOG_USED and told.who.startswith("<"):
-        role = view.words("auditor")
+    kind = "log" if event.get("id", ("",))[0] == _LOG_USED else "person" if human else "system"
+    role = view.words("auditor") if kind == "log" and told.who.startswith("<") else told.role
     told = replace(told, who=_name(told.who), role=role)
-    return Line(found.label, told, found.record["subject"].partition("|")[2], not human)
+    return Line(found.label, told, found.record["subject"].partition("|")[2], kind)
 
 
 def _name(who: str) -> str:
