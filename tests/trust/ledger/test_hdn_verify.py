@@ -18,12 +18,13 @@ import pytest
 from tests.shared import SHARED, needs_shared
 from tests.trust.ledger.ledgers import KEYS, NODE, TIME, Place, local
 from trust.audit.event import Kind, NewRecord, Outcome, Participant
-from trust.ledger import hdn_verify
+from trust.ledger import hdn_verify, receipt
 from trust.ledger.checkpoint import Checkpoint, CosignatureSigner, NoteSigner, parse_note
 from trust.ledger.merkle import EMPTY_ROOT, leaf_hash, root_of
 from trust.ledger.policy import policy_of
 from trust.ledger.record import shard_master, subject_key
 from trust.ledger.sequencer import Sequencer
+from trust.ledger.shard_files import ShardFiles
 from trust.ledger.tiles import bundle, read_bundle
 from trust.ledger.tiles import path as tile_path
 
@@ -170,6 +171,26 @@ async def test_records_open_from_the_database(place: Place) -> None:
     assert "number 0 of this subject" in done.stdout
     assert run("open", 3, place.shard(), "--db", place.database, "--subject-key", key).returncode == 1
     assert run("open", 3, place.shard()).returncode == 2
+
+
+async def test_one_entry_with_its_record_proves_itself(place: Place, tmp_path: Path) -> None:
+    """What the auditor's page saves of one entry: nothing of the log is needed beside it."""
+    files = ShardFiles(place.shard())
+    proof, record, salt = tmp_path / "entry.tlog-proof", tmp_path / "record.json", tmp_path / "salt"
+    proof.write_bytes(receipt.render(files.entry(3), 3, files.proof(3), files.note))
+    connection = sqlite3.connect(place.database)
+    body, secret = connection.execute("SELECT body, salt FROM audit_record WHERE seq = 4").fetchone()
+    connection.close()
+    record.write_bytes(body)
+    salt.write_bytes(secret)
+    words = ("receipt", proof, "--vkey", place.shard() / "vkey", "--record", record, "--salt", salt)
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    assert "the record belongs to this entry" in done.stdout
+    for file, data in ((record, body), (salt, secret)):
+        file.write_bytes(data[:-2] + bytes([data[-2] ^ 1]) + data[-1:])
+        assert run(*words).returncode == 1
+        file.write_bytes(data)
 
 
 @pytest.mark.parametrize(
