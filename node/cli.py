@@ -48,6 +48,8 @@ COMMANDS: Final = (
     Command("endpoints", "endpoints", "addresses and identifiers that others need to connect"),
     Command("backup", "backup", "save database, documents and audit log as one consistent set"),
     Command("restore", "restore", "make a node from a backup and verify it"),
+    Command("export", "export", "write everything of a patient, or of every patient, into a folder anybody can read"),
+    Command("import", "import_", "take such a folder in, or an XDM package"),
     Command("patient", "patient", "patients this node knows: add, list, show, merge, unmerge"),
     Command("submit", "submit", "share documents of a patient"),
     Command("find", "find", "what is known of a patient here and at every connected institution"),

@@ -17,6 +17,7 @@ from node import readers
 from node.consent_settings import ConsentSection
 from node.faults import Exit, Fault, Faults
 from node.folder import Folder
+from node.keeping_settings import RetentionSection, SubscriptionsSection
 from node.settings import (
     SECTIONS,
     AuditSection,
@@ -30,10 +31,8 @@ from node.settings import (
     NodeSection,
     RegistrySection,
     RepositorySection,
-    RetentionSection,
     SignInSection,
     SubmitSection,
-    SubscriptionsSection,
     SummarySection,
     TlsSection,
     XuaSection,

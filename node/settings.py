@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from node import readers
 from node.consent_settings import ConsentSection
+from node.keeping_settings import RetentionSection, SubscriptionsSection
 from node.readers import key
 
 _flag = partial(key, readers.flag)
@@ -308,37 +309,6 @@ class MatchingSection:
     )
     authorities: tuple[str, ...] = key(
         readers.oids, "OIDs of further assigning authorities whose patients are indexed, e.g. a laboratory's", ()
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriptionsSection:
-    """[subscriptions]: notifications of new documents (ITI-52, ITI-53)."""
-
-    recipients: tuple[str, ...] = key(
-        readers.texts, "hosts and networks that notifications may go to although they are private", ()
-    )
-    ca: str = key(
-        readers.text, "file of the CA of the recipients' certificates (PEM); empty: the node's trusted CAs", ""
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetentionRule:
-    """[[retention.rules]]: for how long documents are kept."""
-
-    name: str = key(readers.word, "short name, for the record")
-    years: int = key(partial(readers.number, least=1, most=200), "years from the document's creationTime")
-    classes: tuple[str, ...] = key(readers.code_pairs, "class codes, each CODE^OID; empty means any", ())
-    types: tuple[str, ...] = key(readers.code_pairs, "type codes, each CODE^OID; empty means any", ())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetentionSection:
-    """[retention]: what `xdsnode retention apply` may remove; nothing is ever removed by itself."""
-
-    rules: tuple[RetentionRule, ...] = key(
-        partial(readers.tables, kind=RetentionRule), "the longest that speaks of a document decides", ()
     )
 
 

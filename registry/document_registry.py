@@ -34,13 +34,12 @@ from registry.store.codes import CodeBook
 from registry.store.conditions import prepare
 from registry.store.documents import UnknownDocument
 from registry.store.found import Found, FoundObject, RegisteredDocument
-from registry.store.holds import Holds
+from registry.store.keeping import Keeping
 from registry.store.labels import Judge, Labels
 from registry.store.master_index import MasterIndex
 from registry.store.patients import PatientDirectory
 from registry.store.references import References
 from registry.store.removal import Removal, RemovedObject
-from registry.store.retention import Retention, Rule
 from registry.store.search import Search
 from registry.store.sight import Sees, Sight
 from registry.store.submissions import write
@@ -344,17 +343,9 @@ class DocumentRegistry:
         removal.carry_out(objects)
         return objects
 
-    def retention(self, rules: Sequence[Rule], repository: str) -> Retention:
-        """What these rules say of the documents of a repository."""
-        return Retention(self._connection, self._codes, rules, repository)
-
-    def held(self, unique_id: str) -> bool:
-        """Whether a document is under legal hold, by itself or with its patient."""
-        holds = Holds(self._connection)
-        if not holds.any():
-            return False
-        patients = dict.fromkeys(entry.patient_id for entry in self.documents([unique_id]).get(unique_id, ()))
-        return holds.on(unique_id, [name for patient in patients for name in self.identities_of(patient)])
+    def keeping(self) -> Keeping:
+        """What is kept, and what may go."""
+        return Keeping(self._connection, self._codes)
 
     def with_dependents(self, unique_id: str) -> tuple[RemovedObject, ...]:
         """Every entry of a document and all that would have to go with it, for `remove_all`.

@@ -71,7 +71,7 @@ async def retention_list(order: Order) -> Result:
     async for _, one in _outlived(order, services.registry, 0):
         count += 1
         if len(found) < _MOST_LISTED:
-            found.append(_described(one) | {"held": services.registry.held(one.unique_id)})
+            found.append(_described(one) | {"held": services.registry.keeping().held(one.unique_id)})
     await order.record([order.patient_record(Action.READ, f"{count} documents have outlived the rules", "")])
     return {"count": count, "documents": found, "rules": len(_rules(order))}
 
@@ -89,7 +89,7 @@ async def retention_apply(order: Order) -> Result:
     held: list[str] = []
     async for began, one in _outlived(order, order.services.registry, place if isinstance(place, int) else 0):
         place = began
-        if order.services.registry.held(one.unique_id):
+        if order.services.registry.keeping().held(one.unique_id):
             held.append(one.unique_id)
         elif await _remove(order, one.unique_id):
             done.append(_described(one))
@@ -105,7 +105,7 @@ async def _remove(order: Order, unique_id: str) -> bool:
 
     def work(connection: sqlite3.Connection) -> tuple[bool, Sequence[NewRecord]]:
         registry = services.registry.on(connection)
-        found = registry.retention(rules, own.repository_unique_id).outlived(unique_id)
+        found = registry.keeping().retention(rules, own.repository_unique_id).outlived(unique_id)
         objects = registry.with_dependents(unique_id) if found else ()
         if found is None or any(one.kind == "document" and one.unique_id != unique_id for one in objects):
             return False, [order.patient_record(Action.READ, f"{unique_id} is kept", "")]
@@ -144,7 +144,7 @@ def _removed(
 
 async def _outlived(order: Order, registry: DocumentRegistry, after: int) -> AsyncIterator[tuple[int, Outlived]]:
     """Every document that has outlived the rules, with where its page began; between two others have their turn."""
-    retention: Retention = registry.retention(_rules(order), order.services.config.node.repository_unique_id)
+    retention: Retention = registry.keeping().retention(_rules(order), order.services.config.node.repository_unique_id)
     while True:
         began = after
         found, after = retention.page(began)

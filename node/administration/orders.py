@@ -74,10 +74,17 @@ class Order:
         """Put on record what was only looked at."""
         await self.services.sequencer.record(records)
 
-    def patient_record(self, action: Action, what: str, patient: str, *objects: AuditedObject) -> NewRecord:
+    def patient_record(
+        self,
+        action: Action,
+        what: str,
+        patient: str,
+        *objects: AuditedObject,
+        event: EventId = EventId.PATIENT_RECORD,
+    ) -> NewRecord:
         """The audit record of something about a patient."""
-        event = self._event(EventId.PATIENT_RECORD, action, Coded(self.command, _COMMANDS, what), objects, patient)
-        return NewRecord(kind=Kind.LOCAL, time=event.time, event=event, subject=subject(patient))
+        found = self._event(event, action, Coded(self.command, _COMMANDS, what), objects, patient)
+        return NewRecord(kind=Kind.LOCAL, time=found.time, event=found, subject=subject(patient))
 
     def security_record(self, what: str, *objects: AuditedObject) -> NewRecord:
         """The audit record of a change of who may connect."""

@@ -100,7 +100,7 @@ def _may_go(entries: Sequence[RegisteredDocument], view: access.Access) -> bool:
 
 def _held(unique_id: str, registry: DocumentRegistry) -> RegistryError | None:
     """A legal hold binds everybody."""
-    if not registry.held(unique_id):
+    if not registry.keeping().held(unique_id):
         return None
     text = f"document {unique_id} is under legal hold and is not removed"
     return RegistryError(ErrorCode.REPOSITORY_ERROR, text, unique_id)

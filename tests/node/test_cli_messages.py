@@ -112,7 +112,9 @@ def test_wrong_usage_is_status_2(words: list[str]) -> None:
 
 
 def test_the_commands_of_the_interface_exist() -> None:
-    wanted = "init serve check status endpoints backup restore patient submit find fetch document"
+    wanted = (
+        "init serve check status endpoints backup restore export import patient submit find fetch push inbox document"
+    )
     wanted += " retention hold consent policy subscription client user peer federation doctor audit assertion"
     assert [command.name for command in COMMANDS] == wanted.split()
 

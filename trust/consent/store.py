@@ -79,6 +79,21 @@ def change(connection: sqlite3.Connection, consent: Consent, status: Status, by:
     return changed
 
 
+def as_row(consent: Consent) -> list[Any]:
+    """A version as JSON values, to be kept by another node: `from_row` reads it."""
+    status = str(consent.status)
+    return [consent.id, consent.version, consent.patient, status, consent.document, _body(consent)]
+
+
+def from_row(row: Sequence[Any]) -> Consent:
+    """What `as_row` wrote.
+
+    Raises:
+        ValueError, KeyError, TypeError: it did not.
+    """
+    return _consent(row)
+
+
 def _body(consent: Consent) -> str:
     return json.dumps(
         {

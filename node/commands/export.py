@@ -1,0 +1,137 @@
+"""Write everything of a patient, or of every patient, into a folder that anybody can read.
+
+The layout is IHE XDM: a folder for each submission set, its metadata as XML beside the documents, pages for people, and
+MANIFEST.TXT with the SHA-256 of every file (sha256sum -c MANIFEST.TXT). Consents go along. Each submission set is an
+entry of the audit log. FOLDER holds patients' data in clear: keep it as safe as the node. Run it again after a stop:
+what was written is not written again. Left out: documents made on demand, those in quarantine, older versions of
+metadata, demographics.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from node import __version__
+from node.commands import console
+from node.commands.environment import now
+from node.commands.execution import execute
+from node.commands.options import add_dir, add_json, root
+from node.config import Config, load
+from node.faults import Exit, misused
+from node.packages import layout
+
+EXAMPLES = """\
+examples:
+  xdsnode export --patient 4711 --output /media/stick/4711
+  xdsnode export --node --output /backup/open          a folder for each patient
+  xdsnode import /media/stick/4711 --dir OTHER          at another node
+"""
+
+_EVERY_SECONDS = 2.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Whom, and where to."""
+    add_dir(parser)
+    whom = parser.add_mutually_exclusive_group(required=True)
+    whom.add_argument("--patient", default="", metavar="ID", help="this patient, under all identifiers")
+    whom.add_argument("--node", action="store_true", help="every patient")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="new, or of a run that was stopped"
+    )
+    add_json(parser, "what was written")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the folder."""
+    config, folder = load(root(args)), args.output.expanduser().resolve()
+    patients = [(args.patient, folder)]
+    if args.node:
+        known = execute(config, "export begin", {})["patients"]
+        patients = [(one["patient"], folder / layout.patient_name(one["number"])) for one in known]
+    counted = {"patients": 0, "submission_sets": 0, "documents": 0, "left_out": 0, "missing": 0}
+    said = time.monotonic()
+    for patient, place in patients:
+        for name, value in _patient(config, patient, place).items():
+            counted[name] += value
+        if time.monotonic() - said > _EVERY_SECONDS:
+            said = time.monotonic()
+            console.note(f"{counted['patients']} of {len(patients)} patients, {counted['documents']} documents")
+    if args.json:
+        console.emit(counted)
+    console.note(", ".join(f"{value} {name.replace('_', ' ')}" for name, value in counted.items()))
+    return Exit.PARTLY if counted["missing"] else Exit.DONE
+
+
+def _patient(config: Config, patient: str, folder: Path) -> dict[str, int]:
+    """One patient's folder; MANIFEST.TXT comes last, so that a folder with one is whole."""
+    found = execute(config, "export begin", {"patient": patient})
+    _ours(folder, found["patient"])
+    counted = {"patients": 1, "submission_sets": len(found["sets"]), "documents": 0, "left_out": 0, "missing": 0}
+    hashes: dict[str, str] = {}
+    titles: list[tuple[str, str, str]] = []
+    for number, set_ in enumerate(found["sets"], start=1):
+        name = layout.set_name(number)
+        target = folder / layout.XDM / name
+        facts = target.with_suffix(".JSN")  # what was written, for the page; away at the end
+        result = json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else None
+        if result is None or (result["written"] and not target.exists()):
+            _clear(target)
+            arguments = {"patient": found["patient"], "set": set_, "folder": str(target)}
+            result = execute(config, "export set", arguments)
+            facts.write_text(json.dumps(result), encoding="utf-8")
+        counted["documents"] += result["documents"] - len(result["missing"])
+        counted["left_out"] += result["left_out"]
+        counted["missing"] += len(result["missing"])
+        if not result["written"]:
+            continue
+        below = f"{layout.XDM}/{name}/"
+        titles += [(below + file, title, created) for file, title, created in result["titles"]]
+        text = (target / layout.MANIFEST).read_text(encoding="utf-8")
+        hashes |= {below + file: digest for file, digest in layout.read_manifest(text).items()}
+    _finish(config, folder, found, hashes, titles)
+    return counted
+
+
+def _ours(folder: Path, patient: str) -> None:
+    """A folder that is new, or was begun for this patient."""
+    path = folder / layout.PATIENT
+    (folder / layout.XDM).mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["patient"] != patient:
+        raise misused("export.folder", str(folder), "this folder holds another patient", "name another folder")
+    if not path.exists() and any(one.name != layout.XDM for one in folder.iterdir()):
+        raise misused("export.folder", str(folder), "this folder is not empty", "name another folder")
+    path.write_text(layout.lines([{"patient": patient}]), encoding="utf-8")
+
+
+def _clear(target: Path) -> None:
+    """A set whose facts were not written is written anew."""
+    if target.exists():
+        for path in target.iterdir():
+            path.unlink()
+        target.rmdir()
+
+
+def _finish(
+    config: Config, folder: Path, found: dict[str, Any], hashes: dict[str, str], titles: list[tuple[str, str, str]]
+) -> None:
+    when = f"{now():%Y-%m-%d}"
+    row = {"patient": found["patient"], "identities": found["identities"], "institution": config.node.name,
+           "home_community_id": config.node.home_community_id, "sets": len(found["sets"])}  # fmt: skip
+    texts = {
+        layout.PATIENT: layout.lines([row]),
+        layout.CONSENTS: layout.lines({"consent": one} for one in found["consents"]),
+        layout.README: layout.readme(config.node.name, __version__, when),
+        layout.INDEX: layout.index(config.node.name, found["patient"], titles),
+    }
+    for name, text in texts.items():
+        content = text.encode()
+        (folder / name).write_bytes(content)
+        hashes[name] = layout.digest(content)
+    (folder / layout.MANIFEST).write_text(layout.manifest(hashes), encoding="utf-8")
+    for facts in (folder / layout.XDM).glob("*.JSN"):
+        facts.unlink()
