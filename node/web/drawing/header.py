@@ -65,7 +65,7 @@ def grid(root: etree._Element, words: Words) -> str:
     sex = SEX_WORDS.get(who.sex, "")
     values = (
         who.names,
-        (who.born,),
+        (_moment(who.born),),
         (words.get(sex, sex),),
         tuple(extension for extension, _ in who.numbers),
         tuple(str(one.get("displayName") or one.get("code") or "") for one in every(root, "code")),

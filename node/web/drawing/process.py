@@ -77,6 +77,12 @@ async def text_of(content: bytes, language: str = "") -> str:
     return (await _ask({"what": "text", "language": language}, content)).text
 
 
+async def compare(former: bytes, latter: bytes, *, words: Mapping[str, str], language: str = "") -> Drawn:
+    """The texts of two documents side by side; `why` is "kind" where one of them has no text."""
+    job = {"what": "compare", "split": len(former), "words": dict(words), "language": language}
+    return await _ask(job, former + latter)
+
+
 async def _ask(job: Mapping[str, object], content: bytes) -> Drawn:
     kind = kinds.kind_of(content)
     seconds, memory = _PICTURES if kind == kinds.PDF or kind in kinds.IMAGES else _TEXTS

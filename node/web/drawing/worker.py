@@ -16,7 +16,7 @@ from lxml import etree
 
 from node import xml_documents
 from node.cda_header import CLINICAL_DOCUMENT
-from node.web.drawing import confinement, header, kinds, rtf, texts
+from node.web.drawing import comparing, confinement, header, kinds, rtf, texts
 from node.web.drawing.marks import Words, note, word
 from node.web.drawing.narrative import Narrative
 from node.web.drawing.pictures import Embedder, Picture, image, page, pages_text
@@ -48,12 +48,15 @@ def drawn(content: bytes, job: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
     Args:
         content: the document.
-        job: `what`: "look" or "text"; `number`, `full`, `turn` of a picture; `words` and `language` for what is drawn
-            as text.
+        job: `what`: "look", "text" or "compare" (with `split`, where the second document begins); `number`, `full`,
+            `turn` of a picture; `words` and `language` for what is drawn as text.
 
     Raises:
         ValueError: it cannot be drawn.
     """
+    if job["what"] == "compare":
+        former, latter = (_blocks(part, job) for part in (content[: job["split"]], content[job["split"] :]))
+        return {"form": "text", "html": comparing.compared(former, latter, job["words"])}, b""
     if job["what"] == "text":
         return {"form": "text", "text": readable(content, job["language"])}, b""
     kind = kinds.kind_of(content)
@@ -70,6 +73,15 @@ def drawn(content: bytes, job: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     if kind == kinds.RTF:
         return {"form": "text", "kind": kind, "html": texts.rich(content, words)}, b""
     return {"form": "none", "kind": kind}, b""
+
+
+def _blocks(content: bytes, job: dict[str, Any]) -> list[comparing.Block]:
+    said, _ = drawn(content, {**job, "what": "look", "number": 1, "full": False, "turn": 0})
+    if said["form"] == "pdf":
+        return comparing.lines(said["texts"], job["words"])
+    if said["form"] not in ("cda", "text"):
+        raise ValueError("kind")
+    return comparing.blocks(said["html"], job["words"])
 
 
 def readable(content: bytes, language: str) -> str:

@@ -54,12 +54,14 @@ def test_it_is_harmless_and_can_be_read(one):
     judge(one, said["form"], said.get("html", ""), picture)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("one", [one for one in DOCUMENTS if one.id in APART], ids=lambda one: one.id)
 async def test_it_is_bounded(one):
     answer = await process.draw(one.content, words={})
     judge(one, answer.form, answer.html, answer.picture)
 
 
+@pytest.mark.long
 async def test_I15_a_million_rows_end_in_time_and_do_no_harm():
     rows = b"<tr><td>1</td><td>2</td></tr>" * 1_000_000
     document = b'<ClinicalDocument xmlns="urn:hl7-org:v3"><component><structuredBody><component><section><text><table>'
