@@ -85,6 +85,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/body", handle=viewing.body, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/page/{n}", handle=viewing.picture, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/original", handle=viewing.original, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/waiting", handle=viewing.waiting, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/print", handle=viewing.printed, duties=CLINICIANS),
     Page(method="GET", template="/audit", handle=findings.open_findings, duties=AUDITORS),
     Page(method="GET", template="/audit/closed", handle=findings.closed_findings, duties=AUDITORS),

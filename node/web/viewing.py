@@ -23,6 +23,7 @@ FRAMED: Final = ("cda", "text")
 _PICTURED: Final = ("pdf", "image")
 MOST_PAGES: Final = 500
 _WAIT: Final = 1.5  # seconds before the page says that the document is on its way
+_LONGEST_WAIT: Final = 15.0
 _TURNS: Final = {"90": 90, "180": 180, "270": 270}
 _ZOOMS: Final = ("fit", "100", "200")
 
@@ -85,6 +86,15 @@ def _around(view: View, opened: Opened) -> dict[str, Any]:
         "own": (item.home or view.desk.home) == view.desk.home,
         "on_demand": item.entry.object_type == ON_DEMAND_DOCUMENT,
     }
+
+
+async def waiting(view: View) -> web.StreamResponse:
+    """Answers when a document that is on its way is here, or after some seconds; shows nothing of it."""
+    opened = opening.find(view)
+    fetching = opened.run.fetches.get(opened.item.key) if opened else None
+    if fetching and fetching.task:
+        await asyncio.wait({fetching.task}, timeout=_LONGEST_WAIT)
+    return web.Response(status=204, headers=SECURITY)
 
 
 async def _on_its_way(view: View, opened: Opened, fetching: Fetching) -> web.Response:

@@ -77,6 +77,11 @@ class Shown(Eyes):
         self.page.press("[name=note]", "Enter")
         self.page.wait_for_selector("#list tbody a")
 
+    def look(self, name: str) -> None:
+        if self.page.locator("iframe").count():  # what is below the edge of the window is not painted
+            self.page.locator("iframe").scroll_into_view_if_needed()
+        super().look(name)
+
     def open(self, title: str) -> None:
         self.page.locator("#list tbody a[id^=d-]", has_text=title).first.click()
         self.page.wait_for_load_state("networkidle")

@@ -74,7 +74,7 @@ BLOCKS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(BLOCKS, BLOCKS)
 def test_every_block_of_both_stands_once_on_its_side(former, latter):
     html = compared(former, latter, {})

@@ -80,7 +80,7 @@ def elements(draw, depth=0):
     return f"<{name}{written}>{inside}{noise}</{name}>"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(elements(), max_size=4), TEXTS)
 def test_I16_every_text_of_any_narrative_is_drawn(parts, title):
     from xml.sax.saxutils import escape

@@ -84,5 +84,5 @@ def test_an_answer_of_another_shape_is_not_believed(head):
 async def test_I15_many_at_once_all_come_back():
     import asyncio
 
-    answers = await asyncio.gather(*(process.draw(b"text %d" % n, words={}) for n in range(6)))
-    assert [f"text {n}" in answer.html for n, answer in enumerate(answers)] == [True] * 6
+    answers = await asyncio.gather(*(process.draw(b"text %d" % n, words={}) for n in range(3)))
+    assert [f"text {n}" in answer.html for n, answer in enumerate(answers)] == [True] * 3
