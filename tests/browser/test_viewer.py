@@ -192,10 +192,12 @@ def test_previous_and_next_lead_through_the_list(window: Eyes, files: None) -> N
     shown = Shown(window.variant, window.demo, window.browser)
     shown.documents()
     links = [one.get_attribute("href") for one in shown.page.locator("#list tbody a[id^=d-]").all()]
-    shown.page.locator("#list tbody a[id^=d-]").first.click()
+    with shown.page.expect_navigation():
+        shown.page.locator("#list tbody a[id^=d-]").first.click()
     seen = [shown.page.url.removeprefix(shown.origin)]
     while shown.page.locator("a[rel=next]").count():
-        shown.page.locator("a[rel=next]").click()
+        with shown.page.expect_navigation():
+            shown.page.locator("a[rel=next]").click()
         seen.append(shown.page.url.removeprefix(shown.origin))
     assert seen == links
     shown.close()
