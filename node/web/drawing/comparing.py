@@ -167,7 +167,8 @@ def _resemble(one: Block, other: Block) -> bool:
 
 def _row(one: Block | None, other: Block | None, words: Words, *, differs: bool) -> str:
     if not differs:
-        cells = [f'<div class="p">{shown(block.text)}</div>' for block in (one, other) if block]
+        kind = "same" if one and other and one.text == other.text else "p"  # where there is one column, it is said once
+        cells = [f'<div class="{kind}">{shown(block.text)}</div>' for block in (one, other) if block]
         return f'<div class="compared">{"".join(cells)}</div>'
     if one and other:
         said = f"<b>≠ {word(words, 'changed')}</b> "
