@@ -15,7 +15,7 @@ from aiohttp import web
 from node.http.checks import objection, objection_to_host
 from node.http.connection import Connected, Connection, SlowBody
 from node.security_records import refusal
-from node.web import comparing, documents, entrance, patients, provider, publishing, uploads, viewing
+from node.web import documents, entrance, patients, provider, publishing, side_by_side, uploads, viewing
 from node.web.administrator import configuration, connecting, overview, peers, reviewing
 from node.web.auditor import comparing, entries, findings, reporting, searching, verifying
 from node.web.desk import Desk
@@ -79,8 +79,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page(method="POST", template="/p/{h}/publish/{d}", handle=publishing.publish, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/publish/{d}/done", handle=publishing.done, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/events", handle=documents.events, duties=CLINICIANS),
-    Page(method="GET", template="/p/{h}/runs/{r}/compare", handle=comparing.page, duties=CLINICIANS),
-    Page(method="GET", template="/p/{h}/runs/{r}/compare/body", handle=comparing.body, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/runs/{r}/compare", handle=side_by_side.page, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/runs/{r}/compare/body", handle=side_by_side.body, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}", handle=viewing.viewer, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/body", handle=viewing.body, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/page/{n}", handle=viewing.picture, duties=CLINICIANS),
