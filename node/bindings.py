@@ -141,8 +141,8 @@ class Transaction(Generic[Req, Prep, Res]):
 
     `prepare` may wait for others (peers, document bytes) and never holds the writing connection; `handle` is
     synchronous, runs inside the unit of work when `writes`, on the reading connection otherwise.
-    `error` and `busy` are the codes for a failure that has no code of its own. Without `of_users` no person stands
-    behind a request, so that no assertion is asked for.
+    `error` and `busy` are the codes for a failure that has no code of its own. For the actions of
+    `without_user` nobody has to stand behind a request: no assertion is asked for.
     """
 
     id: str
@@ -157,4 +157,4 @@ class Transaction(Generic[Req, Prep, Res]):
     audit: AuditProfile[Req]
     error: str = "XDSRegistryError"
     busy: str = "XDSRegistryBusy"
-    of_users: bool = True
+    without_user: tuple[str, ...] = ()

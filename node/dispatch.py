@@ -95,7 +95,8 @@ class Dispatcher:
             if operation in row.binding.answers:
                 return await self._answer_came(row, operation, incoming)
             exchange = self._exchange(row, incoming)
-            asserted = self._user(exchange, incoming, exchange.now) if row.of_users else None
+            nobody = operation.action in row.without_user and not incoming.message.security
+            asserted = None if nobody else self._user(exchange, incoming, exchange.now)
             self._refuse_repetition(row, incoming)
             if Role.PEER in row.roles:
                 self._judge_receipt(exchange, incoming)

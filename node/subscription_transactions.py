@@ -45,6 +45,7 @@ ITI_52: Final = Transaction(
     prepare=iti52.read,
     handle=iti52.document_metadata_subscribe,
     audit=AuditProfile(event=EventId.QUERY, action=Action.EXECUTE, caller_is_source=True, facts=iti52.audited),
+    without_user=(wsn.UNSUBSCRIBE_ACTION,),  # the system that subscribed ends it, also when its user is gone
 )
 
 # The same for other communities, for one patient each.
@@ -70,7 +71,7 @@ ITI_53: Final = Transaction(
     prepare=notices.nothing,
     handle=iti53.document_metadata_notify,
     audit=AuditProfile(event=EventId.IMPORT, action=Action.CREATE, caller_is_source=True, facts=notices.audited),
-    of_users=False,  # a system tells what it was asked to tell
+    without_user=(wsn.NOTIFY_ACTION,),  # a system tells what it was asked to tell
 )
 
 ITI_54: Final = Transaction(

@@ -158,7 +158,7 @@ async def _outlived(order: Order, registry: DocumentRegistry, after: int) -> Asy
 def _rules(order: Order) -> list[Rule]:
     rules = order.services.config.retention.rules
     if not rules:
-        step = "write [[retention.rules]] into node.toml: xdsnode retention --help shows one"
+        step = "write [[retention.rules]] into node.toml and restart the node: xdsnode retention --help shows one"
         raise refused("retention.none", order.command, "there are no rules, so everything is kept for ever", step)
     now = order.services.clock()
     return [

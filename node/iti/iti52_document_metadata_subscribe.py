@@ -106,6 +106,8 @@ def document_metadata_subscribe(
         reach=_reach(wanted, exchange),
     )
     kept.add(subscription)
+    if exchange.assertion and subscription.reach == "federation":
+        exchange.actors.standing[subscription.id] = (exchange.assertion, exchange.now)
     address = f"{exchange.endpoint}?subscription={subscription.id}"
     return Answer(body=subscribe_response(address, exchange.now, wanted.ends), subscription=subscription)
 

@@ -19,14 +19,21 @@ from trust.ledger.record import payload_digest
 ENDPOINT = "iti-52-gateway"
 
 
-def subscribe_call(
-    community: Community, message_id: str, consumer: str, topic: Topic, query: AdhocQuery, ends: datetime, patient: str
+def subscribe_call(  # noqa: PLR0913, PLR0917  one fact each
+    community: Community,
+    message_id: str,
+    consumer: str,
+    topic: Topic,
+    query: AdhocQuery,
+    ends: datetime,
+    patient: str,
+    assertion: bytes = b"",
 ) -> Call:
     """ITI-52: tell us of documents of a patient. `query` names the patient as the community does."""
     body = wsn.subscribe_request(consumer, topic, filter_query(query), ends)
     url = community.endpoints[ENDPOINT]
     root = wsn.SUBSCRIBE + "Response"
-    return _call(community, "ITI-52", url, message_id, wsn.SUBSCRIBE_ACTION, body, root, query, patient)
+    return _call(community, "ITI-52", url, message_id, wsn.SUBSCRIBE_ACTION, body, root, query, patient, (), assertion)
 
 
 def unsubscribe_call(community: Community, message_id: str, address: str, query: AdhocQuery) -> Call:
@@ -52,8 +59,11 @@ def _call(  # noqa: PLR0913, PLR0917
     query: AdhocQuery | None,
     patient: str,
     told: tuple[AuditedObject, ...] = (),
+    assertion: bytes = b"",
 ) -> Call:
-    envelope = write_envelope(action, body, message_id=message_id, to=url, reply_to=bool(response_root))
+    envelope = write_envelope(
+        action, body, message_id=message_id, to=url, reply_to=bool(response_root), security=assertion
+    )
     return Call(
         community=community,
         transaction=transaction,

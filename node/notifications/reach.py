@@ -21,6 +21,7 @@ from node.federation.answered import Answered
 from node.notifications.calls import ENDPOINT, subscribe_call, unsubscribe_call
 from node.notifications.subscriber import read_subscriber, same_place
 from node.notifications.wsn import read_subscribe_response
+from node.outcome_words import Word
 from node.records import calling_end, event, instant, participants, query_object, subject
 from node.soap.faults import FaultCode, SoapFault
 from registry.ebrim.messages import LEAF_CLASS, AdhocQuery, adhoc_query_request
@@ -35,6 +36,8 @@ from trust.identity.caller import Caller, Role
 log = logging.getLogger("node.notifications")
 
 TERM: Final = timedelta(days=7)  # what is asked for elsewhere; made again when half of it is over
+TERM_OF_USER: Final = timedelta(days=30)  # the same in the name of a person, whose assertion cannot be had again
+FRESH: Final = timedelta(minutes=10)  # for so long the assertion of who subscribed is of use
 LOOK_AGAIN: Final = timedelta(hours=1)  # who knows a patient changes
 TOLD_AGAIN: Final = timedelta(days=30)  # for so long something that was told already is known
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 3600.0  # seconds
@@ -76,6 +79,9 @@ class Reach:
     async def round(self) -> None:
         """Look at some subscriptions, then do what is due."""
         await self._tidy()
+        stale = self._actors.clock() - FRESH
+        for id_ in [id_ for id_, (_, since) in self._actors.standing.items() if since < stale]:
+            del self._actors.standing[id_]
         for one in self._due_for_a_look():
             await self._look(one)
             self._looked[one.id] = self._actors.clock()
@@ -133,7 +139,8 @@ class Reach:
         """Subscribe there, for the first time or again; what was there before is ended afterwards."""
         actors, exchange = self._actors, self._exchange(local)
         token = actors.new_uuid().removeprefix("urn:uuid:")
-        ends = min(exchange.now + TERM, _moment(local.ends))
+        term = TERM_OF_USER if exchange.assertion else TERM
+        ends = min(exchange.now + term, _moment(local.ends))
         topic = Topic.SUBMISSION_SET_METADATA
         if local.topic is not Topic.SUBMISSION_SET_METADATA:
             topic = Topic.FULL_DOCUMENT_ENTRY  # what is handed on is known here, also where only ids are wanted
@@ -145,6 +152,7 @@ class Reach:
             for_patient(local.filter, one.patient),
             ends,
             patient_of_filter(local.filter),
+            exchange.assertion,
         )
         answered = await actors.gateway.tell(call, exchange)
         made = self._made(answered, community)
@@ -175,7 +183,8 @@ class Reach:
             query = AdhocQuery("", LEAF_CLASS, None)
             call = unsubscribe_call(community, exchange.message_id, one.address, query)
             answered = await self._actors.gateway.tell(call, exchange)
-            over = answered.error is None or FaultCode.SENDER in answered.subcodes
+            unknown = FaultCode.SENDER in answered.subcodes and answered.word is not Word.REFUSED
+            over = answered.error is None or unknown
         if over:
             await self._settle(exchange, partial(_gone, one))
         else:
@@ -226,6 +235,7 @@ class Reach:
             now=actors.clock(),
             deadline=asyncio.get_running_loop().time() + self._deadline,
             incident=actors.new_uuid(),
+            assertion=actors.standing.get(local.id, (b"", None))[0] if local else b"",
         )
 
     def _record(self, one: Subscription, exchange: Exchange, homes: Sequence[str]) -> NewRecord:

@@ -95,13 +95,15 @@ def subscribe(consumer: str, patient: str = PATIENT, topic: str = "ihe:FullDocum
       </rim:AdhocQuery></wsnt:Filter></wsnt:Subscribe>"""
 
 
-def send(client, body: str, url: str = "", what: str = "NotificationProducer/SubscribeRequest"):
+def send(client, body: str, url: str = "", what: str = "NotificationProducer/SubscribeRequest", security: str = ""):
     url = url or client.endpoints["iti-52"]
-    return client.post(url, "application/soap+xml; charset=UTF-8", envelope(f"{WSN}/{what}", body, to=url))
+    return client.post(
+        url, "application/soap+xml; charset=UTF-8", envelope(f"{WSN}/{what}", body, to=url, security=security)
+    )
 
 
-def subscribed(client, *given, **named) -> str:
-    answer = send(client, subscribe(*given, **named))
+def subscribed(client, *given, security: str = "", **named) -> str:
+    answer = send(client, subscribe(*given, **named), security=security)
     assert answer.http_status == 200, answer.raw
     return answer.body.findtext(ADDRESS)
 

@@ -32,6 +32,9 @@ class Two:
         (self.practice.folder / "keys" / "recipients.pem").chmod(0o400)
         config = self.practice.folder / "node.toml"
         config.write_text(config.read_text().replace("[subscriptions]", '[subscriptions]\nca = "keys/recipients.pem"'))
+        config = self.hospital.folder / "node.toml"  # it wants to know in whose name others ask
+        config.write_text(config.read_text().replace('\npeers = "accepted"', '\npeers = "required"'))
+        assert '\npeers = "required"' in config.read_text()
         self.nodes = [self.practice, self.hospital]
         for node in self.nodes:
             node.launch()
@@ -41,6 +44,10 @@ class Two:
         self.here, self.there = cx(self.practice, "A-1"), cx(self.hospital, "B-1")
         for node, patient in zip(self.nodes, (self.here, self.there), strict=True):
             node.run("patient", "add", patient, *person(1))
+
+    def doctor_jane(self) -> str:
+        """An assertion about the doctor, made by the practice's own issuer."""
+        return self.practice.run("assertion", "--variant", "valid").stdout
 
     def letter(self, title: str) -> Document:
         document = Document(title.encode(), title=title)
@@ -73,7 +80,7 @@ def until(condition: Callable[[], object]) -> None:
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     made = Two(tmp_path_factory.mktemp("elsewhere"))
-    made.address = subscribed(made.practice.client(), made.doctor.url, patient=made.here)
+    made.address = subscribed(made.practice.client(), made.doctor.url, patient=made.here, security=made.doctor_jane())
     until(lambda: any(place["state"] == "held" for place in made.subscriptions(made.practice)[0]["elsewhere"]))
     try:
         yield made
@@ -85,11 +92,13 @@ def test_a_family_doctor_learns_of_a_discharge_letter(two: Two) -> None:
     (there,) = two.subscriptions(two.hospital)
     assert (there["subscriber"], there["role"], there["patient"]) == ("Practice", "peer", two.there)
     assert there["ends"]
+    assert "jdoe" in there["user"]
     letter = two.letter("Discharge letter")
     title, document = two.told()
     assert (title, document.get("home")) == ("Discharge letter", two.hospital.home)
     wanted = (two.hospital.home, two.hospital.repository, letter.unique_id)
-    fetched = two.practice.client().send("iti-43", retrieve(wanted)).documents()
+    answer = two.practice.client().send("iti-43", retrieve(wanted), security=two.doctor_jane())
+    fetched = answer.documents()
     assert fetched[letter.unique_id][1] == b"Discharge letter"
 
 
