@@ -6,6 +6,7 @@ Each word holds more than a name, so that few others share it, and bears another
     date     family name, initial, whole date of birth             another form of the given name
     month    both names in either order, month of birth            a wrong day, names exchanged
     contact  given name, telephone number or e-mail address        another family name or date of birth
+    place    given name, whole date of birth, postcode or town     another family name, no telephone number
 
 Names count as they sound (`names.sound`). Somebody of whom too little is known for any word cannot be located.
 """
@@ -19,7 +20,7 @@ from registry.patients.demographics import Demographics, Identifier
 from registry.patients.names import sound
 from registry.patients.profile import NameWords, Profile, profile
 
-MOST_WORDS: Final = 24  # of one record
+MOST_WORDS: Final = 40  # of one record
 _NAMES: Final = 4
 _CONTACTS: Final = 4
 
@@ -42,6 +43,7 @@ def words_to_ask(person: Demographics, own: Identifier, *, shared: bool) -> tupl
 
 def _kinds(prepared: Profile, person: Demographics) -> tuple[list[str], ...]:
     contacts = sorted(prepared.contacts)[:_CONTACTS]
+    places = [place for one in prepared.addresses[:_CONTACTS] if (place := one.postal_code or one.city)]
     names = [name for name in prepared.names[:_NAMES] if name.given]
     date = "" if person.birth_date is None or person.birth_date.estimated else person.birth_date.value
     days = "".join(sorted((date[4:6], date[6:8]))) if len(date) >= 8 else ""
@@ -51,11 +53,14 @@ def _kinds(prepared: Profile, person: Demographics) -> tuple[list[str], ...]:
         list(dict.fromkeys(f"date {family} {given[0]} {date[:4]} {days}" for family, given in pairs if days)),
         list(dict.fromkeys(f"month {' '.join(sorted(pair))} {date[:6]}" for pair in pairs if len(date) >= 6)),
         list(dict.fromkeys(f"contact {given} {contact}" for _, given in pairs for contact in contacts)),
+        list(
+            dict.fromkeys(f"place {given} {date[:4]} {days} {place}" for _, given in pairs for place in places if days)
+        ),
     )
 
 
 def _pairs(name: NameWords) -> Iterator[tuple[str, str]]:
-    for family in name.family[:3]:
+    for family in dict.fromkeys((*name.family[:3], "".join(name.family))):
         for given in (*name.given[:2], "".join(name.given[:2])):
             if sound(family) and sound(given):
                 yield sound(family), sound(given)

@@ -16,7 +16,7 @@ from node.config import Config, load
 from node.discovery.duty import LOCATOR, Duty
 from node.lock import Locked, exclusive
 from node.services import open_services
-from registry.patients.demographics import BirthDate, Demographics, Identifier, Name, Telecom
+from registry.patients.demographics import Address, BirthDate, Demographics, Identifier, Name, Telecom
 from registry.patients.location import words_of
 from scripts.simulated.behaviours import KINDS
 from tests.end_to_end.wire import Document
@@ -157,6 +157,7 @@ def _demographics(patient: str, person: Mapping[str, str] | None) -> Demographic
         identifiers=(Identifier.of(patient),),
         names=(Name(family=person["family"], given=(person["given"],)),),
         birth_date=BirthDate(value=person["birth"]),
+        addresses=(Address(city=person["city"]),) if "city" in person else (),
         telecoms=(Telecom(value=person["phone"]),) if "phone" in person else (),
     )
 
