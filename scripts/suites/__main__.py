@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from scripts.suites import conformance, unit
+from scripts.suites import conformance, fuzz, unit
 from scripts.suites.outcome import ROOT, SHARED, Request, Status, Suite, command, has_shared
 
 GATES = (
@@ -26,6 +26,7 @@ ADDED = (
     Suite("faults", "kill -9 under load, full disk", unit.faults),
     Suite("arr", "rsyslog as Audit Record Repository, stopped and killed under load", unit.arr),
     Suite("security", "openssl, xmlsec1 and sslyze against a real node", unit.security),
+    Suite("fuzz", "every message reader under atheris, or by mutation", fuzz.run),
     Suite("browser", "the pages in Chromium, with the demonstration behind them", unit.browser),
 )
 
@@ -38,7 +39,8 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         parser.add_argument(f"--{suite.name}", action="store_true", help=f"also: {suite.title}")
     parser.add_argument("--only", choices=[suite.name for suite in GATES + ADDED], help="run this one suite alone")
     parser.add_argument("--cycles", type=int, default=500, metavar="N", help="kill cycles of --faults (default 500)")
-    parser.add_argument("--seed", type=int, metavar="N", help="repeat a fault run with the seed that it printed")
+    parser.add_argument("--seed", type=int, metavar="N", help="repeat a run of --faults or --fuzz with this seed")
+    parser.add_argument("--minutes", type=float, default=1.0, metavar="N", help="of --fuzz for each reader (default 1)")
     return parser.parse_args(words)
 
 
@@ -66,7 +68,7 @@ def main(words: list[str]) -> int:
         return 2
     os.chdir(ROOT)
     started = time.monotonic()
-    request = Request(options.cycles, options.seed)
+    request = Request(options.cycles, options.seed, options.minutes)
     ended = [(suite.name, _run(suite, request)) for suite in chosen]
     if not has_shared():
         print("\n../shared is not beside the checkout: the tests that read it were left out")

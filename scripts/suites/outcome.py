@@ -28,6 +28,7 @@ class Request:
 
     cycles: int
     seed: int | None
+    minutes: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
