@@ -16,6 +16,7 @@ from node.atna.findings import deliveries
 from node.health import Finding, Level
 from node.issuer_findings import issuers
 from node.membership.findings import membership
+from node.notifications.findings import untold
 from node.patient_findings import doubtful_pairs
 from node.witness.findings import witnesses
 from trust.consent import store as consents
@@ -39,7 +40,7 @@ async def status(order: Order) -> Result:
 
 def findings_of(services: Services, now: datetime) -> list[Finding]:
     """Everything that was looked at, what is well too."""
-    checks = (*health.FILES, issuers, doubtful_pairs, membership, deliveries, witnesses)
+    checks = (*health.FILES, issuers, doubtful_pairs, untold, membership, deliveries, witnesses)
     return [*health.examine(services.config, now, checks), *health.peers(services.communities.all(), now)]
 
 

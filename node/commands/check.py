@@ -20,6 +20,7 @@ from node.faults import Exit
 from node.health import Level
 from node.issuer_findings import issuers
 from node.membership.findings import membership
+from node.notifications.findings import untold
 from node.patient_findings import doubtful_pairs
 from node.witness.findings import witnesses
 
@@ -41,9 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every finding."""
     config = load(root(args))
-    findings = health.examine(
-        config, now(), (*health.FILES, health.connected, issuers, doubtful_pairs, membership, deliveries, witnesses)
-    )
+    here = (issuers, doubtful_pairs, untold, membership, deliveries, witnesses)
+    findings = health.examine(config, now(), (*health.FILES, health.connected, *here))
     if args.json:
         console.emit({"findings": [asdict(finding) for finding in findings]})
     else:

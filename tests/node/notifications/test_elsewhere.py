@@ -15,6 +15,7 @@ from node.iti import iti52_document_metadata_subscribe as iti52
 from node.iti import iti53_document_metadata_notify as iti53
 from node.notifications import notices, wsn
 from node.notifications.content import read_content, told, write_content
+from node.notifications.findings import untold
 from node.soap.faults import SoapFault
 from registry.ebrim.messages import LEAF_CLASS, AdhocQuery, filter_query
 from registry.ebrim.writer import render
@@ -191,6 +192,22 @@ def test_another_community_subscribes_for_one_patient_at_its_own_node_for_a_mont
         subscribing(
             pair, f"{pair.base_url}/iti-53", "", filters.DOCUMENTS_OF_ANYBODY, XDSDocumentEntryTypeCode="A^^2.999.8.1"
         )
+
+
+def test_what_an_administrator_is_told(pair: Pair) -> None:
+    config = pair.bench.services.config
+
+    def found(hours: int) -> list[str]:
+        return [one.what for one in untold(config, NOW + timedelta(hours=hours))]
+
+    assert found(2) == []
+    pair.notified(document(1))
+    assert found(0) == []
+    assert found(2) == [f"1 notifications wait, the oldest since {STAMP} UTC: their recipients do not take them"]
+    (row,) = pair.remote.all()
+    for _ in range(5):
+        pair.bench.write(lambda one: RemoteSubscriptions(one).failed(row, STAMP))
+    assert found(0) == ["1 cannot be made or ended at Alpha"]
 
 
 def test_content_waits_as_it_came() -> None:
