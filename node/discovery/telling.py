@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("node.discovery")
 
-RECORDS: Final = 200  # of the master index that are told at once
+RECORDS: Final = 100  # of the master index that are told at once
 _AWAY, _LONGEST_AWAY = 15.0, 240.0  # seconds for which a locator is left alone that could not be told, then twice that
 _HOUR: Final = 3600.0
 _SECONDS: Final = 5.0  # that one has to answer
@@ -82,8 +82,13 @@ class Teller:
         if duty.root != self._root:
             await self._begin(duty)
         await self._policies()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         while changes := await asyncio.to_thread(self._changes, duty):
             await self._tell(changes, duty)
+            if len(changes.seen) == RECORDS:  # many wait: half of the time is for those who ask this node
+                await asyncio.sleep(loop.time() - began)
+            began = loop.time()
         await self._end(duty)
 
     async def _nobody(self) -> None:
@@ -142,9 +147,20 @@ class Teller:
         able = [home for home in duty.homes if home not in self._behind | self._whole and self._reachable(home)]
         told_all = told.Told(root=duty.root, complete=True)
         self._whole |= await self._send(dict.fromkeys(able, told_all))
+        if self._whole >= {*duty.homes} and locations.sources(self._actors.reader).get(self._own) != duty.root:
+            await self._all_told(duty)
         waiting = any(not self._reachable(home) for home in self._away)
         self._after, self._since = 0, max(self._newest, self._since) if waiting else 0
         self._behind = {home for home in self._behind if waiting}
+
+    async def _all_told(self, duty: Duty) -> None:
+        """Remember it, so that the next start does not begin anew."""
+
+        def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+            locations.complete(connection, self._own, duty.root)
+            return None, [noted(f"{len(duty.homes)} locators know of every patient", self._actors)]
+
+        await self._actors.sequencer.transact(work)
 
     def _reachable(self, home: str) -> bool:
         return self._away.get(home, (0.0, 0.0))[0] < asyncio.get_running_loop().time()

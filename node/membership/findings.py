@@ -8,9 +8,11 @@ from datetime import datetime
 
 from node import database
 from node.config import Config
+from node.discovery.duty import of_directory
 from node.health import Finding, Level
 from node.membership.signer import is_signer
 from node.migrations import REVISIONS
+from registry.store import locations
 from trust.community_store import Communities
 from trust.directory import store
 from trust.directory.directory import standing
@@ -26,6 +28,7 @@ def membership(config: Config, now: datetime) -> Iterator[Finding]:
     with contextlib.closing(database.open_reader(config.folder.database)) as connection:
         directory = store.in_force(connection)
         connected = {one.home for one in Communities(connection).all()}
+        told, waiting = locations.sources(connection), locations.waiting(connection)
     if directory is None:
         what = "this node is in no federation: who is connected is what administrators compared one by one"
         yield Finding(Level.WARN, "federation", what, "xdsnode federation create NAME, or join INVITATION")
@@ -42,6 +45,14 @@ def membership(config: Config, now: datetime) -> Iterator[Finding]:
     if content.member(config.node.home_community_id) is None:
         step = "ask for an invitation, or leave: xdsnode federation leave"
         yield Finding(Level.FAIL, "federation", "the directory does not list this node any more", step)
+    duty = of_directory(directory.federation, content)
+    if duty.exists:
+        own = config.node.home_community_id
+        whole = told.get(own) == duty.root
+        what = f"{len(duty.homes)}{', this node is one' if own in duty.homes else ''}; "
+        what += "they know of every patient" if whole else f"not told of every patient yet, {waiting} changes wait"
+        step = "" if whole else "the running node tells them by itself; a locator that is away is in its log"
+        yield Finding(Level.OK if whole else Level.WARN, "locators", what, step)
     found = members_of(
         directory,
         now=now,

@@ -95,6 +95,12 @@ def settled(connection: sqlite3.Connection, seen: Iterable[tuple[int, int]]) -> 
     connection.executemany("DELETE FROM location_due WHERE identity = ? AND no <= ?", list(seen))
 
 
+def waiting(connection: sqlite3.Connection) -> int:
+    """How many changes wait to be told."""
+    (found,) = connection.execute("SELECT count(*) FROM location_due").fetchone()
+    return int(found)
+
+
 def told_of(connection: sqlite3.Connection, identity: int) -> list[Told]:
     """What was told of one record."""
     return _told(connection, "identity = ?", identity)

@@ -11,11 +11,14 @@ import pytest
 
 from node.administration.exports import own_community, own_urls
 from node.config import Config
+from node.health import Finding, Level
 from node.http.resources import Asked
 from node.membership import offering, signer
+from node.membership.findings import membership
 from node.membership.membership import Membership
 from node.operations import execute
 from node.services import Services, open_services
+from registry.store import locations
 from tests.trust.directory.federations import community, node
 from trust.identity.caller import Caller, Role
 
@@ -104,3 +107,24 @@ async def test_a_node_lists_itself_and_leaves_addresses_alone(services: Services
     version = membership.directory.version
     await offer.round()
     assert membership.directory.version == version
+
+
+async def test_check_says_whether_the_locators_know_everybody(services: Services) -> None:
+    def found() -> list[Finding]:
+        return [one for one in membership(services.config, services.clock()) if one.subject == "locators"]
+
+    assert found() == []
+    for k in (2, 3, 4):
+        urls = {name: url.replace("n1.", f"n{k}.") for name, url in URLS.items()}
+        locator = community(k, node(k), endpoints=urls, capabilities=("locator",))
+        await services.membership.change(lambda content, one=locator: signer.with_member(content, one), "added")
+    (before,) = found()
+    assert (before.level, "not told of every patient yet" in before.what) == (Level.WARN, True)
+
+    def work(connection):
+        locations.complete(connection, services.actors.own.home, services.membership.duty().root)
+        return None, [services.membership.record("all told")]
+
+    await services.actors.sequencer.transact(work)
+    (after,) = found()
+    assert after.level is Level.OK

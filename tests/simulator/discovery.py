@@ -69,6 +69,7 @@ class Locating:
     located: dict[str, list[str]] = field(default_factory=dict)
     told: list[dict] = field(default_factory=list)  # what holders have sent, as it came
     holder: str = ""  # who tells
+    away: bool = False  # nothing can be told to it
     days: int = 7  # that an answer may be kept
 
 
@@ -145,6 +146,8 @@ def location_answer(asked: Asked, homes: list[str]) -> web.Response:
 async def told(community: Community, request: web.Request) -> web.Response:
     """A holder tells this locator of its patients; whoever made the community says who that is."""
     said = json.loads(await request.read())
+    if community.locating.away:
+        return web.Response(status=503)
     located = community.locating.located
     community.locating.told.append(said)
     if not community.locating.holder:

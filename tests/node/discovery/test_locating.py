@@ -23,6 +23,7 @@ from node.discovery.asking import ask_everywhere
 from node.discovery.discovery import Discovery
 from node.discovery.duty import Duty
 from node.discovery.locating import holders
+from node.discovery.telling import Teller
 from node.discovery.told import Told, keep
 from node.exchange import Exchange
 from node.federation.circuit import Circuits
@@ -36,7 +37,7 @@ from node.settings import FederationSection
 from node.soap.faults import SoapFault
 from registry.ebrim.messages import AdhocQuery
 from registry.ebrim.reader import read_adhoc_query
-from registry.store import correlations
+from registry.store import correlations, locations
 from scripts.simulated.population import Member, give, members, start, stop
 from tests.end_to_end.nodes import free_base
 from tests.end_to_end.wire import find_documents
@@ -304,6 +305,38 @@ async def test_whoever_has_not_told_everything_is_named_by_a_locator(world: Worl
     assert named(second) == set()
     assert Duty("", duty.homes[:3]).root != duty.root
     assert {*holders(token, Duty("", duty.homes[:3]), "", actors)} == everybody, "told under other locators"
+
+
+async def test_everything_is_told_once_and_the_rest_when_a_locator_is_back(world: World) -> None:
+    services, duty = world.services, world.services.actors.discovery.duty()
+    locators = {one.described.home: one.community.locating for one in world.locators()}
+
+    async def round_of_a_new_process() -> dict[str, int]:
+        """How many tokens each locator was told of."""
+        for one in locators.values():
+            one.told.clear()
+        await Teller(services.actors, services.client, services.config.folder.database).round()
+        return {home: sum(len(said["add"]) for said in one.told) for home, one in locators.items()}
+
+    await world.patient()
+    assert all((await round_of_a_new_process()).values())
+    assert all(one.told[-1]["complete"] for one in locators.values())
+    assert locations.waiting(services.reader) == 0
+    assert not any((await round_of_a_new_process()).values()), "a restart tells nothing again"
+    patient, _ = await world.patient()
+    away = locators[duty.locator(duty.token(f"id 2.999.1 {patient.partition('^')[0]}"))]
+    away.away = True
+    assert any((await round_of_a_new_process()).values())
+    assert not away.told
+    assert locations.waiting(services.reader) == 1
+    away.away = False
+    assert any((await round_of_a_new_process()).values())
+    assert away.told[-1]["complete"]
+    assert locations.waiting(services.reader) == 0
+    known = {token for (token,) in services.reader.execute("SELECT DISTINCT token FROM location_told")}
+    text = services.reader.execute("SELECT group_concat(person) FROM patient_identity").fetchone()[0]
+    assert "Halvorsen" in text
+    assert not any(b"Halvorsen" in token for token in known)
 
 
 async def test_c14_a_dictionary_of_look_ups_is_stopped(world: World) -> None:
