@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 from node.outcome_words import ANSWERED, TEXTS, Outcome, Word
 from node.records import document_object
-from node.web import facets, reading, seen
+from node.web import reading, seen
 from node.web.facets import PAGE, SORTS, Wanted, choose
 from node.web.items import Item
 from node.web.missing import STEPS, gaps
@@ -77,12 +78,11 @@ def shown(view: View, visit: Visit, run: Run, wanted: Wanted) -> dict[str, Any]:
         "is_new": is_new,
         "new": new,
         "newest": new[:_NEWEST],
-        "last_visit": visit.before.last,
+        "last_visit": re.sub(r"\D", "", visit.before.last)[:12],
         "line": timeline(chosen.items) if wanted.view == "timeline" else None,
         "snippet": lambda item: reading.snippet(run, item, wanted.q),
         "search": reading.state(run, current),
         "gaps": gaps(run, visit.person, view.desk.services.clock(), view.words, lambda one: _text(view, one)),
-        "narrower": len(current) > facets.PAGE,
     }
 
 

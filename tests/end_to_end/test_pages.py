@@ -101,7 +101,7 @@ def test_one_document_of_two_institutions_is_one_line_and_each_source_opens(brow
     page = browser.all_answers(browser.open_patient(number(patient)))
     assert titles(page) == ["Letter"]
     assert "2 sources" in page.text
-    assert "1 copy folded" in page.text
+    assert "1 copy folded." in page.text
     sources = page.tree.xpath("//table[@id='table']//details//li/a/@href")
     assert len(sources) == 2
     for source in sources:
