@@ -117,11 +117,11 @@ async def listed(view: View) -> web.StreamResponse:
     visit = view.signed_in.visit(handle, view.now)
     if visit is None:
         return view.no_visit()
-    wanted = Wanted.of(view.request.query_string)
+    wanted = Wanted.of(view.query)
     run = view.signed_in.run(handle, wanted.run, view.now)
     if run is None:
         return start(view, handle, visit)
-    if view.request.query_string != wanted.query():
+    if view.query != wanted.query():
         return view.see(f"/p/{handle}?{wanted.query()}")  # one address for one list
     until = asyncio.get_running_loop().time() + _FIRST_WAIT
     while not run.done and (left := until - asyncio.get_running_loop().time()) > 0:
@@ -142,7 +142,7 @@ async def events(view: View) -> web.StreamResponse:
     if found is None:
         return web.Response(status=204, headers=SECURITY)
     visit, run = found
-    wanted = Wanted.of(f"{view.request.query_string}&run={view.parameters['r']}")
+    wanted = Wanted.of(f"{view.query}&run={view.parameters['r']}")
     response = web.StreamResponse(headers={**SECURITY, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     await response.prepare(view.request)
     last = view.request.headers.get("Last-Event-ID", "")

@@ -50,6 +50,11 @@ class View:
         return self.session
 
     @property
+    def query(self) -> str:
+        """The query string as it came: aiohttp's own is decoded, so that an ampersand in a value would end it."""
+        return self.request.raw_path.partition("?")[2]
+
+    @property
     def profession(self) -> Coded | None:
         """The functional role of who is signed in; None where the account has none, or one that is no longer known."""
         code, _, system = self.signed_in.profession.partition("^")

@@ -43,6 +43,8 @@ DIRECTORY = ["C15", "C16"]
 FEDERATION = ["C14", "C17"]
 # "What it must reach", point 3 of part 5: documents of others on the pages.
 VIEWER = _rows("I", 16, tuple(range(1, 9)))
+# And of the pages themselves: forms, sessions, headers, guesses, what is typed.
+DOOR = ["I2", "I17", "I18", "I19", "I20", "I22"]
 # "What it must reach", point 5 of part 4: the scenarios of the fault suite that are about others.
 SCENARIOS = _rows("F", 15, tuple(range(9)))
 _IN_NAME = re.compile(r"(?<![a-z0-9])([txmaicsjf][0-9]+)(?![0-9])")
@@ -70,7 +72,7 @@ def named() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "row", [*PART_1, *WITNESSES, *AUDITOR, *USERS, *CONSENT, *DIRECTORY, *FEDERATION, *SCENARIOS, *VIEWER]
+    "row", [*PART_1, *WITNESSES, *AUDITOR, *USERS, *CONSENT, *DIRECTORY, *FEDERATION, *SCENARIOS, *VIEWER, *DOOR]
 )
 def test_every_promised_row_is_a_test(row: str) -> None:
     assert row in named()

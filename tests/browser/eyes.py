@@ -57,6 +57,7 @@ class Eyes:
     demo: Demo
     browser: Any
     number: int = 1  # of the node whose pages these are
+    scripts: bool = True
     noticed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -66,6 +67,7 @@ class Eyes:
             locale=self.variant.language,
             color_scheme=self.variant.colours,
             viewport={"width": self.variant.width, "height": 800},
+            java_script_enabled=self.scripts,
         )
         self.page = self.context.new_page()
         self.page.on("console", self._console)

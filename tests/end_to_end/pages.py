@@ -14,6 +14,8 @@ from lxml import html
 from tests.end_to_end.nodes import Node
 
 PASSWORD = "correct horse battery staple"
+_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+_TLS.check_hostname, _TLS.verify_mode = False, ssl.CERT_NONE
 
 
 @dataclass
@@ -103,20 +105,22 @@ class Browser:
         assert "outcome-asking" not in page.body.decode()
         return page
 
+    def raw(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> http.client.HTTPResponse:
+        """One answer as it comes; cookies are sent and not kept."""
+        sent = {"Accept-Language": self.language, **headers}
+        if self.cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        connection = http.client.HTTPSConnection("localhost", self.node.base, context=_TLS, timeout=60)
+        connection.request(method, path, body or None, sent)
+        return connection.getresponse()
+
     def _ask(self, method: str, address: str, body: bytes, headers: dict[str, str]) -> Page:
         for _ in range(5):
             parts = urlsplit(urljoin(self.origin, address))
             path = parts.path + (f"?{parts.query}" if parts.query else "")
-            sent = {"Accept-Language": self.language, **headers}
-            if self.cookies:
-                sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-            context = ssl.create_default_context()
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            connection = http.client.HTTPSConnection("localhost", self.node.base, context=context, timeout=30)
-            connection.request(method, path, body or None, sent)
-            answer = connection.getresponse()
+            answer = self.raw(method, path, body, headers)
             content = answer.read()
-            connection.close()
+            answer.close()
             for line in answer.headers.get_all("Set-Cookie", []):
                 for name, morsel in SimpleCookie(line).items():
                     if morsel["max-age"] == "0" or not morsel.value:

@@ -159,6 +159,9 @@ def test_words_are_found_in_what_was_fetched_and_the_rest_is_fetched_on_demand(b
 def test_one_list_has_one_address_and_what_makes_no_sense_is_left_out(browser, patient):
     page = browser.all_answers(browser.open_patient(number(patient)))
     run = page.address.partition("run=")[2]
+    named = browser.get(f"{page.address}&org=A+%26+B+%E6%9D%8E%27%2A")
+    assert named.address.endswith("&org=A+%26+B+%E6%9D%8E%27%2A")
+    assert "A & B 李'* (0)" in named.text
     again = browser.get(f"{page.address}&sort=newest&page=1&unknown=1&kind=&to=yesterday&org=Nobody")
     assert again.address.endswith(f"?run={run}&org=Nobody")
     assert "Nobody (0)" in again.text

@@ -19,12 +19,15 @@
   const source = new EventSource(at("strip").dataset.events);
   const take = (event) => {
     const part = JSON.parse(event.data);
+    const read = used(list) ? document.activeElement : null;
+    const top = read && read.getBoundingClientRect().top;
     for (const id of ["strip", "new", "missing"]) { if (!used(at(id))) { put(at(id), part[id]); } }
     const facets = at("facets");
     if (!used(facets) && !facets.dataset.touched) { put(facets, part.facets); }
     document.title = part.title.trim() + " – " + document.title.split(" – ").pop();
     waiting = part.list;
     if (reading()) { more.hidden = false; } else { show(); }
+    if (read) { window.scrollBy(0, read.getBoundingClientRect().top - top); }
     if (!document.querySelector(".outcome-asking") && at("sofar")) { at("sofar").remove(); }
   };
   at("facets").addEventListener("change", () => { at("facets").dataset.touched = "1"; });
