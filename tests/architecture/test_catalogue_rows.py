@@ -47,7 +47,7 @@ VIEWER = _rows("I", 16, tuple(range(1, 9)))
 DOOR = ["I2", "I17", "I18", "I19", "I20", "I22"]
 # "What it must reach", point 5 of part 4: the scenarios of the fault suite that are about others.
 SCENARIOS = _rows("F", 15, tuple(range(9)))
-_IN_NAME = re.compile(r"(?<![a-z0-9])([txmaicsjf][0-9]+)(?![0-9])")
+_IN_NAME = re.compile(r"(?<![a-z0-9])([txmaicsjf][0-9]+)(?![0-9])", re.IGNORECASE)
 _IN_TEXT = re.compile(r"([TXMAICSJF][0-9]+)(?![0-9A-Za-z])")
 
 

@@ -88,7 +88,8 @@ def test_a_document_of_another_patient_is_published_only_for_whoever_writes_down
     check = browser.upload(step_one, "/publish", "x.xml", content)
     assert "PUB-23" in check.text
     for said in ("", "SOMEBODY-ELSE"):
-        assert browser.submit(check, check.address, confirm=said).status == 422
+        answer = browser.submit(check, check.address, confirm=said)
+        assert (answer.status, said) == (422, said), answer.text
         assert registered(nodes[0], patient) == []
     assert "Published" in browser.submit(check, check.address, confirm=patient.partition("^")[0]).text
 
