@@ -65,6 +65,8 @@ def _of_the_run(run: Run, person: Person, now: datetime, words: Words) -> Iterat
         yield Gap(text=words("Without name and date of birth, institutions with other numbers cannot be searched."))
     if run.failed:
         yield Gap(text=words("Listed documents that could not be fetched: {n}").format(n=len(run.failed)))
+    if run.unread:
+        yield Gap(text=words("Documents whose text could not be read for the search: {n}").format(n=len(run.unread)))
     if run.began is not None and now - run.began > OLD:
         text = words("These answers are of {time}; what came later is not in them")
         yield Gap(text=text.format(time=f"{run.began:%H:%M}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from node.web.runs import Run
     from node.web.sessions import Visit
     from node.web.view import View
+
+log = logging.getLogger("node.web")
 
 _MOST_CHARACTERS: Final = 200_000  # of one document
 _MOST_ALTOGETHER: Final = 20_000_000
@@ -38,7 +41,7 @@ def state(run: Run, items: Sequence[Item]) -> State:
     rest = [item for item in items if _waits(run, item)]
     sizes = (next(iter(item.entry.size), "") for item in rest)
     return State(
-        read=sum(item.key in run.texts or item.key in run.brought for item in items),
+        read=sum(item.key in run.texts for item in items),
         total=len(items),
         rest=len(rest),
         octets=sum(int(size) for size in sizes if size.isascii() and size.isdigit() and len(size) < 16),
@@ -66,7 +69,7 @@ async def read_fetched(run: Run) -> None:
     """Read what was opened in this visit."""
     for key, brought in list(run.brought.items()):
         if key not in run.texts and brought.content is not None:
-            _keep(run, key, await text_of(brought.content))
+            await _read(run, key, brought.content)
 
 
 async def fetch_rest(view: View, visit: Visit, run: Run) -> None:
@@ -77,21 +80,30 @@ async def fetch_rest(view: View, visit: Visit, run: Run) -> None:
         async with turns:
             if asyncio.get_running_loop().time() >= run.until:
                 return
-            brought = await fetch(view, visit, item.entry)
+            brought = run.brought.get(item.key) or await fetch(view, visit, item.entry)
             if brought.content is None:
                 run.failed.add(item.key)
             else:
-                _keep(run, item.key, await text_of(brought.content))
+                await _read(run, item.key, brought.content)
             run.learned()
 
-    await asyncio.gather(*(one(item) for item in run.items() if _waits(run, item)), return_exceptions=True)
+    ended = await asyncio.gather(*(one(item) for item in run.items() if _waits(run, item)), return_exceptions=True)
+    for problem in ended:
+        if isinstance(problem, Exception):  # of one document; the others are read all the same
+            log.error("a document could not be read for a search", exc_info=problem)
     run.learned()
 
 
 def _waits(run: Run, item: Item) -> bool:
-    return item.key not in run.texts and item.key not in run.brought and item.key not in run.failed
+    return item.key not in run.texts and item.key not in run.failed
 
 
-def _keep(run: Run, key: str, text: str) -> None:
+async def _read(run: Run, key: str, content: bytes) -> None:
+    """Keep the text of a document; one that could not be read is not said to have been looked through."""
+    text = await text_of(content)
+    if text is None:
+        run.unread.add(key)
+        return
+    run.unread.discard(key)
     room = _MOST_ALTOGETHER - sum(map(len, run.texts.values()))
     run.texts[key] = text[: max(0, min(_MOST_CHARACTERS, room))]

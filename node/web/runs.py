@@ -43,8 +43,8 @@ class Run:
     """One asking; `outcomes` in the order of institutions, `brought` what was fetched of it, by key.
 
     `late` are answers that came when their time was over, not shown yet; `texts` what is searched, by key; `failed` are
-    keys of documents that could not be fetched; `shown` digests of what was on a page; `known` those of what was listed
-    before an emergency began, None outside of one.
+    keys of documents that could not be fetched, `unread` of those whose text could not be read; `shown` digests of what
+    was on a page; `known` those of what was listed before an emergency began, None outside of one.
     """
 
     handle: str
@@ -59,6 +59,7 @@ class Run:
     brought: dict[str, Brought] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
     shown: set[bytes] = field(default_factory=set)
     fetches: dict[str, Fetching] = field(default_factory=dict)
     drawn: dict[tuple[str, str], Drawn] = field(default_factory=dict)  # by key and the reader's language

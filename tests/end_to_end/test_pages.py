@@ -147,10 +147,13 @@ def test_words_are_found_in_what_was_fetched_and_the_rest_is_fetched_on_demand(b
     found = browser.get(page.address + "&q=metoprolol")
     assert titles(found) == []
     assert "in the text of 0 of 2 documents" in found.text
-    found = browser.submit(found, "/read")
-    while "are being fetched" in found.text:
-        found = browser.get(found.address)
-    assert titles(found) == ["Letter"]
+    for _ in range(10):  # on a busy machine reading one may take longer than it may; then it is offered again
+        found = browser.submit(found, "/read")
+        while "are being fetched" in found.text:
+            found = browser.get(found.address)
+        if "in the text of 2 of 2 documents" in found.text:
+            break
+    assert titles(found) == ["Letter"], found.text
     assert "in the text of 2 of 2 documents" in found.text
     fetched = json.loads(nodes[1].run("audit", "search", "--patient", patient, "--json").stdout)
     assert "a.li" in json.dumps(fetched)

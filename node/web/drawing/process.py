@@ -72,9 +72,10 @@ async def draw(
     return await _ask(job, content)
 
 
-async def text_of(content: bytes, language: str = "") -> str:
-    """The text of a document on one line, as far as it has one."""
-    return (await _ask({"what": "text", "language": language}, content)).text
+async def text_of(content: bytes, language: str = "") -> str | None:
+    """The text of a document on one line, as far as it has one; None when it could not be read within the bounds."""
+    read = await _ask({"what": "text", "language": language}, content)
+    return None if read.form == "failed" else read.text
 
 
 async def compare(former: bytes, latter: bytes, *, words: Mapping[str, str], language: str = "") -> Drawn:
