@@ -18,6 +18,7 @@ from node.services import Services, open_services
 from registry.errors import ErrorCode, Severity, XdsErrors
 from registry.metadata.objects import APND, RPLC, SIGNS, XFRM, XFRM_RPLC, DocumentEntry, SubmissionSet
 from registry.metadata.submission import Submission
+from repository.store import inbox
 from tests.registry.registry_bench import entry, filed, folder, relation, submission, submission_set, uuid
 from trust.audit.event import Action
 from trust.identity.caller import Caller, Role
@@ -117,7 +118,7 @@ async def test_what_speaks_of_the_senders_registry_is_not_kept_and_said(services
         assert warnings == [QUEUED, (code, "", Severity.WARNING)]
 
 
-async def test_what_is_refused(services: Services):
+async def test_what_is_refused(services: Services, monkeypatch: pytest.MonkeyPatch):
     """Metadata is judged as for a repository unless it says that it is limited; the same set is taken once."""
     bare = limited()
     (document,) = bare.documents
@@ -133,3 +134,8 @@ async def test_what_is_refused(services: Services):
     assert [(one.code, one.location) for one in refused.value.errors] == [
         ("XDSDuplicateUniqueIdInRegistry", "SubmissionSet01")
     ]
+    monkeypatch.setattr(inbox, "MOST_WAITING", 1)
+    other = replace(bare, submission_sets=(replace(bare.submission_set, unique_id="2.999.9"),))
+    with pytest.raises(XdsErrors) as refused:
+        await receive(services, other)
+    assert [one.code for one in refused.value.errors] == ["XDSRepositoryBusy"]
