@@ -18,7 +18,7 @@ from node.outcome_words import ANSWERED, Outcome, Word
 from node.web.asking import Brought, Said
 from node.web.drawing.process import Drawn
 from node.web.items import Item, lines
-from registry.metadata.objects import DocumentEntry
+from registry.metadata.objects import ON_DEMAND_DOCUMENT, DocumentEntry
 
 log = logging.getLogger("node.web")
 
@@ -158,13 +158,13 @@ class Run:
         self._change()
 
     def items(self) -> list[Item]:
-        """Every document once, the newest first; what is folded stands within its line."""
+        """Every document once, what is made on demand and then the newest first; within its line what is folded."""
         if self._lines[0] != self.changes:
             found = [self._item(home, entry) for home, said in self._answers.items() for entry in said.entries]
             replaced = {
                 (home, former): latter for home, said in self._answers.items() for former, latter in said.replaced
             }
-            once = sorted(lines(found, replaced, self.own), key=lambda item: (item.date, item.key), reverse=True)
+            once = sorted(lines(found, replaced, self.own), key=_newest, reverse=True)
             self._lines = self.changes, once
         return self._lines[1]
 
@@ -218,3 +218,7 @@ class Run:
         elif said.outcome.word in ANSWERED:
             self.late[home] = said
         self._change()
+
+
+def _newest(item: Item) -> tuple[bool, str, str]:
+    return item.entry.object_type == ON_DEMAND_DOCUMENT, item.date, item.key

@@ -17,7 +17,15 @@ from node.web.missing import STEPS, gaps
 from node.web.runs import Run
 from node.web.sessions import Person
 from node.web.timeline import MOST_DOTS, timeline
-from registry.metadata.objects import APPROVED, DEPRECATED, Author, Code, DocumentEntry, LocalizedString
+from registry.metadata.objects import (
+    APPROVED,
+    DEPRECATED,
+    ON_DEMAND_DOCUMENT,
+    Author,
+    Code,
+    DocumentEntry,
+    LocalizedString,
+)
 
 OWN, NORTH, SOUTH = "urn:oid:2.999.1", "urn:oid:2.999.2", "urn:oid:2.999.3"
 _KEYS = itertools.count(1)
@@ -248,6 +256,21 @@ async def test_an_answer_after_the_common_time_waits_until_somebody_wants_it():
     run.take_late()
     assert len(run.items()) == 2
     assert run.outcomes[NORTH].word is Word.FOUND
+
+
+async def test_what_is_made_when_it_is_opened_stands_first():
+    """A summary has no date, and is newer than every document."""
+    summary = replace(entry(unique_id="2.999.9.7", hash_="", date=""), object_type=ON_DEMAND_DOCUMENT)
+    entries = (entry(date="20240101"), summary, entry(unique_id="2.999.9.2", hash_="bb", date="20240301"))
+
+    async def ask(home: str, name: str) -> Said:
+        return Said(outcome=Outcome(home=home, name=name, word=Word.FOUND), entries=entries)
+
+    run = Run("h", {OWN: "Own"}, OWN)
+    run.begin(ask)
+    while not run.done:
+        await run.change(run.changes, 1.0)
+    assert [one.date for one in run.items()] == ["", "20240301", "20240101"]
 
 
 async def test_one_institution_is_asked_again_and_the_others_are_not():
