@@ -21,9 +21,15 @@ _OTHER_CHARSETS: Final = frozenset({"iso8859-1", "iso8859-15", "cp1252", "gb2312
 def read(content: bytes) -> etree._Element | None:
     """The root element; None for a document that is no XML or cannot be parsed safely."""
     try:
-        return parse(_INSTRUCTION.sub(lambda found: found["kept"] or b"", _as_utf8(content)), limits=DOCUMENT)
+        return parse(_without_instructions(_as_utf8(content)), limits=DOCUMENT)
     except SoapFault:
         return None
+
+
+def _without_instructions(content: bytes) -> bytes:
+    if content.find(b"<?", 2) < 0:  # most have none, and looking for them takes long where a scan is inside
+        return content
+    return _INSTRUCTION.sub(lambda found: found["kept"] or b"", content)
 
 
 def _as_utf8(content: bytes) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from node.web.drawing import kinds
 
 _MOST_PIXELS: Final = 40_000_000
 _FIT: Final = 1600  # pixels, the longer side
+_FULL_PIXELS: Final = 16_000_000  # of an image in its own size: WebP takes many times that in bytes
 _LONGEST: Final = 16_000  # WebP ends at 16,383
 _PAGE_PIXELS: Final = 8_000_000
 _SCALE: Final = 220 / 72  # 110 dpi for a screen of two dots a pixel
@@ -27,6 +29,8 @@ _MOST_TEXT: Final = 1_000_000
 _QUALITY: Final = 85
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP")
 _EMBEDDED_PAGES: Final = 10
+_EMBEDDED_SCALE: Final = 110 / 72
+_EMBEDDED_SECONDS: Final = 3.0  # of processor time: the text around the pictures counts more than the last of them
 _TEXT_PAGES: Final = 100  # whose text can be read aloud
 _READ_PAGES: Final = 20  # of a PDF in which words are looked for
 _EMBEDDED_BYTES: Final = 24 << 20  # of all pictures within one document
@@ -57,7 +61,9 @@ class Picture:
 
 
 def image(content: bytes, *, number: int = 1, full: bool = False, turn: int = 0) -> Picture:
-    """An image, or one of a TIFF's, to fit a screen or in its own size, turned by 90, 180 or 270 degrees to the right.
+    """An image, or one of a TIFF's, to fit a screen or in its own size up to 16 million pixels.
+
+    `turn` is 90, 180 or 270 degrees to the right.
 
     Raises:
         ValueError: more than 40 million pixels, or no image that can be drawn.
@@ -88,7 +94,8 @@ def image(content: bytes, *, number: int = 1, full: bool = False, turn: int = 0)
         drawn = drawn.transpose(
             {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180}.get(turn, Image.Transpose.ROTATE_90)
         )
-    longest = _LONGEST if full else _FIT
+    longest = min(_LONGEST, int(max(drawn.size) * (_FULL_PIXELS / (drawn.width * drawn.height)) ** 0.5))
+    longest = longest if full else _FIT
     if max(drawn.size) > longest:
         drawn.thumbnail((longest, longest))
     return Picture(content=_webp(drawn), width=drawn.width, height=drawn.height, pages=pages, full=whole)
@@ -115,7 +122,7 @@ def _webp(drawn: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def page(content: bytes, number: int) -> Picture:
+def page(content: bytes, number: int, *, scale: float = _SCALE) -> Picture:
     """One page of a PDF, from 1.
 
     Raises:
@@ -127,7 +134,7 @@ def page(content: bytes, number: int) -> Picture:
         raise ValueError("password" if "password" in str(error).lower() else "damaged") from error
     try:
         pages = len(document)
-        return _page(document, content, min(max(number, 1), pages), pages)
+        return _page(document, content, min(max(number, 1), pages), pages, scale)
     except (pypdfium2.PdfiumError, IndexError) as error:
         raise ValueError("damaged") from error
 
@@ -155,10 +162,10 @@ def pages_text(content: bytes) -> str:
         return ""
 
 
-def _page(document: pypdfium2.PdfDocument, content: bytes, number: int, pages: int) -> Picture:
+def _page(document: pypdfium2.PdfDocument, content: bytes, number: int, pages: int, most: float) -> Picture:
     one = document[number - 1]
     width, height = (max(side, 1.0) for side in one.get_size())
-    scale = min(_SCALE, (_PAGE_PIXELS / (width * height)) ** 0.5, _LONGEST / max(width, height))
+    scale = min(most, (_PAGE_PIXELS / (width * height)) ** 0.5, _LONGEST / max(width, height))
     drawn = one.render(scale=scale, rev_byteorder=True, may_draw_forms=False).to_pil().convert("RGB")
     active = [name for name, pattern in _ACTIVE if pattern.search(content)]
     if pdfium.FPDFDoc_GetJavaScriptActionCount(document) > 0:
@@ -189,6 +196,7 @@ class Embedder:
         self._more = more
         self._text = text
         self._left = _EMBEDDED_BYTES
+        self._until = time.process_time() + _EMBEDDED_SECONDS
         self._drawn: dict[bytes, str] = {}
 
     def __call__(self, declared: str, content: bytes) -> str:
@@ -201,6 +209,8 @@ class Embedder:
 
     def _draw(self, declared: str, content: bytes) -> str:
         kind = kinds.kind_of(content)
+        if self._over:
+            return ""
         try:
             if kind in kinds.IMAGES:
                 return self._tag(image(content))
@@ -211,10 +221,17 @@ class Embedder:
         return self._text(content) if kind == kinds.TEXT and declared.startswith("text/plain") else ""
 
     def _pages(self, content: bytes) -> str:
-        opening = page(content, 1)
+        opening = page(content, 1, scale=_EMBEDDED_SCALE)
         tags = [self._tag(opening)]
-        tags += [self._tag(page(content, number)) for number in range(2, min(opening.pages, _EMBEDDED_PAGES) + 1)]
-        return "".join(tags) + (self._more(opening.pages) if opening.pages > _EMBEDDED_PAGES else "")
+        for number in range(2, min(opening.pages, _EMBEDDED_PAGES) + 1):
+            if self._over:
+                break
+            tags.append(self._tag(page(content, number, scale=_EMBEDDED_SCALE)))
+        return "".join(tags) + (self._more(opening.pages) if opening.pages > len(tags) else "")
+
+    @property
+    def _over(self) -> bool:
+        return time.process_time() > self._until
 
     def _tag(self, one: Picture) -> str:
         data = b64encode(one.content).decode()
