@@ -61,7 +61,7 @@ def test_m25_declared_hash_or_size_that_is_not_the_documents(
     document = Document(b"bytes", slots=slot(name, value))
     body, parts = provide(patient, [document])
     answer = nodes[0].client().send("iti-41", body, parts)
-    assert (answer.status, answer.codes) == (FAILURE, ["XDSRepositoryMetadataError"])
+    assert (answer.http_status, answer.status, answer.codes) == (200, FAILURE, ["XDSRepositoryMetadataError"])
     assert local(nodes[0], find_documents(patient)).entries() == []
 
 
