@@ -52,6 +52,15 @@ def test_from_the_first_finding_to_its_proof(eyes: Eyes, suspicious: str, tmp_pa
     assert subprocess.run(check, cwd=bundle, capture_output=True, check=False).returncode == 1
 
 
+def test_the_rules_run_while_the_page_waits(window: Eyes, suspicious: str) -> None:
+    window.sign_in("m.sala")
+    with window.page.expect_navigation():
+        window.page.locator("main form button").first.click()
+    window.page.wait_for_selector("[role=status]:has-text('rules ran')")
+    assert "0 new findings" in window.text()
+    window.look("audit-rules-ran")
+
+
 def test_everybody_who_looked_at_a_patient(eyes: Eyes, suspicious: str) -> None:
     eyes.sign_in("m.sala")
     eyes.go("/audit/search")
@@ -91,6 +100,22 @@ def test_is_the_log_intact(eyes: Eyes, tmp_path: Path) -> None:
     )
     assert said.returncode in (0, 4), said.stderr
     assert "good" in said.stdout
+
+
+def test_since_a_state_that_the_auditor_kept(window: Eyes, demo: Demo) -> None:
+    window.sign_in("m.sala")
+    kept = next(demo.node(1).glob("audit/*/checkpoint")).read_text(encoding="utf-8")
+    lines = kept.split("\n")
+    forged = "\n".join([*lines[:2], "A" * 43 + "=", *lines[3:]])
+    for text, tone in ((kept, "badge ok"), (forged, "badge bad")):
+        window.go("/audit/verify")
+        window.page.click("form summary")
+        window.page.fill("[name=old]", text)
+        with window.page.expect_navigation():
+            window.page.locator("main form button").click()
+        window.page.wait_for_selector("[data-done]")
+        assert window.page.locator("[data-done] .badge").first.get_attribute("class") == tone, window.text()
+    window.look("audit-verified-bad")
 
 
 def test_do_both_sides_agree(eyes: Eyes) -> None:

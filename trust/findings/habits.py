@@ -94,13 +94,12 @@ def _hours(picture: Picture, looks: Sequence[Activity]) -> Iterator[Finding]:
     active = {day for each in days.values() for day in each}
     if len(active) < _ACTIVE_DAYS:
         return
+    near = [set().union(*(days.get((hour + step) % 24, ()) for step in range(-_NEAR, _NEAR + 1))) for hour in range(24)]
     odd = []
     for one in looks:
-        hour = one.time % DAY // 3600
-        near = set().union(*(days.get((hour + step) % 24, ()) for step in range(-_NEAR, _NEAR + 1)))
-        alone = {other for other in near if other != one.time // DAY}
-        fresh = picture.came(one.patient, one.time, _FRESH, 3600)
-        if len(alone) <= max(2, _RARE * len(active)) and not fresh:
+        around = near[one.time % DAY // 3600]
+        alone = len(around) - (one.time // DAY in around)
+        if alone <= max(2, _RARE * len(active)) and not picture.came(one.patient, one.time, _FRESH, 3600):
             odd.append(one)
     if len(odd) >= _ODD_LOOKS:
         values = {

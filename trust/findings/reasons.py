@@ -45,12 +45,15 @@ def by_glass(picture: Picture) -> Iterator[Finding]:
 
 def by_purpose(picture: Picture, pairs: Pairs) -> Iterator[Finding]:
     """Purposes that do not fit the person, or the patient."""
+    unexplained: dict[str, list[Activity]] = defaultdict(list)
+    for (user, _), each in pairs.items():
+        unexplained[user] += each
     for user, looks in picture.looks.items():
         never = [one for one in looks if one.purpose in _NEVER]
         if never:
             yield about(picture, Rule.PURPOSE, "purpose-never", Severity.HIGH, never, {"purpose": never[0].purpose})
         yield from _again(picture, looks)
-        yield from _unusual(picture, looks, [one for (who, _), each in pairs.items() if who == user for one in each])
+        yield from _unusual(picture, looks, unexplained[user])
 
 
 def _again(picture: Picture, looks: Sequence[Activity]) -> Iterator[Finding]:

@@ -43,6 +43,7 @@ class Relations:
 
     def __init__(self, picture: Picture) -> None:
         self._picture = picture
+        self._ties: dict[int, Tie] = {}  # by entry
         self._called = self._calling()
         self._helping: dict[str, dict[tuple[int, str], set[str]]] = {}
         own = [one for looks in picture.looks.values() for one in looks if not one.peer]
@@ -63,6 +64,12 @@ class Relations:
 
     def tie(self, one: Activity) -> Tie:
         """What ties a person to the patient they looked at."""
+        found = self._ties.get(one.seq)
+        if found is None:
+            found = self._ties[one.seq] = self._judged(one)
+        return found
+
+    def _judged(self, one: Activity) -> Tie:
         picture, user, patient, when = self._picture, one.user, one.patient, one.time
         if one.peer or one.purpose in _ASKED_FOR or picture.wrote(user, patient, when, _WROTE_BEFORE, _WROTE_AFTER):
             return Tie.FIRM

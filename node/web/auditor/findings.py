@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from node.auditing import telling
 from node.faults import Faults
-from node.web.administrator.ordering import ordered, refused
+from node.web.administrator.ordering import ordered
+from node.web.auditor.tasks import Task
 from node.web.auditor.telling import Line, cx_of, line, used
 from node.web.view import View
 from trust.findings import store
@@ -17,7 +18,8 @@ from trust.findings.finding import Rule
 from trust.findings.store import Kept, State
 from trust.search.search import labels, look_up
 
-_MOST_PATIENTS = 50
+_MOST_PATIENTS: Final = 50
+_LOOKING: Final = "looking"  # where a session keeps that the rules run
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ async def closed_findings(view: View) -> web.StreamResponse:
 
 
 async def _listed(view: View, *, closed: bool) -> web.StreamResponse:
-    services = view.desk.services
+    services, task = view.desk.services, _looking(view)
+    if task and not task.done and not closed:
+        return view.page("auditor/looking.html", seconds=round(view.now - task.began, 1))
     found = store.listed(services.reader, closed=closed)
     what = f"{len(found)}: {' '.join(str(one.id) for one in found[:100])}"
     entry = await view.record(used(view, "audit findings", {"shown": what, "closed": str(closed).lower()}))
@@ -68,6 +72,7 @@ async def _listed(view: View, *, closed: bool) -> web.StreamResponse:
         findings=[_shown(view, one, names) for one in found],
         rules=_rules(view),
         closed=closed,
+        looked=task if task and not closed else None,
         size=head.size if head else 0,
         severities=telling.SEVERITIES,
         states=telling.STATES,
@@ -94,12 +99,18 @@ def _rules(view: View) -> list[dict[str, Any]]:
 
 
 async def look(view: View) -> web.StreamResponse:
-    """Run the rules now."""
-    try:
-        await ordered(view, "audit findings look")
-    except Faults as problem:
-        return refused(view, problem)
+    """Run the rules now; the page of findings waits for them."""
+    running = _looking(view)
+    if running is None or running.done:
+        task = Task("audit findings look", view.now)
+        view.signed_in.kept[_LOOKING] = task
+        task.start(lambda: ordered(view, "audit findings look"))
     return view.see("/audit")
+
+
+def _looking(view: View) -> Task | None:
+    task = view.signed_in.kept.get(_LOOKING)
+    return task if isinstance(task, Task) else None
 
 
 async def finding(view: View) -> web.StreamResponse:
