@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from node.web.auditor.telling import download, gone, keep, used
 from node.web.view import View
 from trust.ledger import hdn_verify
 
+_YEAR: Final = re.compile(r"[0-9]{4}[a-z]?")
 _MOST_NOTE: Final = 16 * 1024
 _VERDICTS: Final = {
     0: ("ok", "✓", "The log is intact: every entry, tile, root and signature is as it was signed."),
@@ -42,9 +44,23 @@ async def form(view: View) -> web.StreamResponse:
     return _page(view, None, "")
 
 
+def _is_signed(folder: Path, note: str) -> bool:
+    """Whether a state that was kept is one that a log of this node has signed: else it says nothing about the log."""
+    year = note.partition("\n")[0].rpartition("/")[2]
+    try:
+        key = hdn_verify.read_key((folder / year / "vkey").read_text("utf-8")) if _YEAR.fullmatch(year) else None
+        return key is not None and key.name in hdn_verify.read_note(note.encode(), [key]).signers
+    except (OSError, hdn_verify.Verdict):
+        return False
+
+
 async def begin(view: View) -> web.StreamResponse:
     """Verify the whole log, or since an older signed state."""
-    old = view.fields.get("old", "").strip()[:_MOST_NOTE]
+    old = view.fields.get("old", "").strip()[:_MOST_NOTE].replace("\r\n", "\n")
+    old = f"{old}\n" if old else ""
+    if old and not await asyncio.to_thread(_is_signed, view.desk.services.config.folder.audit, old):
+        said = view.words("This is no state that this log has signed: paste the whole file, as it was saved.")
+        return _page(view, None, "", problem=said)
     await view.record(used(view, "audit verify", {"since": old.partition("\n")[0][:200]} if old else {}))
     config = view.desk.services.config
     task = Task("audit verify", view.now)
@@ -54,7 +70,7 @@ async def begin(view: View) -> web.StreamResponse:
         if not old:
             return await verifier("verify", str(config.folder.root))
         with tempfile.NamedTemporaryFile() as file:
-            file.write(old.replace("\r\n", "\n").encode() + b"\n")
+            file.write(old.encode())
             file.flush()
             return await verifier("since", file.name, str(config.folder.root))
 
@@ -89,11 +105,14 @@ def _task(view: View) -> Task | None:
     return task if isinstance(task, Task) and task.what == "audit verify" else None
 
 
-def _page(view: View, task: Task | None, entry: str) -> web.Response:
+def _page(view: View, task: Task | None, entry: str, *, problem: str = "") -> web.Response:
     said = task.result if task and isinstance(task.result, Said) else None
     head = view.desk.services.sequencer.head
     return view.page(
         "auditor/verify.html",
+        status=422 if problem else 200,
+        problem=problem,
+        old=view.fields.get("old", ""),
         task=task,
         name=view.parameters.get("t", ""),
         said=said,
