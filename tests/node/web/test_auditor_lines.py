@@ -1,11 +1,15 @@
-"""What belongs together on the auditor's search: a visit of a person, systems in a row, looks at the log."""
+"""What belongs together on the auditor's search; which state that was kept says something about the log."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
 from node.web.auditor.searching import _bars, _grouped
 from node.web.auditor.telling import Line, _name
+from node.web.auditor.verifying import _is_signed
+from tests.trust.ledger.ledgers import Place, local
 from trust.ledger.hdn_verify import Told
 
 
@@ -70,3 +74,15 @@ def test_bars_count_everything_once() -> None:
 )
 def test_people_are_named_without_identifiers(who: str, name: str) -> None:
     assert _name(who) == name
+
+
+async def test_a_state_that_was_kept_is_one_that_the_log_signed(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    async with place.running() as ledger:
+        await ledger.record([local()])
+    note = (place.shard() / "checkpoint").read_text(encoding="utf-8")
+    lines = note.split("\n")
+    assert _is_signed(place.audit, note)
+    forged = "\n".join([*lines[:2], "A" * 43 + "=", *lines[3:]])
+    for other in (forged, "\n".join(lines[:3]) + "\n\n", "", "x/../2026\n", note.replace("/2026", "/2025"), "no state"):
+        assert not _is_signed(place.audit, other)
