@@ -199,7 +199,7 @@ def test_previous_and_next_lead_through_the_list(window: Eyes, files: None) -> N
         with shown.page.expect_navigation():
             shown.page.locator("a[rel=next]").click()
         seen.append(shown.page.url.removeprefix(shown.origin))
-    assert seen == links
+    assert seen == links, shown.text()[:1500]
     shown.close()
 
 

@@ -75,6 +75,18 @@ def test_without_a_hash_nothing_is_called_unchanged():
     assert "unchanged" not in page.text
 
 
+@pytest.mark.parametrize("form", ["cda", "text", "image", "pdf", "none", "failed"])
+def test_an_entry_that_says_next_to_nothing_is_shown_all_the_same(form):
+    """As one of a document that is made on demand: no hash, no size, no time, no author."""
+    bare = Item(
+        key="k", entry=DocumentEntry(entry_uuid="urn:uuid:1", unique_id="1.2.3"), home="", institution="St. Anna"
+    )
+    drawn = Drawn(form=form, html="x", pages=1, width=1, height=1, full=(1, 1))
+    page = document(drawn, item=bare, on_demand=True, checkable=False)
+    assert "made by that institution when it was asked for" in page.text
+    assert "not checkable" in page.text
+
+
 def test_another_patient_stands_above_everything():
     page = document(Drawn(form="cda", html="x"), same=Sameness(differs=("name", "sex"), same=("date of birth",)))
     assert "It differs from the patient above in: name, sex." in page.text
