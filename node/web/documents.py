@@ -20,7 +20,7 @@ from node.web.runs import AskOne, Run
 from node.web.sessions import Visit
 from node.web.view import View
 
-_FIRST_WAIT: Final = 1.0  # seconds in which a page without JavaScript waits for answers
+_FIRST_WAIT: Final = 0.5  # seconds in which a page without JavaScript waits for answers
 _BATCH: Final = 0.25  # seconds between two changes of a page
 _STREAM: Final = 70.0
 _PARTS: Final = ("strip", "new", "facets", "list", "missing")
@@ -112,7 +112,7 @@ def _back(view: View) -> web.Response:
 
 
 async def listed(view: View) -> web.StreamResponse:
-    """The page; without JavaScript it waits a second, so that quick institutions are on it."""
+    """The page; without JavaScript it waits for half a second, so that quick institutions are on it."""
     handle = view.parameters["h"]
     visit = view.signed_in.visit(handle, view.now)
     if visit is None:

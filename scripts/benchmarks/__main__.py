@@ -15,6 +15,7 @@ from scripts.benchmarks.federations import communities, fifty
 from scripts.benchmarks.findings import findings
 from scripts.benchmarks.huge_document import memory
 from scripts.benchmarks.machine import ROOT
+from scripts.benchmarks.pages import pages
 from scripts.benchmarks.report import Row, table, write
 from scripts.benchmarks.rounds import Verdict
 from scripts.benchmarks.setting import Setting
@@ -31,6 +32,7 @@ QUICK: dict[str, Case] = {
     "audit": audit,
     "findings": findings,
     "subscriptions": subscriptions,
+    "pages": pages,
 }
 FULL: dict[str, Case] = {**QUICK, "fifty": fifty, "communities": communities, "growth": growth, "memory": memory}
 SIZES: dict[str, tuple[int, dict[str, Case]]] = {

@@ -21,12 +21,12 @@ COUNTS = {2: Goal(lower_is_better=True), 10: Goal(gate=6, aim=4, moonshot=3, low
 _SLICES = 5
 
 
-def _make(setting: Setting) -> tuple[Path, list[dict[str, object]]]:
+def asking_and_peers(setting: Setting, called: str, count: int) -> tuple[Path, list[dict[str, object]]]:
     """An asking node, and others that are nodes only as far as their keys go; nobody knows anybody yet."""
-    folder = setting.workshop.folder / "work" / "nodes" / "fanout"
+    folder = setting.workshop.folder / "work" / "nodes" / called
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    names = ["asking", *(f"peer{k}" for k in range(max(COUNTS)))]
+    names = ["asking", *(f"peer{k}" for k in range(count))]
     bases = [setting.workshop.ports() for _ in names]
     inits = [
         [
@@ -70,7 +70,7 @@ def _measured(setting: Setting, asked: Loaded, count: int, goal: Goal) -> Row:
 
 def fanout(setting: Setting) -> list[Row]:
     """Two and then ten peers of the same running node."""
-    folder, peers = _make(setting)
+    folder, peers = asking_and_peers(setting, "fanout", max(COUNTS))
     spec = {"peers": peers, "patient": patient_id(0), "seconds": DELAY}
     lines = setting.workshop.module("fanout_peers", json.dumps(spec), core=1, reads=True)
     stage = Stage(setting.workshop, folder, setting.workshop.ports()).start()
