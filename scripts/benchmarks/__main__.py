@@ -18,6 +18,7 @@ from scripts.benchmarks.machine import ROOT
 from scripts.benchmarks.pages import pages
 from scripts.benchmarks.report import Row, table, write
 from scripts.benchmarks.rounds import Verdict
+from scripts.benchmarks.scenarios import scenarios
 from scripts.benchmarks.setting import Setting
 from scripts.benchmarks.subscriptions import subscriptions
 from scripts.benchmarks.workshop import BenchError, Workshop
@@ -34,7 +35,14 @@ QUICK: dict[str, Case] = {
     "subscriptions": subscriptions,
     "pages": pages,
 }
-FULL: dict[str, Case] = {**QUICK, "fifty": fifty, "communities": communities, "growth": growth, "memory": memory}
+FULL: dict[str, Case] = {
+    **QUICK,
+    "fifty": fifty,
+    "communities": communities,
+    "scenarios": scenarios,
+    "growth": growth,
+    "memory": memory,
+}
 SIZES: dict[str, tuple[int, dict[str, Case]]] = {
     "quick": (10_000, QUICK),
     "full": (1_000_000, FULL),

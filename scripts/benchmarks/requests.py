@@ -47,6 +47,11 @@ def stored_query(path: str, query: AdhocQuery) -> bytes:
     return http(path, _SOAP, _envelope("urn:ihe:iti:2007:RegistryStoredQuery", adhoc_query_request(query)))
 
 
+def cross_gateway_query(path: str, query: AdhocQuery) -> bytes:
+    """ITI-38."""
+    return http(path, _SOAP, _envelope("urn:ihe:iti:2007:CrossGatewayQuery", adhoc_query_request(query)))
+
+
 def register(path: str, repository: str) -> bytes:
     """ITI-42 with one document of another repository."""
     ids = ["SubmissionSet01", "Document01", "as01"]

@@ -65,6 +65,11 @@ class Loaded:
         counted["cpu"] = machine.cpu_seconds(self._server.process.pid) - before
         return counted
 
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        """The load generator, which has its connections open until it ends."""
+        return self._load.process
+
     def once(self) -> dict[str, Any]:
         """One request alone; `body` in the answer is a file."""
         return self._load.order(target=self._name, once=True)
