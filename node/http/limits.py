@@ -15,6 +15,7 @@ class HttpLimits:
     """
 
     handshake: float = 10.0
+    handshakes: int = 128  # under way together; each holds a quarter of a megabyte
     head: float = 10.0
     patience: float = 1.0
     keep_alive: float = 90.0  # longer than callers keep theirs, so that none writes into a closing connection

@@ -13,6 +13,7 @@ from aiohttp import web
 from node.http.connection import Handler, Server
 from node.http.limits import DEFAULT, HttpLimits
 
+_PAUSE = 0.1  # seconds before a connection is taken again when that failed
 Malformed = Callable[[web.BaseRequest, int], Awaitable[web.StreamResponse]]
 
 
@@ -44,7 +45,8 @@ class NodeServer:
         self._tls = tls
         self._limits = limits
         self._socket: socket.socket | None = None
-        self._listening: asyncio.Server | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._handshakes: dict[asyncio.Task[object], socket.socket] = {}  # the oldest first
         self._server: Server | None = None
 
     @property
@@ -67,43 +69,68 @@ class NodeServer:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         self._socket = socket.create_server((self._host, self._port), family=family, backlog=self._limits.backlog)
         self._server.start_watch()
-        await self._listen(self._tls)
+        self._listen(self._tls)
 
     async def reload(self, tls: ssl.SSLContext) -> None:
         """Use another context for new connections; the socket stays open, so that nobody is turned away."""
         before = self._listening
-        await self._listen(tls)
+        self._listen(tls)
         if before is not None:
-            before.close()
+            before.cancel()
 
     async def stop(self, grace: float = 10.0) -> None:
         """Accept nothing more, let requests in flight finish within `grace` seconds, close everything."""
         if self._server is None:
             return
         if self._listening is not None:
-            self._listening.close()
+            self._listening.cancel()
         if self._socket is not None:
             self._socket.close()
+        for handshake in list(self._handshakes):
+            handshake.cancel()
         await asyncio.sleep(0)  # what was accepted a moment ago becomes a connection first
         self._server.pre_shutdown()
         await self._server.shutdown(grace)
         await self._server.stop_watch()
         self._server = self._listening = self._socket = None
 
-    async def _listen(self, tls: ssl.SSLContext | None) -> None:
+    def _listen(self, tls: ssl.SSLContext | None) -> None:
         if self._socket is None or self._server is None:
             raise RuntimeError("the server is not started")
         self._tls = tls
         if tls is not None:
             tls.sni_callback = _remember_name
-        self._listening = await asyncio.get_running_loop().create_server(
-            self._server,
-            sock=self._socket.dup(),
-            ssl=tls,
-            backlog=self._limits.backlog,
-            ssl_handshake_timeout=self._limits.handshake if tls is not None else None,
-            ssl_shutdown_timeout=2.0 if tls is not None else None,
-        )
+        self._listening = asyncio.get_running_loop().create_task(self._accept(self._socket.dup(), self._server, tls))
+
+    async def _accept(self, listening: socket.socket, server: Server, tls: ssl.SSLContext | None) -> None:
+        """Take connections, with few handshakes under way: whoever begins none makes room for the next one."""
+        loop = asyncio.get_running_loop()
+        listening.setblocking(False)  # noqa: FBT003
+        with listening:
+            while True:
+                try:
+                    connection, _ = await loop.sock_accept(listening)
+                except OSError:  # no descriptor is left, most likely
+                    await asyncio.sleep(_PAUSE)
+                    continue
+                if len(self._handshakes) >= self._limits.handshakes:
+                    next(iter(self._handshakes)).cancel()
+                    await asyncio.sleep(0)
+                options = self._handshake_times() if tls is not None else {}
+                task = loop.create_task(loop.connect_accepted_socket(server, connection, ssl=tls, **options))
+                self._handshakes[task] = connection
+                task.add_done_callback(self._shaken)
+
+    def _handshake_times(self) -> dict[str, float]:
+        return {"ssl_handshake_timeout": self._limits.handshake, "ssl_shutdown_timeout": 2.0}
+
+    def _shaken(self, task: asyncio.Task[object]) -> None:
+        """A handshake has ended; why it failed is told by the context, which counts it."""
+        connection = self._handshakes.pop(task)
+        if task.cancelled():
+            connection.close()
+        else:
+            task.exception()
 
 
 def _remember_name(tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:

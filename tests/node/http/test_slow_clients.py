@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from node.http.limits import HttpLimits
+from tests.attacks.test_http_attacks import authority, client_tls, server_tls  # noqa: F401
 from tests.node.http.edge import Edge, edge, envelope, read_answer, request, send
 
 LIMITS = HttpLimits(connections=6, connections_per_address=4, watch=0.05, patience=0.05, head=30.0)
@@ -66,4 +67,16 @@ async def test_f15_nobody_who_is_being_answered_has_to_go():
         done.set()
         for reader, writer in asking:
             assert (await read_answer(reader)).status == 503
+            writer.close()
+
+
+async def test_f15_handshakes_that_never_begin_are_few_and_keep_nobody_out(server_tls, client_tls):  # noqa: F811
+    """Each would hold a quarter of a megabyte for ten seconds, for somebody who has shown no certificate."""
+    async with edge(tls=server_tls, limits=HttpLimits(handshakes=5, watch=0.05)) as server:
+        silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(40)]
+        for _ in range(10):
+            assert (await send(server.port, request(envelope()), tls=client_tls)).status == 200
+        assert len(server.server._handshakes) <= 5
+        assert await asyncio.wait_for(silent[0][0].read(), 5) == b""
+        for _, writer in silent:
             writer.close()
