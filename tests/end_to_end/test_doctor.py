@@ -12,7 +12,7 @@ from aiohttp import web
 from node.doctor.answers import REASONS, Asked, of_query, of_receipts, of_speed
 from node.doctor.steps import NETWORK
 from node.doctor.table import CAUSES
-from node.federation import client, engine, gateway
+from node.federation import client, engine, gateway, peer_answer
 from node.membership import membership
 from node.witness import forks
 from tests.commands import command
@@ -359,7 +359,9 @@ def test_reasons_that_take_more_than_one_peer_to_induce(reason: str, code: str) 
 
 
 def test_the_words_of_every_reason_are_those_of_the_gateway() -> None:
-    sources = "".join(Path(module.__file__).read_text() for module in (client, engine, gateway, forks, membership))
+    sources = "".join(
+        Path(module.__file__).read_text() for module in (client, peer_answer, engine, gateway, forks, membership)
+    )
     assert [words for words, _ in REASONS if words not in sources] == []
 
 
