@@ -40,7 +40,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        until = time.monotonic() + 110
+        until = time.monotonic() + 200
         while "running until" not in said.read_text(encoding="utf-8"):
             gave_up = process.poll() is not None or time.monotonic() > until
             assert not gave_up, said.read_text(encoding="utf-8")
