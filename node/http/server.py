@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import web
 
@@ -46,7 +48,8 @@ class NodeServer:
         self._limits = limits
         self._socket: socket.socket | None = None
         self._listening: asyncio.Task[None] | None = None
-        self._handshakes: dict[asyncio.Task[object], socket.socket] = {}  # the oldest first
+        self._failed = 0  # handshakes, since garbage was collected
+        self._handshakes: dict[asyncio.Task[object], None] = {}  # the oldest first
         self._server: Server | None = None
 
     @property
@@ -114,23 +117,30 @@ class NodeServer:
                     await asyncio.sleep(_PAUSE)
                     continue
                 if len(self._handshakes) >= self._limits.handshakes:
-                    next(iter(self._handshakes)).cancel()
-                    await asyncio.sleep(0)
+                    oldest = next(iter(self._handshakes))
+                    del self._handshakes[oldest]
+                    oldest.cancel()
+                    await asyncio.wait({oldest})
                 options = self._handshake_times() if tls is not None else {}
                 task = loop.create_task(loop.connect_accepted_socket(server, connection, ssl=tls, **options))
-                self._handshakes[task] = connection
-                task.add_done_callback(self._shaken)
+                self._handshakes[task] = None
+                task.add_done_callback(partial(self._shaken, connection))
 
     def _handshake_times(self) -> dict[str, float]:
         return {"ssl_handshake_timeout": self._limits.handshake, "ssl_shutdown_timeout": 2.0}
 
-    def _shaken(self, task: asyncio.Task[object]) -> None:
+    def _shaken(self, connection: socket.socket, task: asyncio.Task[object]) -> None:
         """A handshake has ended; why it failed is told by the context, which counts it."""
-        connection = self._handshakes.pop(task)
+        self._handshakes.pop(task, None)
         if task.cancelled():
             connection.close()
-        else:
-            task.exception()
+        elif task.exception() is None:
+            return
+        # A connection that came to nothing is a cycle with its buffer in it, and cycles are looked for rarely (tuning).
+        self._failed += 1
+        if self._failed >= self._limits.handshakes:
+            self._failed = 0
+            gc.collect()
 
 
 def _remember_name(tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
