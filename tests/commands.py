@@ -15,6 +15,8 @@ from unittest import mock
 
 from node.cli import main
 
+_MASK = os.umask(0o077)
+os.umask(_MASK)
 XDSNODE = str(Path(sys.executable).with_name("xdsnode"))
 
 
@@ -33,7 +35,7 @@ def process(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The same command in this process: its exit status and what it printed."""
-    out, err, mask = io.StringIO(), io.StringIO(), os.umask(0o077)
+    out, err = io.StringIO(), io.StringIO()
     try:
         with (
             contextlib.redirect_stdout(out),
@@ -44,5 +46,5 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
     finally:
-        os.umask(mask)
+        os.umask(_MASK)  # not what was found: another command may run beside this one
     return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())

@@ -71,6 +71,7 @@ def test_export_names_the_certificate_and_no_key(made: Path) -> None:
         "directory",
         "iti-38",
         "iti-39",
+        "iti-41-xdr",
         "iti-52-gateway",
         "iti-53",
         "iti-55",

@@ -19,14 +19,14 @@ from trust.pki.authority import Authority
 NOW = datetime.now(UTC)
 
 
-def findings(config: Config, check: health.Check, now: datetime = NOW) -> list[tuple[Level, str]]:
-    found = health.examine(config, now, (check,))
+def findings(config: Config, check: health.Check, now: datetime | None = None) -> list[tuple[Level, str]]:
+    found = health.examine(config, now or datetime.now(UTC), (check,))
     assert all(finding.next_step for finding in found if finding.level is not Level.OK)
     return [(finding.level, finding.what) for finding in found]
 
 
-def levels(config: Config, check: health.Check, now: datetime = NOW) -> list[Level]:
-    return [level for level, _ in findings(config, check, now)]
+def levels(config: Config, check: health.Check, now: datetime | None = None) -> list[Level]:
+    return [level for level, _ in findings(config, check, now or datetime.now(UTC))]
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def config(made_node: Callable[..., Config]) -> Config:
     ],
 )
 def test_the_own_certificate(config: Config, days: int, level: Level, words: str) -> None:
-    ((found, what),) = findings(config, health.own_certificate, NOW + timedelta(days=days))
+    ((found, what),) = findings(config, health.own_certificate, datetime.now(UTC) + timedelta(days=days))
     assert found is level
     assert words in what
 
