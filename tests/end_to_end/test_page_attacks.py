@@ -16,6 +16,8 @@ from tests.end_to_end.nodes import Node
 from tests.end_to_end.pages import PASSWORD, Browser, account
 from trust.accounts.store import Duty
 
+pytestmark = pytest.mark.long
+
 FORM = "application/x-www-form-urlencoded"
 WEB = Path(node.web.__file__).parent
 HANDLES = {"h": "A" * 22, "r": "r1", "d": "d1", "n": "1", "p": "p1", "i": "i1", "e": "2026"}

@@ -8,6 +8,8 @@ from tests.end_to_end.nodes import AUTHORITY, Node
 from tests.end_to_end.pages import Browser, Page, account
 from tests.end_to_end.wire import find_documents
 
+pytestmark = pytest.mark.long
+
 DISCHARGE = "18842-5^2.16.840.1.113883.6.1"
 CDA = """<?xml version="1.0"?><ClinicalDocument xmlns="urn:hl7-org:v3"><typeId root="2.16.840.1.113883.1.3" extension="POCD_HD000040"/>
 <id root="2.25.77001"/><code code="18842-5" codeSystem="2.16.840.1.113883.6.1" displayName="Discharge summary"/><title>Austrittsbericht</title>

@@ -13,6 +13,8 @@ from node.received import SENDER
 from tests.end_to_end.nodes import Node
 from tests.end_to_end.wire import find_documents
 
+pytestmark = pytest.mark.long
+
 RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
 
 

@@ -19,6 +19,8 @@ from tests.end_to_end.test_federation import put
 from tests.end_to_end.test_subscriptions import RIM, Recipient, subscribed, unsubscribe
 from tests.end_to_end.wire import Document, retrieve
 
+pytestmark = pytest.mark.long
+
 
 class Two:
     """The practice, the hospital, the doctor's server, and one patient under the identifier of each."""

@@ -18,6 +18,8 @@ from trust.findings.evaluation import evaluate
 from trust.search.activity import Activity
 from trust.search.index import AuditIndex
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def told() -> tuple[House, list[Story], list[Activity]]:

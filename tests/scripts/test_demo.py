@@ -15,6 +15,8 @@ import pytest
 
 from scripts.demonstration.federation import free_base
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 # As scripts/demo does after it has made the environment, which runs these tests already.
 DEMO = [sys.executable, "-P", "-m", "scripts.demonstration"]

@@ -16,6 +16,8 @@ from scripts.fuzzing.mutation import mutated
 from scripts.fuzzing.targets import TARGETS, Target
 from scripts.suites import fuzz
 
+pytestmark = pytest.mark.long
+
 
 def test_the_suite_runs_every_target() -> None:
     assert set(fuzz.TARGETS) == set(TARGETS)
