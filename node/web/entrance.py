@@ -23,7 +23,12 @@ from trust.errors import BadRecord
 _DOOR_KEY: Final = secrets.token_bytes(32)
 _HASHING: Final = asyncio.Semaphore(2)  # each takes 64 MiB
 _YEAR: Final = 365 * 86400
-_FIRST_PAGES: Final = {Duty.CLINICIAN: "/patients", Duty.ADMINISTRATOR: "/node", Duty.AUDITOR: "/audit"}
+_FIRST_PAGES: Final = {
+    Duty.CLINICIAN: "/patients",
+    Duty.ADMINISTRATOR: "/node",
+    Duty.AUDITOR: "/audit",
+    Duty.REPRESENTATIVE: "/audit/report",
+}
 
 
 def door_token(cookie: str) -> str:
@@ -75,8 +80,7 @@ async def certificate(view: View) -> web.StreamResponse:
 
 async def home(view: View) -> web.StreamResponse:
     """Where each role begins."""
-    first = _FIRST_PAGES.get(view.signed_in.duty)
-    return view.see(first) if first else view.page("nothing.html")
+    return view.see(_FIRST_PAGES[view.signed_in.duty])
 
 
 async def sign_in(view: View) -> web.StreamResponse:

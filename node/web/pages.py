@@ -34,6 +34,7 @@ Handler = Callable[[View], Awaitable[web.StreamResponse]]
 EVERYBODY: Final = frozenset(Duty)
 CLINICIANS: Final = frozenset({Duty.CLINICIAN})
 AUDITORS: Final = frozenset({Duty.AUDITOR})
+REPORTERS: Final = frozenset({Duty.AUDITOR, Duty.REPRESENTATIVE})  # the report for a patient
 ADMINISTRATORS: Final = frozenset({Duty.ADMINISTRATOR})
 _FORM_BYTES: Final = 64 * 1024
 _FORM_SECONDS: Final = 15.0
@@ -104,8 +105,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page(method="GET", template="/audit/compare", handle=comparing.form, duties=AUDITORS),
     Page(method="POST", template="/audit/compare", handle=comparing.begin, duties=AUDITORS),
     Page(method="GET", template="/audit/compare/{t}", handle=comparing.result, duties=AUDITORS),
-    Page(method="GET", template="/audit/report", handle=reporting.form, duties=AUDITORS),
-    Page(method="POST", template="/audit/report", handle=reporting.make, duties=AUDITORS),
+    Page(method="GET", template="/audit/report", handle=reporting.form, duties=REPORTERS),
+    Page(method="POST", template="/audit/report", handle=reporting.make, duties=REPORTERS),
     Page(method="GET", template="/node", handle=overview.overview, duties=ADMINISTRATORS),
     Page(method="GET", template="/node/peers/{p}", handle=peers.peer, duties=ADMINISTRATORS),
     Page(method="POST", template="/node/peers/{p}/check", handle=peers.check, duties=ADMINISTRATORS),

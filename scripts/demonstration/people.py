@@ -1,4 +1,4 @@
-"""Three people of the first institution who sign in on its pages: one password, made here, kept for its owner alone."""
+"""Four people of the first institution who sign in on its pages: one password, made here, kept for its owner alone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from scripts.demonstration.processes import together
 PEOPLE = (
     ("a.li", "Dr Ada Li", "clinician", "finds and reads documents of all institutions"),
     ("m.sala", "Marta Sala", "auditor", "sees who read what, and why"),
+    ("p.vos", "Petra Vos", "patient-representative", "makes the report for a patient: who read their documents"),
     ("o.berg", "Olav Berg", "administrator", "sees how the node and its peers are"),
 )
 
@@ -48,5 +49,5 @@ def show(federation: Federation) -> None:
     print(f"\nPages of {first.name}: https://localhost:{first.base + WEB}/")
     print("  (the certificate is this demonstration's own: the browser asks once whether to go on)")
     for name, full, role, does in PEOPLE:
-        print(f"  {name:7} {role:14} {full}: {does}")
-    print(f"  password of all three: {said['password']}")
+        print(f"  {name:7} {role:22} {full}: {does}")
+    print(f"  password of all four: {said['password']}")

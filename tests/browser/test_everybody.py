@@ -25,50 +25,88 @@ def test_a_page_that_does_not_exist(eyes: Eyes) -> None:
     eyes.look("nowhere")
 
 
-@pytest.mark.parametrize("name", ["a.li", "m.sala", "o.berg"])
+@pytest.mark.parametrize("name", ["a.li", "m.sala", "o.berg", "p.vos"])
 def test_where_each_role_begins(eyes: Eyes, name: str) -> None:
     eyes.sign_in(name)
     assert eyes.page.locator("h1").count() == 1
     eyes.look(f"first-{name}")
 
 
-@pytest.mark.parametrize(("name", "path"), [("m.sala", "/patients"), ("o.berg", "/patients")])
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("m.sala", "/patients"),
+        ("o.berg", "/patients"),
+        ("p.vos", "/patients"),
+        ("p.vos", "/audit/search"),
+        ("a.li", "/node"),
+    ],
+)
 def test_work_of_other_roles_is_refused(window: Eyes, name: str, path: str) -> None:
     window.sign_in(name)
     window.go(path)
     assert "SEC-11" in window.text()
 
 
-def test_nothing_but_the_keyboard(window: Eyes) -> None:
-    """Sign in, find a patient and open the first document with Tab, arrows, typing and Enter alone."""
+def tabbed(window: Eyes, selector: str) -> None:
+    """Press Tab until an element has the focus."""
+    for _ in range(80):
+        if window.page.evaluate(f"document.activeElement.matches({selector!r})"):
+            return
+        window.page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not reach {selector}")
+
+
+def entered(window: Eyes) -> None:
+    """Press Enter, and wait for the page that comes."""
+    with window.page.expect_navigation(timeout=60_000):
+        window.page.keyboard.press("Enter")
+
+
+def signed_in(window: Eyes, name: str) -> None:
     window.go("/")
-    keys = window.page.keyboard
+    for selector, text in (("[name=name]", name), ("[name=password]", window.demo.password)):
+        tabbed(window, selector)
+        window.page.keyboard.type(text)
+    entered(window)
 
-    def to(selector: str) -> None:
-        for _ in range(60):
-            if window.page.evaluate(f"document.activeElement.matches({selector!r})"):
-                return
-            keys.press("Tab")
-        raise AssertionError(f"Tab does not reach {selector}")
 
-    to("[name=name]")
-    keys.type("a.li")
-    to("[name=password]")
-    keys.type(window.demo.password)
-    with window.page.expect_navigation():
-        keys.press("Enter")
-    to("[name=number]")
-    keys.type("DEMO-1")
-    with window.page.expect_navigation():
-        keys.press("Enter")
-    to("[name=purpose]")  # one patient: the question for the reason is open already
-    keys.press("Space")
-    to("[name=note]")
-    keys.type("ward round, heart failure")
-    with window.page.expect_navigation():
-        keys.press("Enter")
+def test_nothing_but_the_keyboard_clinician(window: Eyes) -> None:
+    """Find a patient, say why, open the first document: Tab, Space, typing and Enter alone."""
+    signed_in(window, "a.li")
+    tabbed(window, "[name=number]")
+    window.page.keyboard.type("DEMO-1")
+    entered(window)
+    tabbed(window, "[name=purpose]")  # one patient: the question for the reason is open already
+    window.page.keyboard.press("Space")
+    tabbed(window, "[name=note]")
+    window.page.keyboard.type("ward round, heart failure")
+    entered(window)
     window.page.wait_for_selector("#list tbody a")
-    to("#list tbody a")
-    with window.page.expect_navigation():
-        keys.press("Enter")
+    tabbed(window, "#list tbody a")
+    entered(window)
     window.look("keyboard-document")
+
+
+def test_nothing_but_the_keyboard_auditor(window: Eyes) -> None:
+    """Who looked at this patient: search, open an entry with its proof."""
+    signed_in(window, "m.sala")
+    tabbed(window, "nav a[href='/audit/search']")
+    entered(window)
+    tabbed(window, "[name=patient]")
+    window.page.keyboard.type("DEMO-1")
+    entered(window)
+    tabbed(window, "tbody a")
+    entered(window)
+    window.look("keyboard-entry")
+
+
+def test_nothing_but_the_keyboard_administrator(window: Eyes) -> None:
+    """Why can we not talk to them: open an institution, take the twelve steps."""
+    signed_in(window, "o.berg")
+    tabbed(window, "tbody a")
+    entered(window)
+    tabbed(window, "form[action$=check] button")
+    entered(window)
+    assert window.page.locator("ol.steps > li").count() >= 12
+    window.look("keyboard-checked")
