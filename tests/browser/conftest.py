@@ -20,6 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--variants", type=int, default=len(VARIANTS), help="ways to look at each page; two are every width"
+    )
     parser.addoption("--browser", action="store_true", help="run the tests of the pages in Chromium")
 
 
@@ -65,7 +68,14 @@ def chromium() -> Iterator[object]:
         browser.close()
 
 
-@pytest.fixture(params=VARIANTS, ids=str)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Once for each language, colour and width."""
+    if "eyes" in metafunc.fixturenames:
+        chosen = VARIANTS[: metafunc.config.getoption("--variants")]
+        metafunc.parametrize("eyes", chosen, ids=str, indirect=True)
+
+
+@pytest.fixture
 def eyes(request: pytest.FixtureRequest, demo: Demo, chromium: object) -> Iterator[Eyes]:
     """A fresh browser window on the demo's pages, once for each language, colour and width."""
     yield from _opened(request.param, demo, chromium)

@@ -29,8 +29,8 @@ class Variant:
 
 VARIANTS = (
     Variant("en", "light", 1280),
-    Variant("zh-CN", "dark", 1280),
-    Variant("en", "dark", 390),
+    Variant("zh-CN", "dark", 390),
+    Variant("en", "dark", 1280),
     Variant("zh-CN", "light", 390),
 )
 
