@@ -17,13 +17,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
-from node.config import Config
+from node.configuration.config import Config
+from node.configuration.value_sets import value_sets
 from node.soap.faults import SoapFault
 from node.soap.limits import KIB, XmlLimits
 from node.soap.message import Message
 from node.soap.message import parse as parse_message
 from node.soap.names import INCLUDE
-from node.value_sets import value_sets
 from trust.communities import Community
 from trust.errors import AssertionRefused, BadCertificate
 from trust.identity import saml

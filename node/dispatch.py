@@ -14,7 +14,7 @@ from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from node import patient_answers, pipeline
+from node import pipeline
 from node.answers_later import DISCOVERY_ANSWERS
 from node.asserted import Asserted, Users
 from node.bindings import Operation, Packaging
@@ -24,6 +24,7 @@ from node.federation.arriving import answer_of
 from node.hl7v3.wrapper import BadMessage, read_wrapper
 from node.http.incoming import Incoming, Outgoing, Refusal
 from node.metrics import Metrics
+from node.patients import answers as patient_answers
 from node.pipeline import Row
 from node.security_records import refusal, refused_exchange, signed_in
 from node.soap.faults import (

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from node.access import Access, Policy
-    from node.continuations import Continuations
-    from node.damages import Damages
     from node.discovery.discovery import Discovery
+    from node.documents.damages import Damages
     from node.federation.copies import Copies
     from node.federation.gateway import Gateway
     from node.membership.membership import Membership
     from node.metrics import Metrics
+    from node.patients.continuations import Continuations
     from node.receipts import Receipts
     from node.soap.leniencies import Leniency
     from node.summary.offering import Summaries

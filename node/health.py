@@ -22,9 +22,9 @@ from typing import Final
 from cryptography import x509
 
 from node import database
-from node.config import Config
+from node.configuration.config import Config
+from node.documents.scrubbing import Progress
 from node.migrations import REVISIONS
-from node.scrubbing import Progress
 from repository.store.catalogue import Catalogue
 from repository.store.upkeep import place
 from trust.communities import Community

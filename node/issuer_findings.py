@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from node.config import Config
+from node.configuration.config import Config
 from node.health import Finding, Level, lifetime
 from trust.errors import BadCertificate
 from trust.pki.certificates import from_pem

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from cryptography.x509 import Certificate
 
-from node.config import FILE, LOOPBACK, Config, parse, template
+from node.configuration.config import FILE, LOOPBACK, Config, parse, template
 from node.faults import misused, refused
 from node.folder import Folder
 from repository.store.keys import create_key_file as create_blob_key

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4  # noqa: TID251  the one source of ids
 
-from node import database, jurisdiction
+from node import database
 from node.asserted import Users
-from node.config import Config
-from node.continuations import Continuations
-from node.damages import Damages
+from node.configuration.config import Config
+from node.configuration.vocabulary import affinity_domain
+from node.consents import jurisdiction
 from node.discovery.discovery import Discovery
+from node.documents.damages import Damages
 from node.exchange import Actors, Community
 from node.federation.client import PeerClient
 from node.federation.copies import Copies
@@ -31,14 +32,14 @@ from node.membership import renewal
 from node.membership.membership import Membership
 from node.metrics import Metrics
 from node.notifications.assembly import recipient_faults
-from node.patient_index import index_of
+from node.patients.continuations import Continuations
+from node.patients.index import index_of
 from node.receipts import Receipts
 from node.records import instant
 from node.rotation import key_in_force
 from node.soap.limits import MimeLimits
 from node.summary.offering import Summaries
 from node.tls_files import tls_files
-from node.vocabulary import affinity_domain
 from node.witness.witnessing import Witnessing, assemble, forks_of
 from registry.document_registry import DocumentRegistry, RegistrySettings
 from repository.document_repository import DocumentRepository

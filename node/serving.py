@@ -16,9 +16,10 @@ from typing import Final
 from node import control, operations, unasked
 from node.atna.assembly import exporters
 from node.auditing.looking import Looking
-from node.config import LOOPBACK, Config
+from node.configuration.config import LOOPBACK, Config
 from node.database import open_reader
 from node.dispatch import Dispatcher, routes
+from node.documents.scrubbing import Scrubber
 from node.exchange import Desk
 from node.faults import Exit, Fault, Faults
 from node.federation.owing import Owing
@@ -35,9 +36,8 @@ from node.membership.renewal import Upkeep
 from node.mllp import MllpListener
 from node.noticed import Noticed
 from node.notifications.assembly import deliverer, reach
-from node.patient_feed import FeedContext, PatientFeed
+from node.patients.feed import FeedContext, PatientFeed
 from node.resources import RESOURCES
-from node.scrubbing import Scrubber
 from node.security_records import activity
 from node.services import Services, open_services
 from node.soap.limits import MimeLimits

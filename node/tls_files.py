@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from node.config import Config
+from node.configuration.config import Config
 from trust.pki.contexts import TlsFiles
 
 

@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from node.config import Config
+from node.configuration.config import Config
+from node.configuration.settings import TokenIssuerRow
+from node.configuration.value_sets import value_sets
 from node.federation.resolver import GuardedResolver
 from node.http.fetching import fetch
-from node.settings import TokenIssuerRow
-from node.value_sets import value_sets
 from registry.metadata.values import Cx
 from trust.errors import BadCertificate, TokenRefused
 from trust.identity.access_token import ExpectedToken, TokenIssuer, accept, require

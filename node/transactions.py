@@ -28,11 +28,11 @@ from node.iti import (
 from node.iti import (
     iti43_retrieve_document_set as iti43,
 )
-from node.option_transactions import ITI_41_XDR, ITI_51, ITI_61
 from node.paths import PATHS
-from node.patient_transactions import ITI_44, ITI_45, ITI_47, ITI_55, ITI_56
-from node.subscription_transactions import ITI_52, ITI_52_GATEWAY, ITI_53, ITI_54
-from node.update_transactions import ITI_57, ITI_62, ITI_86, ITI_92, ITI_92_GATEWAY
+from node.rows.options import ITI_41_XDR, ITI_51, ITI_61
+from node.rows.patients import ITI_44, ITI_45, ITI_47, ITI_55, ITI_56
+from node.rows.subscriptions import ITI_52, ITI_52_GATEWAY, ITI_53, ITI_54
+from node.rows.updates import ITI_57, ITI_62, ITI_86, ITI_92, ITI_92_GATEWAY
 from trust.audit.event import Action, EventId
 from trust.identity.caller import Role
 

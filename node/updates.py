@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from node.bindings import AuditFact
-from node.consent_documents import follow_documents
+from node.consents.documents import follow_documents
 from node.exchange import Exchange
 from node.notifications.noting import note
 from node.records import DOCUMENT_HOME, submission_set_object

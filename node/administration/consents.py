@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-from node import jurisdiction, readers
 from node.administration.orders import Order, Result
+from node.configuration import readers
+from node.consents import jurisdiction
 from node.faults import misused, refused
 from registry.store.patients import PatientDirectory
 from trust.audit.event import Action, AuditedObject, Coded, NewRecord

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from node.administration.orders import Order, Result
-from node.consent_documents import follow_documents
+from node.consents.documents import follow_documents
 from node.records import document_object
 from registry.document_registry import DocumentRegistry
 from trust.audit.event import Action, NewRecord

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from node.config import Config
+from node.configuration.config import Config
 from node.discovery.duty import LOCATOR
 from node.faults import refused
 from node.paths import PATHS

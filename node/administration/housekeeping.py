@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from node.administration.orders import Order, Result
-from node.consent_documents import follow_documents
+from node.configuration.readers import code_pair
+from node.consents.documents import follow_documents
 from node.faults import misused, refused
-from node.readers import code_pair
 from node.records import DESTROYED, document_object, removed_object
 from registry.document_registry import DocumentRegistry, RemovedObject
 from registry.errors import XdsErrors

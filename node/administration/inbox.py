@@ -11,9 +11,9 @@ from pathlib import Path
 from node.administration.orders import Order, Result
 from node.administration.pushes import exchange_of
 from node.cx import escaped
+from node.documents.received import Acceptance, accepted, read_received
 from node.faults import refused
 from node.notifications.noting import note
-from node.received import Acceptance, accepted, read_received
 from node.records import submission_set_object
 from registry.metadata.objects import Author
 from repository.errors import BlobDamaged

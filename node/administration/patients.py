@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from node.administration.orders import Order, Result
 from node.faults import misused, refused
-from node.link_changes import LinkChanger, audited_objects, note_of
+from node.patients.link_changes import LinkChanger, audited_objects, note_of
 from node.records import patient_object
 from registry.link_change import LinkChange, Moved
 from registry.patients.demographics import Address, BirthDate, Demographics, Identifier, Name, Telecom

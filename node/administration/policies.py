@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
-from node import readers
 from node.access import Access
 from node.administration import consents
 from node.administration.orders import Order, Result
+from node.configuration import readers
 from node.faults import misused, refused
 from registry.document_registry import Labels
 from registry.store.patients import PatientDirectory

@@ -9,16 +9,16 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from node import xml_documents
 from node.access import Access
 from node.administration.orders import Order, Result
 from node.client.institutions import meant
 from node.cx import escaped
+from node.documents import xml_documents
+from node.documents.pushing import pushed
 from node.exchange import Exchange
 from node.faults import Exit, Fault, Faults, refused
 from node.federation.answered import Answered
 from node.federation.calls import Attachment, push_call
-from node.pushing import pushed
 from node.records import document_object
 from registry.ebrim.messages import LEAF_CLASS, AdhocQuery
 from registry.ebrim.reader import read_submission

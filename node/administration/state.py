@@ -17,7 +17,7 @@ from node.health import Finding, Level
 from node.issuer_findings import issuers
 from node.membership.findings import membership
 from node.notifications.findings import untold
-from node.patient_findings import doubtful_pairs
+from node.patients.findings import doubtful_pairs
 from node.witness.findings import witnesses
 from trust.consent import store as consents
 from trust.identity.caller import Role

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from node import readers
 from node.administration.orders import Order, Result
+from node.configuration import readers
 from node.faults import misused, refused
 from node.notifications.subscriber import read_subscriber, write_subscriber
 from node.notifications.wsn import FOREVER

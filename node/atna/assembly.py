@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from node.atna.exporter import Exporter, Surroundings
-from node.config import Config
+from node.configuration.config import Config
+from node.configuration.settings import AuditRepository
 from node.metrics import Metrics
 from node.records import instant
-from node.settings import AuditRepository
 from trust.errors import BadCertificate
 from trust.pki.contexts import NodeTls
 from trust.pki.tls import ClientContext

@@ -26,8 +26,8 @@ from typing import Final
 
 from node.atna import batches, cursor
 from node.atna.line import Line
+from node.configuration.settings import AuditRepository
 from node.metrics import Metrics
-from node.settings import AuditRepository
 from trust.audit import syslog
 from trust.errors import BadCertificate
 from trust.ledger import store

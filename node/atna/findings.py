@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from node import database
 from node.atna import batches, cursor
 from node.atna.exporter import ALARM_SECONDS
-from node.config import Config
+from node.configuration.config import Config
+from node.configuration.settings import AuditRepository
 from node.health import Finding, Level
-from node.settings import AuditRepository
 from trust.errors import BadCertificate
 from trust.pki.certificates import from_pem
 

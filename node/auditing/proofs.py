@@ -16,7 +16,7 @@ from trust.ledger.numbering import shard_name
 from trust.ledger.shard_files import ShardFiles
 
 if TYPE_CHECKING:
-    from node.config import Config
+    from node.configuration.config import Config
     from trust.search.search import Found
 
 _PUBLISHED_SECONDS: Final = 3.0

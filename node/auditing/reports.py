@@ -16,7 +16,7 @@ from trust.ledger.keys import read_key
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from node.config import Config
+    from node.configuration.config import Config
 
 
 def report_of(

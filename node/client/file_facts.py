@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from node import cda_header, xml_documents
-from node.cda_header import CdaHeader
+from node.documents import cda_header, xml_documents
+from node.documents.cda_header import CdaHeader
+from node.documents.submission_builder import FileFacts, mime_type
 from node.faults import misused
-from node.submission_builder import FileFacts, mime_type
 
 _CHUNK: Final = 1 << 20
 _HEAD: Final = 4096

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from node import database
-from node.config import Config
+from node.configuration.config import Config
 from node.faults import refused
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from lxml import etree
 
-from node.config import Config
+from node.configuration.config import Config
 from node.faults import Fault, Faults, refused, unreachable
 from node.paths import PATHS
 from node.soap.faults import SoapFault

@@ -14,8 +14,8 @@ from pathlib import Path
 from node.client import file_facts
 from node.client.documents import Documents, NewUuid, failed
 from node.client.report import DONE, SENDING, Line, Report
+from node.documents.submission_builder import FileFacts, Source, Wishes, build
 from node.faults import Exit, Fault, Faults, refused
-from node.submission_builder import FileFacts, Source, Wishes, build
 from registry.errors import RegistryError, Severity
 from registry.metadata.objects import DocumentEntry
 

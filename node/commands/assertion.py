@@ -11,7 +11,7 @@ from typing import Final
 from node.commands import console
 from node.commands.execution import execute
 from node.commands.options import add_dir, root
-from node.config import load
+from node.configuration.config import load
 from node.faults import Exit
 
 EXAMPLES = """\

@@ -16,7 +16,7 @@ from typing import Final
 
 from node.commands.execution import execute
 from node.commands.options import add_dir, root
-from node.config import FILE, load
+from node.configuration.config import FILE, load
 from trust.ledger import hdn_verify
 
 EXAMPLES = """\

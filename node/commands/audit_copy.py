@@ -11,7 +11,7 @@ from node import database
 from node.commands import console
 from node.commands.environment import now
 from node.commands.options import add_dir
-from node.config import Config, load
+from node.configuration.config import Config, load
 from node.faults import Exit, Fault, Faults, refused
 from trust.communities import AuditIdentity, Community
 from trust.community_store import Communities

@@ -12,7 +12,7 @@ from node.commands import console
 from node.commands.audit_search import patient_of
 from node.commands.execution import execute
 from node.commands.options import add_dir
-from node.config import load
+from node.configuration.config import load
 from node.database import open_reader
 from node.faults import Exit, misused
 from node.records import subject

@@ -13,7 +13,7 @@ from node.auditing.proofs import institutions
 from node.commands import console
 from node.commands.execution import execute
 from node.commands.options import add_dir, add_json
-from node.config import Config, load
+from node.configuration.config import Config, load
 from node.faults import Exit
 from trust.findings.finding import Finding, Rule, Severity
 

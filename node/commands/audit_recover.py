@@ -10,7 +10,7 @@ from pathlib import Path
 
 from node import control_call
 from node.commands import console
-from node.config import Config, load
+from node.configuration.config import Config, load
 from node.faults import Exit, misused
 from node.lock import exclusive
 

@@ -15,7 +15,7 @@ from node.commands.audit_search import patient_of
 from node.commands.environment import now
 from node.commands.execution import execute
 from node.commands.options import add_dir
-from node.config import Config, load
+from node.configuration.config import Config, load
 from node.faults import Exit, misused, refused
 from trust.errors import LedgerBroken
 from trust.ledger.disclosure import Disclosure

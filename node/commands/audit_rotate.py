@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from node import control_call
 from node.commands import console
 from node.commands.options import add_dir
-from node.config import Config, load
+from node.configuration.config import Config, load
 from node.faults import Exit, misused, refused
 from node.lock import exclusive
 

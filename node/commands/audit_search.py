@@ -13,7 +13,7 @@ from node.auditing.proofs import institutions, proof_in_words, proof_of, wait_un
 from node.commands import console
 from node.commands.execution import execute
 from node.commands.options import add_dir, add_json
-from node.config import Config, load
+from node.configuration.config import Config, load
 from node.cx import patient_cx
 from node.faults import Exit, misused, refused
 from node.records import subject

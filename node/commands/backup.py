@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from node import backups
 from node.amounts import size
-from node.backup_archive import files
+from node.backup import backups
+from node.backup.archive import files
 from node.commands import console, passphrase
 from node.commands.environment import now
 from node.commands.options import add_dir, root
-from node.config import load
+from node.configuration.config import load
 from node.faults import Exit
 
 EXAMPLES = """\

@@ -15,13 +15,13 @@ from node.atna.findings import deliveries
 from node.commands import console
 from node.commands.environment import now
 from node.commands.options import add_dir, add_json, root
-from node.config import load
+from node.configuration.config import load
 from node.faults import Exit
 from node.health import Level
 from node.issuer_findings import issuers
 from node.membership.findings import membership
 from node.notifications.findings import untold
-from node.patient_findings import doubtful_pairs
+from node.patients.findings import doubtful_pairs
 from node.witness.findings import witnesses
 
 EXAMPLES = """\

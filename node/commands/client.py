@@ -17,7 +17,7 @@ from node.commands import console
 from node.commands.environment import now
 from node.commands.execution import execute
 from node.commands.options import add_dir, add_json, root
-from node.config import Config, load
+from node.configuration.config import Config, load
 from node.faults import Exit, misused
 
 EXAMPLES = """\

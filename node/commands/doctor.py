@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from node.commands import console
 from node.commands.environment import now
 from node.commands.options import add_dir, add_json, root
-from node.config import load
+from node.configuration.config import load
 from node.faults import Exit
 
 if TYPE_CHECKING:

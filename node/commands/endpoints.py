@@ -11,7 +11,7 @@ from typing import Any
 
 from node.commands import console
 from node.commands.options import add_dir, root
-from node.config import Config, load
+from node.configuration.config import Config, load
 from node.faults import Exit
 from node.paths import PATHS
 

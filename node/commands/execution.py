@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from node import control_call
-from node.config import Config
+from node.configuration.config import Config
 from node.faults import unreachable
 from node.lock import Locked, exclusive
 

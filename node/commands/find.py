@@ -14,7 +14,7 @@ from node.commands import console
 from node.commands.environment import new_uuid
 from node.commands.options import add_dir, add_json, add_on_demand, root
 from node.commands.user import add_user, assertion
-from node.config import Config, load
+from node.configuration.config import Config, load
 from node.cx import patient_cx
 from node.faults import Exit
 

@@ -18,7 +18,7 @@ from node.commands import console
 from node.commands.environment import new_uuid, now
 from node.commands.execution import execute
 from node.commands.options import add_dir, root
-from node.config import FILE
+from node.configuration.config import FILE
 from node.faults import Exit, misused
 
 EXAMPLES = """\

@@ -6,8 +6,8 @@ import getpass
 import sys
 from pathlib import Path
 
+from node.backup.key_wrap import LEAST_CHARACTERS
 from node.faults import misused
-from node.key_wrap import LEAST_CHARACTERS
 
 
 def read(file: Path | None, *, new: bool) -> str:

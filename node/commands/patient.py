@@ -15,7 +15,7 @@ from typing import Any
 from node.commands import console, matching_text
 from node.commands.execution import execute
 from node.commands.options import add_dir, add_json, root
-from node.config import load
+from node.configuration.config import load
 from node.faults import Exit
 
 EXAMPLES = """\

@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from node import backups
 from node.amounts import size
+from node.backup import backups
 from node.commands import console, passphrase
 from node.commands.options import add_dir, root
-from node.config import load
+from node.configuration.config import load
 from node.faults import Exit, misused
 
 EXAMPLES = """\

@@ -18,7 +18,7 @@ import sys
 from node.commands import console
 from node.commands.execution import execute
 from node.commands.options import add_dir, add_json, root
-from node.config import Config, load
+from node.configuration.config import Config, load
 from node.faults import Exit
 
 EXAMPLES = """\

@@ -11,7 +11,7 @@ import asyncio
 
 from node import logs
 from node.commands.options import add_dir, root
-from node.config import load
+from node.configuration.config import load
 
 EXAMPLES = """\
 examples:

@@ -10,7 +10,7 @@ import argparse
 from node import control_call
 from node.commands import console
 from node.commands.options import add_dir, add_json, root
-from node.config import load
+from node.configuration.config import load
 from node.faults import Exit, unreachable
 
 EXAMPLES = """\

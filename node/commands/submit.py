@@ -16,13 +16,13 @@ from node.commands import console
 from node.commands.environment import new_uuid, now
 from node.commands.options import add_dir, add_json, root
 from node.commands.user import add_user, assertion
-from node.config import Config, load
+from node.configuration.config import Config, load
 from node.cx import patient_cx
 from node.faults import Faults, misused
 
 if TYPE_CHECKING:
     from node.client.submitter import Shared
-    from node.submission_builder import Source, Wishes
+    from node.documents.submission_builder import Source, Wishes
 
 EXAMPLES = """\
 examples:
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Share every file; one that is refused does not keep the others."""
     from node.client.submitter import outcome  # noqa: PLC0415  the client side is imported for these commands only
-    from node.submission_builder import Wishes  # noqa: PLC0415
+    from node.documents.submission_builder import Wishes  # noqa: PLC0415
 
     config = load(root(args))
     if len(args.files) > 1 and (args.unique_id or args.replace):
@@ -106,8 +106,8 @@ def _share(config: Config, args: argparse.Namespace, wishes: Wishes) -> tuple[li
 
 
 def _source(config: Config) -> Source:
-    from node.submission_builder import Source  # noqa: PLC0415
-    from node.vocabulary import affinity_domain  # noqa: PLC0415
+    from node.configuration.vocabulary import affinity_domain  # noqa: PLC0415
+    from node.documents.submission_builder import Source  # noqa: PLC0415
 
     return Source(
         name=config.node.name,

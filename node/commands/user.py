@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from node.commands.execution import execute
-from node.config import Config
+from node.configuration.config import Config
 from node.faults import misused
 
 

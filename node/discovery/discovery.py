@@ -27,8 +27,8 @@ from registry.store.correlations import Correlation
 from trust.identity.caller import Caller
 
 if TYPE_CHECKING:
+    from node.configuration.settings import FederationSection
     from node.exchange import Actors, Exchange
-    from node.settings import FederationSection
     from trust.audit.event import NewRecord
     from trust.communities import Community
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from node import control_call, database
-from node.config import Config
+from node.configuration.config import Config
 from node.doctor.steps import Row, Step, completed, failed, from_json
 from node.doctor.table import finding
 from node.doctor.way import Ways, ways

@@ -8,7 +8,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from node import database, health
-from node.config import Config
+from node.configuration.config import Config
 from node.doctor.diagnosis import diagnose
 from node.doctor.identity import own_fault
 from node.doctor.observations import Expected

@@ -10,7 +10,7 @@ import sqlite3
 
 from lxml import etree
 
-from node.consent_documents import MOST_BYTES, form_of, take_consents
+from node.consents.documents import MOST_BYTES, form_of, take_consents
 from node.exchange import Exchange
 from node.notifications.noting import note
 from node.registrations import RegisterRequest, RegisterResult, Taken

@@ -6,7 +6,7 @@ import sqlite3
 
 from lxml import etree
 
-from node.consent_documents import take_consents
+from node.consents.documents import take_consents
 from node.exchange import Exchange
 from node.notifications.noting import note
 from node.registrations import RegisterRequest, RegisterResult, registration_facts

@@ -16,7 +16,7 @@ from lxml import etree
 from node.bindings import AuditFact
 from node.exchange import Exchange
 from node.hl7v3.feed import FeedMessage, read_feed
-from node.patient_answers import PatientAnswer, accepted, decoded, unknown_key
+from node.patients.answers import PatientAnswer, accepted, decoded, unknown_key
 from registry.errors import XdsErrors
 from registry.patients.demographics import Identifier
 from registry.patients.identity import PatientIdentityError

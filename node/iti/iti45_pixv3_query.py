@@ -18,7 +18,7 @@ from node.hl7v3.identifiers import (
     write_identifiers,
 )
 from node.hl7v3.wrapper import BadMessage, acknowledgement, control_act, write_message
-from node.patient_answers import PatientAnswer, decoded, details, envelope_of, fresh_id, party, unknown_key
+from node.patients.answers import PatientAnswer, decoded, details, envelope_of, fresh_id, party, unknown_key
 from node.records import query_object
 from registry.errors import RegistryError, XdsErrors
 from registry.patients.records import Record

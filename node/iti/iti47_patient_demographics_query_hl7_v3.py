@@ -14,14 +14,14 @@ from typing import Final
 from lxml import etree
 
 from node.bindings import AuditFact
-from node.continuations import KEPT, Pending
 from node.exchange import Exchange
 from node.hl7v3.answer import ANSWER, Subject, write_answer
 from node.hl7v3.continuation import CONTINUATION, Continuation, read_continuation
 from node.hl7v3.datatypes import child, read_digits
 from node.hl7v3.query import DemographicsQuery, read_query
 from node.hl7v3.wrapper import BadMessage, acknowledgement, control_act, read_wrapper, write_message
-from node.patient_answers import PatientAnswer, accepted, decoded, details, envelope_of, fresh_id, party, unknown_key
+from node.patients.answers import PatientAnswer, accepted, decoded, details, envelope_of, fresh_id, party, unknown_key
+from node.patients.continuations import KEPT, Pending
 from node.records import query_object
 from registry.errors import ErrorCode, RegistryError, XdsErrors
 from registry.patients.comparison import compare, total

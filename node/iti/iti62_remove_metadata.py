@@ -13,7 +13,7 @@ from lxml import etree
 
 from node import access
 from node.bindings import AuditFact
-from node.consent_documents import follow_documents
+from node.consents.documents import follow_documents
 from node.exchange import Exchange
 from node.records import removed_object
 from registry.document_registry import RemovedObject

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from node import database
-from node.config import Config
+from node.configuration.config import Config
 from node.discovery.duty import of_directory
 from node.health import Finding, Level
 from node.membership.signer import is_signer

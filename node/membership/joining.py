@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from node.config import Config
+from node.configuration.config import Config
 from node.faults import Faults, misused, refused, unreachable
 from node.membership.seen import seen_of
 from trust.addresses import resolved_fault, url_faults

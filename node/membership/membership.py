@@ -15,7 +15,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Final
 
-from node.config import Config
+from node.configuration.config import Config
 from node.discovery.duty import Duty, of_directory, of_peers
 from node.exchange import Actors
 from node.faults import refused

@@ -10,7 +10,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509 import Certificate
 
-from node.config import Config
+from node.configuration.config import Config
 from node.faults import refused
 from node.folder import Folder
 from trust.communities import Community, describe

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from node.config import Config
+from node.configuration.config import Config
 from node.exchange import Actors
 from node.federation.resolver import GuardedResolver
 from node.notifications.delivery import Deliverer

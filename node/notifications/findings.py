@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from node import database
-from node.config import Config
+from node.configuration.config import Config
 from node.health import Finding, Level
 from node.migrations import REVISIONS
 from registry.store.remote_subscriptions import RemoteSubscriptions

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from node.configuration.readers import SUMMARY, Coded
 from node.cx import escaped
-from node.readers import SUMMARY, Coded
-from node.submission_builder import LOINC
+from node.documents.submission_builder import LOINC
 from node.summary.writing import CDA, TITLE
 from registry.metadata.objects import (
     HAS_MEMBER,

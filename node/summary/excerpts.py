@@ -12,8 +12,8 @@ from typing import Final
 
 from lxml import etree
 
-from node import xml_documents
-from node.cda_header import CLINICAL_DOCUMENT
+from node.documents import xml_documents
+from node.documents.cda_header import CLINICAL_DOCUMENT
 from node.summary.content import NOTE, SECTIONS, Block, Bullets, Excerpt, Paragraph, Table
 
 _V3: Final = "{urn:hl7-org:v3}"

@@ -27,7 +27,7 @@ from trust.errors import LedgerBusy, StorageFailed
 from trust.identity.caller import Caller, Role
 
 if TYPE_CHECKING:
-    from node.config import Config
+    from node.configuration.config import Config
     from node.exchange import Actors
 
 log = logging.getLogger("node.summary")

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from node import cda_header, xml_documents
-from node.cda_header import CLINICAL_DOCUMENT
+from node.configuration.readers import Coded
 from node.cx import escaped
-from node.readers import Coded
-from node.submission_builder import FileFacts, Source, Wishes, build, mime_type
+from node.documents import cda_header, xml_documents
+from node.documents.cda_header import CLINICAL_DOCUMENT
+from node.documents.submission_builder import FileFacts, Source, Wishes, build, mime_type
 from node.web.items import Item
 from node.web.sessions import Person
 from node.web.uploads import Upload

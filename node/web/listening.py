@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from node.config import LOOPBACK, Config
+from node.configuration.config import LOOPBACK, Config
 from node.http.server import NodeServer
 from node.web.desk import Desk
 from node.web.pages import Pages

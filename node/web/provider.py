@@ -21,7 +21,7 @@ from aiohttp import web
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from node.config import Config
+from node.configuration.config import Config
 from node.web.frame import SECURITY
 from node.web.records import LOGIN, authentication
 from node.web.sessions import Session

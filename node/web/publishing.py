@@ -12,9 +12,9 @@ from uuid import UUID
 
 from aiohttp import web
 
+from node.configuration.vocabulary import affinity_domain
 from node.cx import escaped
-from node.submission_builder import Source
-from node.vocabulary import affinity_domain
+from node.documents.submission_builder import Source
 from node.web.asking import RefusedHere, documents_of, provide
 from node.web.drafts import (
     LEVELS,

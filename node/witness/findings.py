@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from node import database
-from node.config import Config
+from node.configuration.config import Config
 from node.health import Finding, Level
 from node.witness.directory import witnesses_of
 from node.witness.forks import Forks

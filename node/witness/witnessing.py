@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from node.config import Config
+from node.configuration.config import Config
 from node.exchange import Actors
 from node.federation.client import PeerClient
 from node.witness.cosigner import Cosigner, newest

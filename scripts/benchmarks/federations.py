@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from node.client.documents import Documents
 from node.client.session import NodeSession
-from node.config import load
+from node.configuration.config import load
 from node.outcome_words import ANSWERED, Outcome, Word
 from scripts.benchmarks import requests
 from scripts.benchmarks.machine import ROOT

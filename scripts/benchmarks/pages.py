@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from node.client.documents import Documents
 from node.client.session import NodeSession
-from node.config import load
+from node.configuration.config import load
 from scripts.benchmarks.fanout import asking_and_peers
 from scripts.benchmarks.metadata import patient_id
 from scripts.benchmarks.pages_peers import document

@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from node.client.documents import Documents
 from node.client.session import NodeSession
-from node.config import load
+from node.configuration.config import load
 from scripts.benchmarks import requests
 from scripts.benchmarks.machine import resident_bytes
 from scripts.benchmarks.metadata import find_documents

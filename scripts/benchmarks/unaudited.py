@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from node import logs, pipeline, services, serving
-from node.config import load
+from node.configuration.config import load
 from trust.audit.event import NewRecord
 from trust.ledger.sequencer import AuditProof, Sequencer
 

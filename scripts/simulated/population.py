@@ -12,7 +12,7 @@ from pathlib import Path
 from node.administration.orders import Order, node_object
 from node.administration.peers import add
 from node.commands.execution import execute
-from node.config import Config, load
+from node.configuration.config import Config, load
 from node.discovery.duty import LOCATOR, Duty
 from node.lock import Locked, exclusive
 from node.services import open_services

@@ -22,7 +22,7 @@ CASES = {
     "a command that asks the running node": ([f"node.commands.{name}" for name in ASKING], EVERYTHING),
     "find": (["node.client.documents", "node.client.listing"], SERVER | {"asyncio"}),
     "fetch": (["node.client.fetcher", "node.client.session"], SERVER | {"asyncio"}),
-    "submit": (["node.client.submitter", "node.client.report", "node.vocabulary"], SERVER | {"asyncio"}),
+    "submit": (["node.client.submitter", "node.client.report", "node.configuration.vocabulary"], SERVER | {"asyncio"}),
     "the help of any command": ([f"node.commands.{command.module}" for command in COMMANDS], SCHEMA | {"aiohttp"}),
     "a command that works without a running node": (["node.operations", "node.services"], SCHEMA),
     "serve": (["node.serving"], SCHEMA),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from node import health
 from node.access import Access, Policy
 from node.faults import Faults
-from node.option_transactions import ITI_51
+from node.rows.options import ITI_51
 from node.transactions import ITI_38, ITI_39
 from registry.ebrim.messages import adhoc_query_request
 from registry.errors import TooManyResults

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.config import parse as read_config
+from node.configuration.config import parse as read_config
 from node.federation.resolver import GuardedResolver
 from node.http.fetching import fetch
 from node.tokens import STALE, Tokens

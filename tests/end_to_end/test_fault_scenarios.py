@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from node import control_call
-from node.config import load
+from node.configuration.config import load
 from node.faults import Faults
 from node.http.turns import AT_ONCE, WAITING
 from node.lock import Locked, exclusive

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from node.received import SENDER
+from node.documents.received import SENDER
 from tests.end_to_end.nodes import Node
 from tests.end_to_end.wire import find_documents
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from node.config import Config
+from node.configuration.config import Config
 from node.making import Wanted, make
 
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from node import pipeline
 from node.access import Access
-from node.config import Config
+from node.configuration.config import Config
 from node.exchange import Exchange
 from node.iti import iti41_provide_and_register_document_set as iti41
 from node.iti import iti42_register_document_set as iti42

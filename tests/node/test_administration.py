@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from node.administration.exports import audit_identity, own_export
-from node.config import Config
+from node.configuration.config import Config
 from node.faults import Exit, Faults
 from node.operations import OPERATIONS, execute
 from node.services import Services, open_services

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from node.asserted import Users
-from node.config import parse as read_config
+from node.configuration.config import parse as read_config
+from node.configuration.value_sets import read_value_sets
 from node.soap.message import Message, read_envelope
 from node.soap.writing import write_envelope
-from node.value_sets import read_value_sets
 from tests.trust.identity.assertions import IDP, NOW, OTHER, OWN, certificate, draft, made, new_key
 from trust.communities import AssertionIdentity, Community
 from trust.errors import AssertionRefused

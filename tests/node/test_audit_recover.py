@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from node.commands.audit_recover import recover
-from node.config import Config
+from node.configuration.config import Config
 from node.faults import Exit, Faults
 from node.operations import execute
 from node.services import open_services

@@ -13,9 +13,10 @@ from uuid import uuid4
 
 import pytest
 
-from node import backups, database, key_wrap
-from node.backup_archive import MANIFEST
-from node.config import Config, load
+from node import database
+from node.backup import backups, key_wrap
+from node.backup.archive import MANIFEST
+from node.configuration.config import Config, load
 from node.faults import Faults
 from node.making import Wanted, make
 from repository.document_repository import DocumentRepository

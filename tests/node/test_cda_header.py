@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from node import cda_header
-from node.cda_header import CdaHeader, dtm
+from node.documents import cda_header
+from node.documents.cda_header import CdaHeader, dtm
 from registry.metadata.objects import Author
 from tests.shared import SHARED, needs_shared
 

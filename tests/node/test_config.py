@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node import readers
-from node.config import load, parse, template
+from node.configuration import readers
+from node.configuration.config import load, parse, template
+from node.configuration.settings import SECTIONS
 from node.faults import Exit, Faults
-from node.settings import SECTIONS
 
 ROOT = Path("/srv/node")
 NODE = """

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node import bppc as bppc_reader
-from node import jurisdiction, xml_documents
 from node.access import Policy
-from node.config import parse
+from node.configuration.config import parse
+from node.consents import bppc as bppc_reader
+from node.consents import jurisdiction
+from node.documents import xml_documents
 from registry.metadata.objects import RPLC
 from tests.node import policy_bench
 from tests.node.policy_bench import ANNA, BEN, BETA, GAMMA, NOW, Bench

@@ -17,7 +17,8 @@ import pytest
 
 from node.atna import cursor
 from node.atna.findings import deliveries
-from node.config import Config
+from node.configuration.config import Config
+from node.configuration.settings import AuditRepository, TokenIssuerRow
 from node.federation.circuit import FAILURES, LONGEST, Circuits
 from node.health import Level, examine
 from node.membership import signer
@@ -25,7 +26,6 @@ from node.notifications.delivery import ALARM_AFTER, LONGEST_PAUSE, pause
 from node.operations import execute
 from node.security_records import refusal
 from node.services import Services, open_services
-from node.settings import AuditRepository, TokenIssuerRow
 from node.tokens import Tokens
 from node.witness.findings import witnesses
 from tests.attacks.test_token_attacks import ISSUER, jwk, rsa_key

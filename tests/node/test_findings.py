@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from node.config import Config
+from node.configuration.config import Config
 from node.faults import Faults
 from node.operations import execute
 from node.services import Services, open_services

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from node import database, health
-from node.config import Config
+from node.configuration.config import Config
 from node.health import Finding, Level
 from trust.pki.authority import Authority
 

@@ -11,11 +11,11 @@ from datetime import timedelta
 
 import pytest
 
-from node.config import load
+from node.configuration.config import load
+from node.configuration.keeping import RetentionRule, RetentionSection
 from node.faults import Faults
 from node.iti import iti62_remove_metadata as iti62
 from node.iti import iti86_remove_documents as iti86
-from node.keeping_settings import RetentionRule, RetentionSection
 from registry.errors import XdsErrors
 from registry.metadata.objects import Association
 from repository.messages import DocumentRequest

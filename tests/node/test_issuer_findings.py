@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from node.config import Config
-from node.config import parse as read_config
+from node.configuration.config import Config
+from node.configuration.config import parse as read_config
+from node.configuration.value_sets import value_sets
 from node.faults import Faults
 from node.health import Level
 from node.issuer_findings import issuers
-from node.value_sets import value_sets
 from tests.node.test_asserted import LOCAL, NODE
 from tests.trust.identity.assertions import NOW, certificate, new_key
 from trust.consent.words import PURPOSES, ROLES

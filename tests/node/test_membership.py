@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from node.config import Config
+from node.configuration.config import Config
 from node.faults import Faults
 from node.membership import signer
 from node.operations import execute

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from node.config import Config
+from node.configuration.config import Config
 from node.noticed import AT_ONCE, EACH, Noticed, TurnedAway
 from node.services import Services, open_services
 from trust.errors import LedgerBusy

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from node.administration.exports import own_community, own_urls
-from node.config import Config
+from node.configuration.config import Config
 from node.health import Finding, Level
 from node.http.resources import Asked
 from node.membership import offering, signer

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from node.administration.orders import Order
-from node.config import Config
+from node.configuration.config import Config
 from node.operations import execute
 from node.services import open_services
 from registry.metadata.submission import Submission
@@ -56,7 +56,7 @@ def data(folder: Path, *arguments: str, status: int = 0):
 
 async def on_record(folder: Path) -> list[tuple[str, str, str]]:
     """(command, action, patient) of every record about a patient."""
-    from node.config import load
+    from node.configuration.config import load
 
     async with open_services(load(folder)) as services:
         rows = services.reader.execute("SELECT body FROM audit_record WHERE kind = 5 ORDER BY seq").fetchall()
@@ -70,7 +70,7 @@ async def on_record(folder: Path) -> list[tuple[str, str, str]]:
 
 async def registered(folder: Path, made: Submission) -> None:
     """Register something, as if an application had."""
-    from node.config import load
+    from node.configuration.config import load
 
     async with open_services(load(folder)) as services:
 
@@ -146,7 +146,7 @@ def test_known_to_nobody(folder: Path) -> None:
 
 
 async def test_every_look_and_every_decision_is_on_record(folder: Path) -> None:
-    from node.config import load
+    from node.configuration.config import load
 
     async with open_services(load(folder)) as services:
 

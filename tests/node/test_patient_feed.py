@@ -14,8 +14,8 @@ import pytest
 
 from node.making import Wanted, make
 from node.mllp import END, START, MllpListener
-from node.patient_feed import LINKED, FeedContext, PatientFeed
-from node.patient_index import index_of
+from node.patients.feed import LINKED, FeedContext, PatientFeed
+from node.patients.index import index_of
 from node.security_records import activity
 from node.services import Services, open_services
 from registry.metadata.objects import APND, APPROVED, Association, DocumentEntry

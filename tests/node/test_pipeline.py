@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from node import pipeline
-from node.config import Config
+from node.configuration.config import Config
 from node.dispatch import Dispatcher
 from node.exchange import Exchange
 from node.federation.gateway import Gateway

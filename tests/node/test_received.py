@@ -9,7 +9,7 @@ import pytest
 from lxml import etree
 
 from node.administration.orders import Order
-from node.config import Config
+from node.configuration.config import Config
 from node.exchange import Exchange
 from node.iti.iti41_document_recipient import document_recipient, encode
 from node.operations import execute

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from node import health
-from node.config import Config
+from node.configuration.config import Config
+from node.documents.scrubbing import ROUND, Progress, Scrubber
 from node.health import Level
-from node.scrubbing import ROUND, Progress, Scrubber
 from node.security_records import refusal
 from node.services import Services, open_services
 from repository.store.catalogue import StoredDocument

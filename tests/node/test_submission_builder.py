@@ -7,10 +7,10 @@ from itertools import count
 
 import pytest
 
-from node.cda_header import CdaHeader
-from node.readers import Coded
-from node.settings import SubmitSection
-from node.submission_builder import FileFacts, Source, Wishes, build, mime_type
+from node.configuration.readers import Coded
+from node.configuration.settings import SubmitSection
+from node.documents.cda_header import CdaHeader
+from node.documents.submission_builder import FileFacts, Source, Wishes, build, mime_type
 from registry.metadata.objects import HAS_MEMBER, RPLC, Author
 from registry.metadata.submission import Submission
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from node.config import Config
+from node.configuration.config import Config
 from node.federation.unfinished import Unfinished
 from node.services import Services, open_services
 from trust.audit.event import Kind, NewRecord

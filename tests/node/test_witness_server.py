@@ -11,7 +11,7 @@ from hashlib import sha256
 import pytest
 
 from node.administration.exports import own_export
-from node.config import Config
+from node.configuration.config import Config
 from node.http.resources import Asked, Given
 from node.operations import execute
 from node.services import Services, open_services

@@ -8,9 +8,9 @@ from typing import Any
 
 from aiohttp import web
 
-from node import readers
-from node.config import FILE
-from node.settings import SECTIONS
+from node.configuration import readers
+from node.configuration.config import FILE
+from node.configuration.settings import SECTIONS
 from node.web.view import View
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from lxml import etree
 
-from node import xml_documents
-from node.cda_header import CLINICAL_DOCUMENT
+from node.documents import xml_documents
+from node.documents.cda_header import CLINICAL_DOCUMENT
 from node.web.drawing import comparing, confinement, header, kinds, rtf, texts
 from node.web.drawing.marks import Words, note, word
 from node.web.drawing.narrative import Narrative

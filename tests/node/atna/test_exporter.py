@@ -16,8 +16,8 @@ from cryptography import x509
 
 from node.atna import batches, cursor, exporter, line
 from node.atna.exporter import Exporter, Surroundings
+from node.configuration.settings import AuditRepository
 from node.metrics import Metrics
-from node.settings import AuditRepository
 from tests.node.atna.receiver import Receiver, frames, server_context
 from tests.trust.ledger.ledgers import NODE, TIME, Place, local
 from tests.trust.pki.making import CLIENT, NOW, House, Issued, authority, crooked, house, node_certificate

@@ -13,11 +13,11 @@ from node import health
 from node.atna import cursor
 from node.atna.assembly import exporters
 from node.atna.findings import deliveries
-from node.config import Config
+from node.configuration.config import Config
+from node.configuration.settings import AuditRepository
 from node.health import Level
 from node.security_records import refusal
 from node.services import Services, clock, open_services
-from node.settings import AuditRepository
 from tests.node.atna.test_exporter import until
 
 NOW = clock()

@@ -19,6 +19,7 @@ import pytest
 import pytest_asyncio
 from lxml import etree
 
+from node.configuration.settings import FederationSection
 from node.discovery.asking import ask_everywhere
 from node.discovery.discovery import Discovery
 from node.discovery.duty import Duty
@@ -33,7 +34,6 @@ from node.making import Wanted, make
 from node.operations import execute
 from node.outcome_words import Word
 from node.services import Services, apply_communities, open_services
-from node.settings import FederationSection
 from node.soap.faults import SoapFault
 from registry.ebrim.messages import AdhocQuery
 from registry.ebrim.reader import read_adhoc_query

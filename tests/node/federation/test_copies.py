@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from node.config import Config
+from node.configuration.config import Config
+from node.configuration.settings import FederationSection
 from node.exchange import Exchange
 from node.federation.answered import Answered
 from node.federation.calls import retrieve_call
@@ -15,7 +16,6 @@ from node.federation.client import Fetched, PeerAnswer, PeerFault
 from node.federation.copies import Copies, asker_of
 from node.outcome_words import Word
 from node.services import Services, open_services
-from node.settings import FederationSection
 from node.soap.message import read_answer, write_envelope
 from registry.ebrim.reader import RemoteObject, ResponseHead
 from repository.messages import DocumentAnswer, DocumentRequest, RetrieveAnswer

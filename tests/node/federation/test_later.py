@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from node.config import Config
+from node.configuration.config import Config
 from node.discovery.calls import Asker, discovery_call
 from node.exchange import Exchange
 from node.federation.calls import Call, query_call

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from lxml import etree
 
-from node.settings import SummarySection
+from node.configuration.settings import SummarySection
 from node.transactions import ITI_18, ITI_39, ITI_43
 from registry.ebrim.messages import adhoc_query_request
 from registry.metadata.objects import APPROVED, IS_SNAPSHOT_OF, ON_DEMAND_DOCUMENT, STABLE_DOCUMENT, XFRM

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node import xml_documents
+from node.documents import xml_documents
 from node.web.drawing import worker
 from node.web.drawing.narrative import Narrative
 from tests.hostile import DOCUMENTS, cda

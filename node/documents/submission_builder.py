@@ -13,11 +13,11 @@ from pathlib import PurePath
 from typing import Final
 from uuid import UUID
 
-from node.cda_header import FORMAT_CODES, CdaHeader
-from node.cda_header import NATIONAL_IDS as _NATIONAL_IDS
+from node.configuration.readers import Coded
+from node.configuration.settings import SubmitSection
 from node.cx import escaped
-from node.readers import Coded
-from node.settings import SubmitSection
+from node.documents.cda_header import FORMAT_CODES, CdaHeader
+from node.documents.cda_header import NATIONAL_IDS as _NATIONAL_IDS
 from registry.metadata.objects import (
     HAS_MEMBER,
     ORIGINAL,

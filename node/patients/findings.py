@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from node import database
-from node.config import Config
+from node.configuration.config import Config
 from node.health import Finding, Level
 from node.migrations import REVISIONS
 from registry.store.pairs import Pairs

@@ -6,7 +6,7 @@ import tomllib
 from importlib import resources
 from typing import Any, Final
 
-from node.config import Config
+from node.configuration.config import Config
 from node.faults import Exit, Fault, Faults
 from trust.identity.issuers import ValueSet
 

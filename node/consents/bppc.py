@@ -11,8 +11,8 @@ from typing import Final
 
 from lxml import etree
 
-from node import cda_header
-from node.cda_header import NS
+from node.documents import cda_header
+from node.documents.cda_header import NS
 from trust.consent.policy import Provision
 from trust.consent.reading import NotFollowedError, ReadConsent
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from node import readers
-from node.readers import key
+from node.configuration import readers
+from node.configuration.readers import key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

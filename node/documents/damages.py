@@ -23,7 +23,7 @@ from trust.audit.event import NewRecord
 from trust.errors import LedgerBusy, StorageFailed
 from trust.ledger.sequencer import Sequencer
 
-log = logging.getLogger("node.damages")
+log = logging.getLogger("node.documents.damages")
 ALARM: Final = "document-damaged"
 _AT_ONCE: Final = 100  # records of one commit
 

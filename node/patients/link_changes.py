@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from node.consent_documents import follow_patient
+from node.consents.documents import follow_patient
 from node.records import patient_object, submission_set_object
 from registry.link_change import LinkChange, Moved
 from registry.relinking import Recording

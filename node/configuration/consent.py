@@ -1,12 +1,12 @@
-"""The section of `node.toml` about consent; apart from `node.settings` for its length alone."""
+"""The section of `node.toml` about consent; apart from `node.configuration.settings` for its length alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
 
-from node import readers
-from node.readers import key
+from node.configuration import readers
+from node.configuration.readers import key
 from trust.consent.categories import CATEGORIES
 from trust.consent.policy import Default
 from trust.consent.words import PURPOSES, ROLES

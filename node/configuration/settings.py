@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from node import readers
-from node.consent_settings import ConsentSection
-from node.keeping_settings import RetentionSection, SubscriptionsSection
-from node.readers import key
+from node.configuration import readers
+from node.configuration.consent import ConsentSection
+from node.configuration.keeping import RetentionSection, SubscriptionsSection
+from node.configuration.readers import key
 
 _flag = partial(key, readers.flag)
 _coded = partial(key, readers.code)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from node import readers
 from node.access import Policy
-from node.config import Config
-from node.consent_settings import AcknowledgedPolicy
-from node.value_sets import value_sets
+from node.configuration import readers
+from node.configuration.config import Config
+from node.configuration.consent import AcknowledgedPolicy
+from node.configuration.value_sets import value_sets
 from trust.consent.categories import CODES
 from trust.consent.matching import oid
 from trust.consent.policy import Default, Effect, Emergency, Jurisdiction, Pair, Provision

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from node import database
-from node.backup_archive import files
+from node.backup.archive import files
 from node.faults import refused
 from node.migrations import REVISIONS
 from repository.errors import BlobDamaged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from node.config import Config
+from node.configuration.config import Config
 from registry.patients.matching import Bars
 from registry.store.master_index import MasterIndex
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from node import answers_later, patient_answers, queries
+from node import answers_later, queries
 from node.bindings import AuditProfile, Operation, Packaging, SoapBinding, Transaction
 from node.iti import (
     iti44_patient_identity_feed_hl7_v3 as iti44,
@@ -25,6 +25,7 @@ from node.iti import (
     iti56_patient_location_query as iti56,
 )
 from node.paths import PATHS
+from node.patients import answers as patient_answers
 from trust.audit.event import Action, EventId
 from trust.identity.caller import Role
 

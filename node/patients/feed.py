@@ -16,7 +16,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from node.link_changes import LinkChanger, audited_objects, in_words, note_of
+from node.patients.link_changes import LinkChanger, audited_objects, in_words, note_of
 from node.records import End, instant, participants, patient_object, serving_end, subject
 from registry.link_change import LinkChange
 from registry.patients.acknowledgement import acknowledge, refuse
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from registry.store.master_index import MasterIndex
     from trust.ledger.sequencer import Sequencer
 
-log = logging.getLogger("node.patient_feed")
+log = logging.getLogger("node.patients.feed")
 
 _REMEMBERED: Final = 10_000
 _NOT_KNOWN: Final = "the patient is not known here; nothing was stored: send A28 or A04 first"

@@ -15,8 +15,8 @@ from uuid import UUID
 
 from lxml import etree
 
+from node.configuration.readers import Coded
 from node.cx import escaped
-from node.readers import Coded
 from registry.metadata.objects import Author
 
 V3: Final = "urn:hl7-org:v3"

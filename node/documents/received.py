@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from node import xml_documents
-from node.readers import Coded
-from node.settings import SubmitSection
+from node.configuration.readers import Coded
+from node.configuration.settings import SubmitSection
+from node.documents import xml_documents
 from registry.ebrim.reader import read_submission
 from registry.metadata.objects import Author, Code, DocumentEntry, LocalizedString, Slot, SubmissionSet
 from registry.metadata.submission import Submission

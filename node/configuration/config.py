@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from node import readers
-from node.consent_settings import ConsentSection
-from node.faults import Exit, Fault, Faults
-from node.folder import Folder
-from node.keeping_settings import RetentionSection, SubscriptionsSection
-from node.settings import (
+from node.configuration import readers
+from node.configuration.consent import ConsentSection
+from node.configuration.keeping import RetentionSection, SubscriptionsSection
+from node.configuration.settings import (
     SECTIONS,
     AuditSection,
     FederationSection,
@@ -37,6 +35,8 @@ from node.settings import (
     TlsSection,
     XuaSection,
 )
+from node.faults import Exit, Fault, Faults
+from node.folder import Folder
 
 FILE: Final = "node.toml"
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})

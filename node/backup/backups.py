@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from node import database
-from node.backup_archive import ABOUT, FORMAT, ArchiveWriter, files, unpack
-from node.backup_checks import check_database, check_documents, check_ledger, documents_in
-from node.config import Config, parse
+from node.backup.archive import ABOUT, FORMAT, ArchiveWriter, files, unpack
+from node.backup.checks import check_database, check_documents, check_ledger, documents_in
+from node.backup.key_wrap import WrongPassphrase, unwrap, wrap
+from node.configuration.config import Config, parse
 from node.faults import refused
 from node.folder import Folder
-from node.key_wrap import WrongPassphrase, unwrap, wrap
 
 Advance = Callable[[int], None]
 Passphrase = Callable[[], str]

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from node.damages import Damages
 from node.database import open_reader
+from node.documents.damages import Damages
 from repository.document_repository import DocumentRepository, Scrubbed
 
 ROUND: Final = timedelta(days=7)

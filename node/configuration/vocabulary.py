@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.config import Config
+from node.configuration.config import Config
 from node.faults import Exit, Fault, Faults
 from registry.metadata.affinity_domain import ANY, AffinityDomain, default_toml
 

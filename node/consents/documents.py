@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
-from node import bppc, xml_documents
+from node.consents import bppc
+from node.documents import xml_documents
 from registry.metadata.objects import APPROVED, DocumentEntry
 from registry.metadata.submission import Submission
 from registry.metadata.values import Cx

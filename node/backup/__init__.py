@@ -1,0 +1,1 @@
+"""Backup and restore of a node: the file, what is looked at in it, keys under a passphrase."""

@@ -1,0 +1,1 @@
+"""Documents as files: headers, submissions made of them, what was pushed and received, damage and the search for it."""

@@ -1,0 +1,1 @@
+"""What the transactions about patients share: feeds carried out, answers, the master index as configured."""
