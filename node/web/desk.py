@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from node.discovery.rates import Rates
 from node.web.frame import Frame
 from node.web.provider import Provider
 from node.web.sessions import Sessions
@@ -34,6 +35,7 @@ class Desk:
     sessions: Sessions = field(default_factory=Sessions)
     shelf: Shelf = field(default_factory=Shelf)
     throttle: Throttle = field(default_factory=Throttle)
+    knocks: Rates = field(default_factory=Rates)  # of whoever is not signed in, by network
     joins: dict[str, Join] = field(default_factory=dict)
 
     @property

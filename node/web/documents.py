@@ -42,7 +42,7 @@ def start(view: View, handle: str, visit: Visit) -> web.Response:
     )
     name = secrets.token_urlsafe(9)
     view.signed_in.keep(name, run)
-    run.begin(_asker(view, visit))
+    run.begin(_asker(view, visit.of(run)))
     return view.see(f"/p/{handle}?{urlencode({'run': name})}")
 
 
@@ -62,7 +62,7 @@ async def ask_one(view: View) -> web.StreamResponse:
     if found is None:
         return view.no_visit()
     visit, run = found
-    run.again(view.fields.get("home", ""), _asker(view, visit))
+    run.again(view.fields.get("home", ""), _asker(view, visit.of(run)))
     return _back(view)
 
 
@@ -82,7 +82,7 @@ async def read_all(view: View) -> web.StreamResponse:
         return view.no_visit()
     visit, run = found
     if not run.fetching:
-        run.work(reading.fetch_rest(view, visit, run))
+        run.work(reading.fetch_rest(view, visit.of(run), run))
     return _back(view)
 
 

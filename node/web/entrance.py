@@ -71,7 +71,7 @@ async def certificate(view: View) -> web.StreamResponse:
     """Sign in with the certificate that the browser showed: one that was bound to an account in force."""
     account = store.holder(view.desk.services.reader, view.certificate)
     if account is None:
-        await view.record(_failure(view, None, view.certificate, "no account has this certificate"))
+        await view.turned_away(_failure(view, None, view.certificate, "no account has this certificate"))
         return _form(view, view.words("No account has the certificate of this browser (SEC-06)."), 403)
     user = f"<{account.name}@{view.desk.home}>"
     await view.record(authentication(view, LOGIN, user, account.full_name, "signed in with a certificate"))
@@ -87,7 +87,7 @@ async def sign_in(view: View) -> web.StreamResponse:
     """Judge name, password and code; one answer for whatever is wrong, in the time that a right one takes."""
     name = view.fields.get("name", "").strip().lower()[:64]
     if view.desk.throttle.paused(name, view.address, view.now):
-        await view.record(_failure(view, None, name, "too many failures: not even tried"))
+        await view.turned_away(_failure(view, None, name, "too many failures: not even tried"))
         return _form(view, view.words("Too many attempts. Wait 15 minutes, or ask the help desk (SEC-03)."), 429)
     view.desk.throttle.failed(name, view.address, view.now)  # first, so that many at once are counted too
     account = store.find(view.desk.services.reader, name)
@@ -136,6 +136,7 @@ def _opened(view: View, account: Account) -> web.Response:
             full_name=account.full_name,
             duty=account.role,
             profession=account.profession,
+            changed=account.changed,
             began=view.now,
             seen=view.now,
             authenticated=view.desk.services.clock(),

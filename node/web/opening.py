@@ -66,7 +66,7 @@ async def soon(view: View, opened: Opened, seconds: float | None) -> Brought | F
 
 
 async def _fetched(view: View, opened: Opened, fetching: Fetching) -> Brought:
-    brought = await fetch(view, opened.visit, opened.item.entry, fetching.heard)
+    brought = await fetch(view, opened.visit.of(opened.run), opened.item.entry, fetching.heard)
     if brought.content is not None or brought.too_large:
         view.desk.shelf.put(opened.run, opened.item.key, brought)
     return brought

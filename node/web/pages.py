@@ -39,6 +39,7 @@ ADMINISTRATORS: Final = frozenset({Duty.ADMINISTRATOR})
 _FORM_BYTES: Final = 64 * 1024
 _FORM_SECONDS: Final = 15.0
 _WORD: Final = "[A-Za-z0-9_-]{1,64}"
+_COOKIE: Final = re.compile(_WORD)  # whatever else comes was not set here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,15 +156,15 @@ class Pages:
         view = self._view(request, path, peer)
         try:
             return await self._answer(view)
-        except (LedgerBusy, LedgerBroken, StorageFailed):
-            step = view.words("Try again in a moment. If it stays, tell the administrator.")
-            return view.problem(503, "AUD-01", view.words("Nothing can be put on record now."), step)
         except (ConnectionResetError, asyncio.CancelledError):
             raise
+        except (LedgerBusy, LedgerBroken, StorageFailed):
+            step = view.words("Try again in a moment. If it stays, tell the administrator.")
+            return _instead(view, 503, "AUD-01", view.words("Nothing can be put on record now."), step)
         except Exception:  # what a handler did not expect: a page without a trace
             log.exception("unexpected failure of a page")
             step = view.words("Tell the administrator what you did and when.")
-            return view.problem(500, "GEN-00", view.words("This page could not be made."), step)
+            return _instead(view, 500, "GEN-00", view.words("This page could not be made."), step)
 
     async def malformed(self, _request: web.BaseRequest, status: int) -> web.StreamResponse:
         """What aiohttp's parser, or a check of the head, refused."""
@@ -233,24 +234,21 @@ class Pages:
     async def _forbidden(self, view: View, code: str, cause: str) -> web.StreamResponse:
         services = self._desk.services
         who = view.session.user if view.session else ""
-        await services.sequencer.record(
-            [
-                refusal(
-                    services.clock(),
-                    incident=services.new_uuid(),
-                    caller=view.caller() if view.session else None,
-                    address=view.address,
-                    node=self._desk.home,
-                    reason=f"{code} {view.request.method} page refused to {who or 'nobody signed in'}",
-                    forbidden=True,
-                )
-            ]
+        record = refusal(
+            services.clock(),
+            incident=services.new_uuid(),
+            caller=view.caller() if view.session else None,
+            address=view.address,
+            node=self._desk.home,
+            reason=f"{code} {view.request.method} page refused to {who or 'nobody signed in'}",
+            forbidden=True,
         )
+        await (view.record(record) if view.session else view.turned_away(record))
         return view.problem(403, code, cause, view.words("Go back, or start from the first page."))
 
     def _view(self, request: web.BaseRequest, path: str, peer: Connected) -> View:
         now = asyncio.get_running_loop().time()
-        cookies = request.cookies
+        cookies = {name: value for name, value in request.cookies.items() if _COOKIE.fullmatch(value)}
         cookie = cookies.get(COOKIE, "")
         session = self._desk.sessions.find(cookie, now) if cookie else None
         theme = cookies.get("theme", "")
@@ -269,12 +267,11 @@ class Pages:
         )
 
     def _in_force(self, session: Session | None, cookie: str) -> Session | None:
-        """An account that was closed, or got another role or profession, ends its sessions at once."""
+        """An account that was closed or changed (role, profession, password, certificate) ends its sessions at once."""
         if session is None or not session.local:
             return session
         account = store.find(self._desk.services.reader, session.user)
-        same_duty = account and (account.role, account.profession) == (session.duty, session.profession)
-        if account is None or account.closed or not same_duty:
+        if account is None or account.closed or account.changed != session.changed:
             self._desk.sessions.end(cookie)
             return None
         return session
@@ -291,6 +288,15 @@ class Pages:
         if found is None or request.method not in ("GET", "HEAD"):
             return web.Response(status=404, headers=SECURITY)
         return web.Response(body=found.content, headers=found.headers)
+
+
+def _instead(view: View, status: int, code: str, cause: str, step: str) -> web.Response:
+    """A page that says what failed; once a part has left the connection ends, so that nobody takes it for the whole."""
+    if not view.request.writer.output_size:
+        return view.problem(status, code, cause, step)
+    if view.request.transport is not None:
+        view.request.transport.abort()
+    raise ConnectionResetError("the page failed while it was sent")
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -189,6 +189,7 @@ async def begin_visit(view: View) -> web.StreamResponse:
         return None, records
 
     await services.sequencer.transact(work)
+    view.signed_in.end_visit(handle)  # one for another reason, and what it had opened
     view.signed_in.visits[handle] = visit
     return documents.start(view, handle, visit)
 
@@ -248,9 +249,10 @@ async def emergency(view: View) -> web.StreamResponse:
         problem = view.words("Choose a reason, or write one of at least ten characters.")
         return view.page("emergency.html", status=422, visit=visit, handle=handle, problem=problem)
     ends = view.desk.services.clock() + timedelta(seconds=EMERGENCY)
-    visit.emergency = Emergency(until=view.now + EMERGENCY, ends=ends, purpose=purpose, reason=said)
-    what = f"emergency access begins: {said}"
-    await view.record(*patient_page(view, view.caller(visit), what, [visit.person.cx], action=Action.EXECUTE))
+    begun = Emergency(until=view.now + EMERGENCY, ends=ends, purpose=purpose, reason=said)
+    what, caller = f"emergency access begins: {said}", view.caller(replace(visit, emergency=begun))
+    await view.record(*patient_page(view, caller, what, [visit.person.cx], action=Action.EXECUTE))
+    visit.emergency = begun  # what is not on record has not begun
     view.desk.services.actors.alarm("emergency-access")
     return documents.start(view, handle, visit)
 

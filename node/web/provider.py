@@ -179,7 +179,11 @@ class Provider:
                     headers={"Accept": "application/json"},
                 ) as response,
             ):  # fmt: skip
-                body = await response.content.read(_BYTES)
+                body = b""
+                async for piece in response.content.iter_any():
+                    body += piece
+                    if len(body) > _BYTES:
+                        raise ProviderAway(f"it answered with more than {_BYTES >> 10} KB")
                 if response.status not in (200, 400, 401):
                     raise ProviderAway(f"it answered with HTTP status {response.status}")
                 found = json.loads(body)
@@ -219,7 +223,7 @@ async def arrive(view: View) -> web.StreamResponse:
         return _away(view, problem)
     except NotAuthenticated as problem:
         name = view.desk.sealing.name(f"provider {view.address}")
-        await view.record(authentication(view, LOGIN, f"unknown {name}", "", str(problem), good=False))
+        await view.turned_away(authentication(view, LOGIN, f"unknown {name}", "", str(problem), good=False))
         return view.problem(
             403,
             "SEC-04",

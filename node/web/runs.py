@@ -64,6 +64,8 @@ class Run:
     fetches: dict[str, Fetching] = field(default_factory=dict)
     drawn: dict[tuple[str, str], Drawn] = field(default_factory=dict)  # by key and the reader's language
     changes: int = 0
+    stopped: bool = False
+    ended: Callable[[], None] | None = None  # told when it is stopped, so that nobody else holds it
     _answers: dict[str, Said] = field(default_factory=dict)
     _keys: dict[tuple[str, str, str], str] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -95,6 +97,9 @@ class Run:
 
     def stop(self) -> None:
         """Nobody waits any more; what was fetched is forgotten."""
+        self.stopped = True
+        if self.ended is not None:
+            self.ended()
         fetching = [one.task for one in self.fetches.values() if one.task]
         for task in (*self._tasks.values(), *self._others, *fetching):
             task.cancel()

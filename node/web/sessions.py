@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from math import inf
@@ -77,6 +77,10 @@ class Visit:
         emergency = self.emergency_at(now)
         return emergency.purpose if emergency else self.purpose
 
+    def of(self, run: Run) -> Visit:
+        """The visit as one of its runs asks: what is kept beyond an emergency is never asked for under it."""
+        return self if run.until < inf else replace(self, emergency=None)
+
 
 @dataclass(slots=True, kw_only=True)
 class Session:
@@ -90,6 +94,7 @@ class Session:
     authenticated: datetime
     local: bool = True  # by an account of this node, which may be closed meanwhile; else by the identity provider
     profession: str = ""  # CODE^OID
+    changed: str = ""  # when a local account was last changed, as it stood at sign-in
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))  # of forms
     shown: dict[str, Person] = field(default_factory=dict)  # patients by handle, as this session has seen them
     visits: dict[str, Visit] = field(default_factory=dict)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from node.web.frame import SECURITY
 from node.web.language import LANGUAGES
 from node.web.sessions import Session, Visit
+from node.web.throttle import network_of
 from node.web.uploads import Upload
 from trust.audit.event import Coded, NewRecord
 from trust.identity.caller import Caller, Role
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 COOKIE: Final = "__Host-sid"
 DOOR: Final = "__Host-door"  # before sign-in: ties the form to the browser that got it
+_KNOCKS: Final = 30  # refusals a minute of one network, each with a record of its own
 THEMES: Final = ("", "light", "dark")
+# A path of this node. Browsers drop tabs and take a backslash for a slash: `/\t\\host` would be another host.
+_HERE: Final = re.compile(r"/(?:[!-.0-\[\]-~][!-~]*)?")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,10 +129,17 @@ class View:
 
     def see(self, location: str) -> web.Response:
         """Go on to a page of this node; never anywhere else (threats I19)."""
-        parts = urlsplit(location)
-        if parts.scheme or parts.netloc or not location.startswith("/") or location.startswith(("//", "/\\")):
+        if not _HERE.fullmatch(location):
             location = "/"
         return web.Response(status=303, headers={**SECURITY, "Location": location})
+
+    async def turned_away(self, record: NewRecord) -> None:
+        """Put on record that somebody who is not signed in was refused; many of one address are counted as one."""
+        near = network_of(self.address)
+        if self.desk.knocks.take(near, _KNOCKS, self.now):
+            await self.record(record)
+        else:
+            self.desk.services.refusals.append(f"the pages refused somebody who is not signed in, from {near}")
 
     async def record(self, *records: NewRecord) -> str:
         """Put on record what is about to be shown; returns how people name the entry."""

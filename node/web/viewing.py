@@ -238,7 +238,7 @@ async def original(view: View) -> web.StreamResponse:
     }
     if brought.content is not None:
         return web.Response(body=brought.content, headers=headers)
-    pieces = await stream(view, opened.visit, opened.item.entry)
+    pieces = await stream(view, opened.visit.of(opened.run), opened.item.entry)
     if isinstance(pieces, Brought):
         return web.Response(status=502, headers=SECURITY)
     response = web.StreamResponse(headers=headers)

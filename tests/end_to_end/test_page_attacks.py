@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+import time
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -92,6 +93,17 @@ def test_I18_closing_an_account_ends_its_sessions_at_once(nodes):
     one = Browser(nodes[0])
     one.sign_in(name)
     nodes[0].run("user", "close", name)
+    assert one.get("/patients").address == "/sign-in"
+
+
+def test_I18_a_new_password_ends_the_sessions_of_the_old_one(nodes):
+    name = account(nodes[0], "g.two", "--profession", "nurse")
+    one = Browser(nodes[0])
+    one.sign_in(name)
+    until = time.time() + 1.1  # an account says the second in which it was changed
+    while time.time() < until:
+        assert one.get("/patients").address == "/patients"
+    account(nodes[0], name, "--profession", "nurse")
     assert one.get("/patients").address == "/sign-in"
 
 

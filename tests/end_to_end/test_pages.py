@@ -61,6 +61,30 @@ def test_an_emergency_is_asked_for_shown_and_ended(browser, nodes, patient):
     assert "Emergency access until" not in again.text
 
 
+def test_what_is_kept_beyond_an_emergency_is_never_asked_for_under_it(browser, nodes, patient):
+    """The list from before stays when the emergency is over: an institution asked anew from there is asked as before."""
+    before = browser.all_answers(browser.open_patient(number(patient)))
+    where, run = before.address.partition("?")[0], before.address.partition("run=")[2].partition("&")[0]
+    opened = browser.submit(browser.get(where + "/emergency"), "/emergency", reason="life or health at risk now")
+    browser.all_answers(opened)
+    asked = len(events(nodes[1], patient=patient, transaction="ITI-38"))
+    token = dict(opened.form("/leave").form_values())["token"]
+    browser.all_answers(browser.post(f"{where}/runs/{run}/ask", token=token, home=nodes[1].home, back=""))
+    found = events(nodes[1], patient=patient, transaction="ITI-38")
+    assert len(found) == asked + 2  # asked and answered
+    assert "BTG" not in json.dumps(found[:2])
+    assert "BTG" in json.dumps(found[2])
+
+
+def test_a_visit_for_another_reason_closes_what_the_emergency_had_opened(browser, patient):
+    where = browser.open_patient(number(patient)).address.partition("?")[0]
+    opened = browser.submit(browser.get(where + "/emergency"), "/emergency", reason="life or health at risk now")
+    browser.open_patient(number(patient))
+    again = browser.get(opened.address)
+    assert "Emergency access until" not in again.text
+    assert again.address != opened.address
+
+
 def test_somebody_in_another_profession_breaks_no_glass(nodes, patient):
     one = Browser(nodes[0])
     one.sign_in(account(nodes[0], "p.roth", "--profession", "pharmacist"))

@@ -55,7 +55,8 @@ class Provider:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                for start in range(0, len(body), 1024):  # as it comes over a real network
+                    self.wfile.write(body[start : start + 1024])
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -73,7 +74,8 @@ class Provider:
 
     def described(self) -> dict[str, Any]:
         places = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
-        return {"issuer": self.issuer, **{name: f"{self.issuer}/{path}" for name, path in places.items()}}
+        others = {"claims_supported": [f"claim-{number}" for number in range(12_000)]}  # more than comes at once
+        return {"issuer": self.issuer, **others, **{name: f"{self.issuer}/{path}" for name, path in places.items()}}
 
     def consent(self, location: str, **changes: Any) -> str:
         """What the person does there: the query string that the browser brings back."""
