@@ -144,8 +144,10 @@ class Dispatcher:
 
     async def _answer_came(self, row: Row, operation: Operation, incoming: Incoming) -> Outgoing:
         """Another community answers a question of this node on a connection of its own."""
-        answer = await answer_of(incoming, self._spool)
-        proof = await self._actors.gateway.answer_came(incoming.caller.home, answer)
+        gateway, home = self._actors.gateway, incoming.caller.home
+        proof = None
+        if gateway.later.expects(home, incoming.message.relates_to):  # else not a byte of its documents is kept
+            proof = await gateway.answer_came(home, await answer_of(incoming, self._spool))
         if proof is None:
             raise invalid_header("this message answers nothing that waits for an answer here", "InvalidAddress")
         return self._acknowledged(operation, proof, self._exchange(row, incoming), incoming)

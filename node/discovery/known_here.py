@@ -33,9 +33,10 @@ def candidates(person: Demographics, exchange: Exchange) -> list[Candidate]:
             patient = record.identifier.cx
             known = found.get(patient)
             if (known is None or (sure and not known.sure)) and view.may_know(patient):
+                whole = _whole(record, records)
                 subject = Subject(
                     id=record.identifier,
-                    person=_whole(record, records),
+                    person=whole if _compared(person) else Demographics(identifiers=whole.identifiers),
                     score=score,
                     community=actors.own.home.removeprefix("urn:oid:"),
                 )
@@ -43,10 +44,14 @@ def candidates(person: Demographics, exchange: Exchange) -> list[Candidate]:
     return list(found.values())
 
 
+def _compared(person: Demographics) -> bool:
+    """Whether a name and a birth date are there to compare; else an identifier alone decides, and tells no more."""
+    return bool(person.names and person.birth_date)
+
+
 def _matching(person: Demographics, index: MasterIndex) -> Iterator[tuple[list[Record], int, bool]]:
     """Every person that resembles: their records, the score, and whether that is above the bar."""
-    named = bool(person.names and person.birth_date)
-    if not named:  # by identifier alone: either it is known here or it is not
+    if not _compared(person):  # by identifier alone: either it is known here or it is not
         for identifier in person.identifiers:
             if records := list(index.records(identifier)):
                 yield records, _SURE_BY_IDENTIFIER, True

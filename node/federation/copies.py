@@ -202,8 +202,8 @@ class Copies:
             raise
 
     def _refused(self, answered: Answered) -> Iterator[DocumentRequest]:
-        """Documents that the institution answered about and did not give: their copies end."""
-        if not answered.received:
+        """Documents that the institution answered about and did not give, or refused altogether: their copies end."""
+        if not answered.received and answered.word is not Word.REFUSED:
             return
         brought = {(one.request.repository_unique_id, one.request.document_unique_id) for one in _documents(answered)}
         for request in answered.call.requests:

@@ -288,8 +288,9 @@ class Gateway:
         if answered.received:
             _judge_receipt(answered, exchange)
         judge(answered)
-        if answered.accepted:
-            self._known.remember(answered.query.objects, answered.call.patient)
+        if answered.accepted:  # of its own documents: what it says of others' is not believed
+            own = [one for one in answered.query.objects if one.home == answered.community.home]
+            self._known.remember(own, answered.call.patient)
         if answered.outcome is not None and answered.outcome.reason == ANOTHER_PERSON:
             exchange.actors.alarm("another-person-answered")
         _count(answered, exchange)

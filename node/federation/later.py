@@ -57,6 +57,11 @@ class Later:
             return None
         return self._open.pop(message_id)
 
+    def expects(self, home: str, message_id: str) -> bool:
+        """Whether a community was asked this and has not answered."""
+        found = self._open.get(message_id)
+        return found is not None and found.call.community.home == home
+
     def put_back(self, question: Question) -> None:
         """Its answer could not be recorded: it may come again."""
         self._open[question.call.message_id] = question

@@ -6,6 +6,7 @@ beside it and told, because the two together prove a fork.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from trust.communities import AuditIdentity, Community
 from trust.errors import BadSignature
 from trust.ledger.checkpoint import Checkpoint, open_checkpoint
 from trust.ledger.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from trust.ledger.tiles import ENTRIES, WIDTH, files_of, path, read_bundle
+from trust.ledger.tiles import ENTRIES, WIDTH, count_of, files_of, path, read_bundle
 
 CONTRADICTING: Final = "checkpoint.contradicting"
 _MOST_NOTE: Final = 64 * 1024
@@ -51,12 +52,12 @@ class LogCopy:
         before = open_checkpoint(old.read_bytes(), key) if old.exists() else Checkpoint(self._origin, 0, EMPTY_ROOT)
         if statement.size < before.size:
             self._refuse(note, f"had {before.size} entries and has {statement.size}")
-        files = list(files_of(statement.size))
-        for count, (name, full, most) in enumerate(files):
+        files = count_of(statement.size)  # a number that the other side says: nothing of that size is made here
+        for count, (name, full, most) in enumerate(files_of(statement.size)):
             if not (self.folder / name).exists() and not (self.folder / full).exists():
-                progress(count, len(files))
+                progress(count, files)
                 await self._fetch(name, full, most)
-        then, found = self._roots(before.size, statement.size)
+        then, found = await asyncio.to_thread(self._roots, before.size, statement.size)
         if then != before.root:
             self._refuse(note, f"no longer begins with the {before.size} entries that were copied before")
         if found != statement.root:

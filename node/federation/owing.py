@@ -45,6 +45,7 @@ log = logging.getLogger("node.federation")
 
 LIFETIME: Final = timedelta(minutes=15)  # after that nobody waits any more, and what was permitted then may not be now
 MOST: Final = 1000  # answers that one community may wait for
+MOST_OCTETS: Final = 256 << 20  # of its questions and of the answers to them
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 _AGAIN: Final = frozenset({408, 425, 429})
@@ -81,7 +82,8 @@ class Owing:
         reader = self._services.reader
         if store.known(reader, peer, message.message_id) or not message.message_id:
             raise duplicate_message_id()
-        if store.count(reader, peer) >= MOST:
+        waiting, octets = store.held(reader, peer)
+        if waiting >= MOST or octets >= MOST_OCTETS:
             raise LedgerBusy("the community waits for too many answers")
         owed = Owed(
             peer=peer,
@@ -135,6 +137,9 @@ class Owing:
                 why = await self._attempt(owed, make)
             except (LedgerBusy, StorageFailed):
                 why = "nothing can be recorded at the moment"
+            except Exception:  # it is tried again until nobody waits for it any more
+                log.exception("an answer that is owed cannot be made")
+                why = "it cannot be made"
             if not why:
                 failures = 0
                 continue

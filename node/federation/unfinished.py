@@ -23,7 +23,7 @@ log = logging.getLogger("node.federation")
 
 _AT_ONCE: Final = 500
 _QUERIES: Final = frozenset({"ITI-38", "ITI-52", "ITI-55", "ITI-56"})
-_PUSHED: Final = frozenset({"ITI-53"})
+_PUSHED: Final = frozenset({"ITI-41", "ITI-53"})
 _STOPPED: Final = "this node stopped before the outcome was on record"
 _NEVER: Final = "no answer came that could be recorded"
 

@@ -122,6 +122,9 @@ class Deliverer:
                 recorded = waiting.no
             except (LedgerBusy, StorageFailed):
                 why = "nothing can be recorded at the moment"
+            except Exception:  # one that cannot be made holds up its address, and somebody is told
+                log.exception("a notification cannot be made")
+                why = "it cannot be made"
             if not why:
                 failures = 0
                 continue

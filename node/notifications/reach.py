@@ -212,6 +212,7 @@ class Reach:
             return
         self._tidied = now
         outlived = Subscriptions(self._actors.reader).outlived(_stamp(now))
+        told = RemoteSubscriptions(self._actors.reader).remembers(_stamp(now - TOLD_AGAIN))
         known = {one.id for one in Subscriptions(self._actors.reader).all()}
         self._looked = {id_: when for id_, when in self._looked.items() if id_ in known}
 
@@ -221,7 +222,7 @@ class Reach:
             RemoteSubscriptions(connection).forget(_stamp(now - TOLD_AGAIN))
             return None, [self._quiet(self._exchange(None))]
 
-        if outlived:
+        if outlived or told:
             await self._actors.sequencer.transact(work)
 
     def _exchange(self, local: Subscription | None) -> Exchange:

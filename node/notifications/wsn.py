@@ -131,12 +131,21 @@ def _instant_or_duration(text: str, now: datetime) -> datetime | None:
             count = {name: int(value or 0) for name, value in duration.groupdict().items()}
             days = count["years"] * 365 + count["months"] * 30 + count["days"]
             return now + timedelta(days=days, hours=count["hours"], minutes=count["minutes"], seconds=count["seconds"])
-        ends = datetime.fromisoformat(text)
+        return _utc(text)
     except OverflowError:
         return FOREVER
     except ValueError:
         return None
-    return ends.astimezone(UTC) if ends.tzinfo else ends.replace(tzinfo=UTC)
+
+
+def _utc(text: str) -> datetime:
+    """An instant; without an offset it is in UTC.
+
+    Raises:
+        ValueError, OverflowError: it is none, or lies beyond the calendar.
+    """
+    found = datetime.fromisoformat(text)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def subscribe_response(address: str, now: datetime, ends: datetime) -> bytes:
@@ -181,10 +190,9 @@ def read_subscribe_response(body: etree._Element) -> tuple[str, datetime | None]
         raise sender("wsnt:SubscribeResponse names no address")
     ends = (body.findtext(f"{{{WSNT}}}TerminationTime") or "").strip()
     try:
-        found = datetime.fromisoformat(ends) if ends else None
-    except ValueError:
-        found = None
-    return address, found.replace(tzinfo=found.tzinfo or UTC) if found else None
+        return address, _utc(ends) if ends else None
+    except (ValueError, OverflowError):
+        return address, None
 
 
 def notify(subscription: str, producer: str, topic: Topic, objects: Iterable[bytes]) -> bytes:

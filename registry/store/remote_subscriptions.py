@@ -86,6 +86,10 @@ class RemoteSubscriptions:
             " next = CASE state WHEN 'ending' THEN '' ELSE ? END WHERE no = ?",
             (token, address, ends, renew, one.no),
         )
+        # Told of before it was known here to be made, it seemed to be nobody's.
+        self._connection.execute(
+            "DELETE FROM remote_subscription WHERE address = ? AND subscription IS NULL AND no != ?", (address, one.no)
+        )
         if not changed.rowcount:
             self.nobodys(one.home, address, ends)
         elif one.address:
@@ -128,6 +132,11 @@ class RemoteSubscriptions:
     def forget(self, before: str) -> None:
         """What was told before an instant cannot come again."""
         self._connection.execute("DELETE FROM received_notice WHERE received < ?", (before,))
+
+    def remembers(self, before: str) -> bool:
+        """Whether there is something to forget."""
+        found = self._connection.execute("SELECT 1 FROM received_notice WHERE received < ? LIMIT 1", (before,))
+        return found.fetchone() is not None
 
     def _rows(self, where: str, *values: object) -> list[RemoteSubscription]:
         rows = self._connection.execute(f"SELECT {_COLUMNS} FROM remote_subscription WHERE {where}", values)  # noqa: S608

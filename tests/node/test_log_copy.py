@@ -17,7 +17,7 @@ from trust.communities import AuditIdentity, Community
 from trust.errors import BadSignature
 from trust.ledger import hdn_verify
 from trust.ledger.checkpoint import NoteSigner
-from trust.ledger.tiles import files_of
+from trust.ledger.tiles import count_of, files_of
 
 LOG = f"{NODE}/audit"
 IDENTITY = AuditIdentity(log=LOG, key=NoteSigner(LOG, KEYS.seed).key.public)
@@ -135,4 +135,8 @@ def test_the_files_of_a_log(size: int) -> None:
     assert len(names) == len(set(names))
     bundles, level_0 = (size + 255) // 256, (size + 255) // 256
     level_1, level_2 = (size // 256 + 255) // 256, (size // 65_536 + 255) // 256
-    assert len(names) == bundles + level_0 + level_1 + level_2
+    assert len(names) == bundles + level_0 + level_1 + level_2 == count_of(size)
+
+
+def test_a_size_that_nobody_has_costs_nothing() -> None:
+    assert count_of(2**62) > 2**55

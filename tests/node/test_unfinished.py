@@ -44,7 +44,9 @@ def tags(services: Services, kind: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("transaction", "event"), [("ITI-38", "110112"), ("ITI-39", "110107")], ids=["a query", "a retrieve"]
+    ("transaction", "event"),
+    [("ITI-38", "110112"), ("ITI-39", "110107"), ("ITI-41", "110106"), ("ITI-53", "110106")],
+    ids=["a query", "a retrieve", "a push", "a notification"],
 )
 async def test_what_a_crash_left_is_recorded_as_failed(services: Services, transaction: str, event: str) -> None:
     await services.sequencer.record([sent("urn:uuid:1", transaction)])

@@ -40,6 +40,14 @@ def files_of(size: int) -> Iterator[tuple[str, str, int]]:
         level, hashes = level + 1, hashes // WIDTH
 
 
+def count_of(size: int) -> int:
+    """How many files that are."""
+    count, hashes = -(-size // WIDTH), size
+    while hashes:
+        count, hashes = count + -(-hashes // WIDTH), hashes // WIDTH
+    return count
+
+
 def bundle(entries: Iterable[bytes]) -> bytes:
     """Entries as a bundle: each with its length in two bytes before it."""
     return b"".join(struct.pack(">H", len(entry)) + entry for entry in entries)

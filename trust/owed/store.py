@@ -81,9 +81,11 @@ def peers(connection: sqlite3.Connection) -> list[str]:
     return [row[0] for row in connection.execute("SELECT DISTINCT peer FROM owed_answer")]
 
 
-def count(connection: sqlite3.Connection, peer: str) -> int:
-    """How many answers one waits for."""
-    return int(connection.execute("SELECT count(*) FROM owed_answer WHERE peer = ?", (peer,)).fetchone()[0])
+def held(connection: sqlite3.Connection, peer: str) -> tuple[int, int]:
+    """How many answers one waits for, and the octets of questions and answers that are kept for it."""
+    octets = "total(length(request)) + total(length(answer))"
+    row = connection.execute(f"SELECT count(*), {octets} FROM owed_answer WHERE peer = ?", (peer,)).fetchone()  # noqa: S608
+    return int(row[0]), int(row[1])
 
 
 def known(connection: sqlite3.Connection, peer: str, message_id: str) -> bool:

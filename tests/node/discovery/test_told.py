@@ -44,3 +44,10 @@ def test_a_locator_takes_its_own_share_alone() -> None:
     assert "directories differ" in refusal(Told(root="2.25.1", add=ours), duty, homes[0])
     assert "no locator" in refusal(Told(root=duty.root, add=ours), duty, "urn:oid:2.999.77")
     assert "no locator" in refusal(Told(root=duty.root), Duty("f", homes[:2]), homes[0])
+
+
+def test_no_message_is_longer_than_any_holder_writes() -> None:
+    add = tuple((number.to_bytes(16), "") for number in range(10_001))
+    with pytest.raises(Malformed):
+        read(Told(root="2.25.1", add=add).write())
+    assert len(read(Told(root="2.25.1", add=add[1:]).write()).add) == 10_000

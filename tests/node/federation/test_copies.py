@@ -208,3 +208,13 @@ async def test_what_the_institution_does_not_give_any_more_ends(place: Place) ->
     refused = Answered(community=AWAY, call=retrieve_call([WANTED], AWAY, "urn:uuid:4"), received=True)
     await place.take(refused)
     assert place.copy() is None
+
+
+@with_place()
+async def test_a_refusal_of_everything_ends_it_too(place: Place) -> None:
+    """As that of somebody whom the institution believes no more: a fault, and no answer about the document."""
+    await place.bring()
+    refused = Answered(community=AWAY, call=retrieve_call([WANTED], AWAY, "urn:uuid:5"))
+    refused.fail(PeerFault("refused", word=Word.REFUSED))
+    await place.take(refused)
+    assert place.copy() is None

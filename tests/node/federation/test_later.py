@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
 import pytest
+from lxml import etree
 
 from node.configuration.config import Config
 from node.discovery.calls import Asker, discovery_call
@@ -134,6 +135,35 @@ async def test_the_same_answer_again_and_that_of_somebody_else_answer_nothing(se
     assert await gateway.answer_came(SLOW.home, nothing(call)) is not None
     assert await gateway.answer_came(SLOW.home, nothing(call)) is None
     assert sorted(outcomes(services, call)) == [1, 4]
+
+
+async def test_what_a_community_says_of_documents_of_another_is_not_remembered(services: Services) -> None:
+    """Else its word decides whether the other's document is damaged, and whose it is."""
+    call = documents()
+    await asked(services, call)
+    entry = (
+        '<rim:ExtrinsicObject id="urn:uuid:{id}" home="{home}" status="urn:oasis:names:tc:ebxml-regrep:StatusType:Approved" '
+        'objectType="urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1">'
+        '<rim:Slot name="hash"><rim:ValueList><rim:Value>{hash}</rim:Value></rim:ValueList></rim:Slot>'
+        '<rim:Slot name="size"><rim:ValueList><rim:Value>7</rim:Value></rim:ValueList></rim:Slot>'
+        '<rim:Slot name="repositoryUniqueId"><rim:ValueList><rim:Value>2.999.7</rim:Value></rim:ValueList></rim:Slot>'
+        '<rim:ExternalIdentifier identificationScheme="urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab" value="2.999.7.{n}"/>'
+        "</rim:ExtrinsicObject>"
+    )
+    other = "urn:oid:2.999.21"
+    said = [entry.format(id=uuid4(), home=home, hash="00" * 20, n=n) for n, home in enumerate((SLOW.home, other))]
+    came = nothing(call)
+    body = etree.tostring(came.body).replace(
+        b"<rim:RegistryObjectList/>",
+        ("<rim:RegistryObjectList>" + "".join(said) + "</rim:RegistryObjectList>").encode(),
+    )
+    gateway = services.actors.gateway
+    assert gateway.later.expects(SLOW.home, call.message_id)
+    assert not gateway.later.expects(other, call.message_id)
+    assert await gateway.answer_came(SLOW.home, answer(call, "urn:a", body)) is not None
+    assert gateway.known(SLOW.home, "2.999.7", "2.999.7.0").size == 7
+    assert gateway.known(other, "2.999.7", "2.999.7.1") is None
+    assert not gateway.later.expects(SLOW.home, call.message_id)
 
 
 @pytest.mark.parametrize("what", ["another message", "a fault"])

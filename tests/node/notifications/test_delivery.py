@@ -185,3 +185,20 @@ def test_the_command_and_its_refusals(bench):
     with pytest.raises(Exception) as refusal:  # noqa: PT011
         bench.order("subscription remove", id=id_)
     assert refusal.value.faults[0].code == "subscription.unknown"
+
+
+def test_one_that_cannot_be_made_holds_its_place_and_somebody_is_told(bench, monkeypatch, caplog):
+    told = Told(bench)
+    subscribed(bench)
+    submit(bench, "one")
+    content = Deliverer._content
+
+    def fails(self, *given):
+        if told.elapsed < timedelta(minutes=5):
+            raise RuntimeError("a name is secret")
+        return content(self, *given)
+
+    monkeypatch.setattr(Deliverer, "_content", fails)
+    assert told.deliver() == ["one"]
+    assert told.alarms == [ALARM]
+    assert "a notification cannot be made" in caplog.text

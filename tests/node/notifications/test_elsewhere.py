@@ -16,6 +16,7 @@ from node.iti import iti53_document_metadata_notify as iti53
 from node.notifications import notices, wsn
 from node.notifications.content import read_content, told, write_content
 from node.notifications.findings import untold
+from node.notifications.reach import TOLD_AGAIN, Reach
 from node.soap.faults import SoapFault
 from registry.ebrim.messages import LEAF_CLASS, AdhocQuery, filter_query
 from registry.ebrim.writer import render
@@ -147,6 +148,29 @@ def test_a_renewal_ends_what_it_replaces_and_both_are_heard_meanwhile(pair: Pair
     assert pair.notified(document(1), token="token").items
     assert pair.notified(document(1), token="newer").items == ()
     assert pair.waiting() == [[uuid(1)]]
+
+
+def test_what_came_before_it_was_known_to_be_made_ends_nothing(pair: Pair) -> None:
+    newer = pair.address + "0"
+    assert pair.notified(document(1), token="newer", subscription=newer).errors
+    pair.bench.write(lambda one: pair.made(one, "newer", newer))
+    assert pair.rows() == [(ENDING, "token", pair.address), (HELD, "newer", newer)]
+    assert pair.notified(document(1), token="newer", subscription=newer).items  # it comes again
+
+
+def test_what_was_told_long_ago_is_forgotten_although_no_subscription_ends(pair: Pair) -> None:
+    assert pair.notified(document(1)).items
+    services = pair.bench.services
+    clock, left = services.actors.clock, []
+    try:
+        for moment in (NOW, NOW + 2 * TOLD_AGAIN):
+            services.actors.clock = lambda moment=moment: moment
+            reach = Reach(actors=services.actors, base_url="https://h", deadline=1.0)
+            pair.bench.loop.run_until_complete(reach._tidy())
+            left += services.reader.execute("SELECT count(*) FROM received_notice").fetchone()
+    finally:
+        services.actors.clock = clock
+    assert left == [1, 0]
 
 
 def test_the_end_here_while_the_answer_from_there_is_on_its_way(pair: Pair) -> None:

@@ -19,6 +19,7 @@ from node.notifications.wsn import (
     notify,
     read_notify,
     read_subscribe,
+    read_subscribe_response,
     subscribe_request,
     subscribe_response,
 )
@@ -67,6 +68,7 @@ def test_topics_are_known_by_their_name(topic, prefix):
         ("2026-03-01T13:00:00+01:00", None),
         ("2026-03-01T12:30:00", timedelta(minutes=30)),
         ("P99999999Y", FOREVER - NOW),
+        ("9999-12-31T23:59:59-14:00", FOREVER - NOW),
     ],
 )
 def test_the_end_is_an_instant_or_a_duration(text, after):
@@ -122,6 +124,23 @@ def test_what_is_written_is_read_again():
     written = etree.fromstring(subscribe_request(asked.consumer, asked.topic, inner, asked.ends))
     assert written.tag == SUBSCRIBE
     assert read_subscribe(written, NOW) == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("2026-03-02T12:00:00+02:00", NOW.replace(day=2, hour=10)),
+        ("2026-03-02T12:00:00", NOW.replace(day=2)),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_the_end_that_another_says_is_in_utc(text, ends):
+    said = subscribe_response("https://node.example/", NOW, NOW + timedelta(days=1)).decode()
+    body = etree.fromstring(said.replace("2026-03-02T12:00:00Z", text))
+    assert read_subscribe_response(body) == ("https://node.example/", ends)
+    assert ends is None or read_subscribe_response(body)[1].utcoffset() == timedelta()
 
 
 def test_a_response_says_where_and_until_when():
