@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Final
 
 from node.sources import Identity, fold
-from registry.metadata.objects import APPROVED, DocumentEntry
+from registry.metadata.objects import APPROVED, ON_DEMAND_DOCUMENT, DocumentEntry
 
 _DIGEST_BYTES: Final = 16
 
@@ -58,6 +58,11 @@ class Item:
     def replaced(self) -> bool:
         """Whether every institution that has it keeps it as a former version."""
         return all((one.entry.availability_status or APPROVED) != APPROVED for one in (self, *self.sources))
+
+    @property
+    def on_demand(self) -> bool:
+        """Whether it is made when it is opened (ITI TF-3: 4.1.1)."""
+        return self.entry.object_type == ON_DEMAND_DOCUMENT
 
     @property
     def title(self) -> str:

@@ -17,7 +17,6 @@ from node.web.opening import Opened
 from node.web.runs import Fetching
 from node.web.sameness import Sameness
 from node.web.view import View
-from registry.metadata.objects import ON_DEMAND_DOCUMENT
 
 FRAMED: Final = ("cda", "text")
 _PICTURED: Final = ("pdf", "image")
@@ -84,7 +83,7 @@ def _around(view: View, opened: Opened) -> dict[str, Any]:
         "total": total,
         "after": after,
         "own": (item.home or view.desk.home) == view.desk.home,
-        "on_demand": item.entry.object_type == ON_DEMAND_DOCUMENT,
+        "on_demand": item.on_demand,
     }
 
 

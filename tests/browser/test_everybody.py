@@ -83,6 +83,7 @@ def test_nothing_but_the_keyboard_clinician(window: Eyes) -> None:
     window.page.keyboard.type("ward round, heart failure")
     entered(window)
     window.page.wait_for_selector("#list tbody a")
+    window.page.get_by_text("made when opened").first.wait_for()  # the summary has no date of its own
     tabbed(window, "#list tbody a")
     entered(window)
     window.look("keyboard-document")
