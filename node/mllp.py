@@ -9,12 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
+
+from node.arrivals import Arrivals, accept
 
 START: Final = b"\x0b"
 END: Final = b"\x1c\x0d"
+
+_HANDSHAKE: Final = 10.0  # seconds
+_ARRIVALS: Final = 256  # connections without a handshake, or in the middle of it
+_TOGETHER: Final = 16  # handshakes under way
 
 log = logging.getLogger("node.mllp")
 
@@ -74,11 +83,22 @@ class Framer:
         return True
 
 
+@dataclass(slots=True, eq=False)
+class _Feeder:
+    """A connection: who serves it, and since when no message is under way on it."""
+
+    task: asyncio.Task[None]
+    waits_since: float | None
+    handling: bool = False
+
+
 class MllpListener:
     """Accepts connections and hands their messages to `handle`, which answers each.
 
     `handle(message, address)` must not raise: whatever is wrong with a message is an acknowledgement. `admit(der,
     address)` says whether a client with this certificate (None without TLS) may feed; without it everybody may.
+    Where there are `most_connections`, the one that is without a message longest makes room for another, but not
+    before `patience` seconds.
     """
 
     def __init__(
@@ -90,6 +110,7 @@ class MllpListener:
         most_connections: int = 100,
         message_seconds: float = 30.0,
         idle_seconds: float = 3600.0,
+        patience: float = 1.0,
     ) -> None:
         self._handle = handle
         self._admit = admit
@@ -97,69 +118,104 @@ class MllpListener:
         self._most_connections = most_connections
         self._message_seconds = message_seconds
         self._idle_seconds = idle_seconds
-        self._server: asyncio.Server | None = None
-        self._connections: dict[asyncio.Task[None], bool] = {}  # whether a message is being handled
+        self._patience = patience
+        self.arrivals = Arrivals(most=_ARRIVALS, together=_TOGETHER, seconds=_HANDSHAKE, patience=patience)
+        self._listening: list[asyncio.Task[None]] = []
+        self._feeders: dict[asyncio.Task[None], _Feeder] = {}
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> list[tuple[str, int]]:
         """Listen; returns the addresses. Without `tls`, `host` must be loopback (the configuration sees to it)."""
-        self._server = await asyncio.start_server(
-            self._accept, host or None, port, ssl=tls, ssl_handshake_timeout=10.0 if tls else None
-        )
-        return [socket.getsockname()[:2] for socket in self._server.sockets]
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        with contextlib.ExitStack() as opened:
+            sockets = [
+                opened.enter_context(socket.create_server(address[:2], family=family))
+                for family, _, _, _, address in dict.fromkeys(found)
+            ]
+            opened.pop_all()
+        self._listening = [loop.create_task(accept(one, partial(self._connect, tls))) for one in sockets]
+        return [one.getsockname()[:2] for one in sockets]
 
     async def stop(self, seconds: float = 5.0) -> None:
         """Accept nothing more, let messages that are being handled finish, close."""
-        if self._server is None:
-            return
-        self._server.close()
-        busy = [task for task, handling in self._connections.items() if handling]
-        for task in self._connections.keys() - set(busy):
+        listening, self._listening = self._listening, []
+        for one in listening:
+            one.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
+        await self.arrivals.stop()
+        busy = [task for task, feeder in self._feeders.items() if feeder.handling]
+        for task in self._feeders.keys() - set(busy):
             task.cancel()
         if busy:
             await asyncio.wait(busy, timeout=seconds)
-        for task in self._connections:
+        for task in self._feeders:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        self._server = None
+        await asyncio.gather(*self._feeders, return_exceptions=True)
+
+    async def _connect(self, tls: ssl.SSLContext | None, connection: socket.socket, address: str) -> None:
+        loop = asyncio.get_running_loop()
+
+        def protocol() -> asyncio.StreamReaderProtocol:
+            return asyncio.StreamReaderProtocol(asyncio.StreamReader(loop=loop), self._accept, loop=loop)
+
+        if tls is None:
+            await loop.connect_accepted_socket(protocol, connection)
+        else:
+            shake = partial(loop.connect_accepted_socket, protocol, ssl=tls, ssl_handshake_timeout=_HANDSHAKE)
+            await self.arrivals.take(connection, address, shake)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         address = str((writer.get_extra_info("peername") or ("unknown",))[0])
-        if len(self._connections) >= self._most_connections:
-            log.warning("patient feed refused: too many connections", extra={"address": address})
-            writer.close()
-            return
         if self._admit is not None and not self._admit(_certificate(writer), address):
             log.warning("patient feed refused: this certificate may not feed", extra={"address": address})
             writer.close()
             return
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer, address))
-        self._connections[task] = False
-        task.add_done_callback(self._connections.pop)
+        loop = asyncio.get_running_loop()
+        if len(self._feeders) >= self._most_connections and not self._make_room(loop.time()):
+            log.warning("patient feed refused: too many connections", extra={"address": address})
+            writer.close()
+            return
+        task = loop.create_task(self._serve(reader, writer, address))
+        self._feeders[task] = _Feeder(task, loop.time())
+        task.add_done_callback(lambda ended: self._feeders.pop(ended, None))
+
+    def _make_room(self, now: float) -> bool:
+        """End the connection that is without a message longest; whether there is one."""
+        idle = [(one.waits_since, one) for one in self._feeders.values() if one.waits_since is not None]
+        since, longest = min(idle, key=lambda pair: pair[0], default=(now, None))
+        if longest is None or now - since < self._patience:
+            return False
+        log.info("patient feed closed: another one needs the place")
+        del self._feeders[longest.task]
+        longest.task.cancel()
+        return True
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str) -> None:
         framer = Framer(self._most_bytes)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101
+        feeder = self._feeders[task]
         loop = asyncio.get_running_loop()
         # A message that has begun must end within seconds; between messages a sender may be silent for long.
         deadline = loop.time() + self._idle_seconds
         try:
-            while self._server is not None and self._server.is_serving():
+            while self._listening:
                 async with asyncio.timeout_at(deadline):
                     data = await reader.read(65_536)
                 if not data:
                     break
-                was_inside = framer.inside
+                was_inside, feeder.waits_since = framer.inside, None
                 messages = framer.feed(data)
                 for message in messages:
-                    self._connections[task] = True
+                    feeder.handling = True
                     answer = await self._handle(message, address)
                     writer.write(START + answer + END)
                     async with asyncio.timeout(self._message_seconds):
                         await writer.drain()
-                    self._connections[task] = False
+                    feeder.handling = False
                 if messages or framer.inside != was_inside:
                     deadline = loop.time() + (self._message_seconds if framer.inside else self._idle_seconds)
+                feeder.waits_since = None if framer.inside else loop.time()
         except FrameTooLarge:
             log.warning("patient feed closed: message too large", extra={"address": address})
         except TimeoutError:

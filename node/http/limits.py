@@ -11,11 +11,12 @@ class HttpLimits:
 
     `floor` is the least rate at which a body must arrive and an answer must be taken, judged over `window`; a body
     slower than that is refused, an answer not taken at that rate for `write_stall` ends the connection. A head has
-    `head` seconds to come, and only `patience` when its connection is in the way of another one.
+    `head` seconds to come, a handshake `handshake`, and only `patience` when it is in the way of another.
     """
 
     handshake: float = 10.0
     handshakes: int = 128  # under way together; each holds a quarter of a megabyte
+    arrivals: int = 1024  # connections without a handshake, or in the middle of it
     head: float = 10.0
     patience: float = 1.0
     keep_alive: float = 90.0  # longer than callers keep theirs, so that none writes into a closing connection

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -12,10 +11,10 @@ from functools import partial
 
 from aiohttp import web
 
+from node.arrivals import Arrivals, accept
 from node.http.connection import Handler, Server
 from node.http.limits import DEFAULT, HttpLimits
 
-_PAUSE = 0.1  # seconds before a connection is taken again when that failed
 Malformed = Callable[[web.BaseRequest, int], Awaitable[web.StreamResponse]]
 
 
@@ -48,8 +47,12 @@ class NodeServer:
         self._limits = limits
         self._socket: socket.socket | None = None
         self._listening: asyncio.Task[None] | None = None
-        self._failed = 0  # handshakes, since garbage was collected
-        self._handshakes: dict[asyncio.Task[object], None] = {}  # the oldest first
+        self.arrivals = Arrivals(
+            most=limits.arrivals,
+            together=limits.handshakes,
+            seconds=limits.handshake,
+            patience=limits.patience,
+        )
         self._server: Server | None = None
 
     @property
@@ -89,8 +92,7 @@ class NodeServer:
             self._listening.cancel()
         if self._socket is not None:
             self._socket.close()
-        for handshake in list(self._handshakes):
-            handshake.cancel()
+        await self.arrivals.stop()
         await asyncio.sleep(0)  # what was accepted a moment ago becomes a connection first
         self._server.pre_shutdown()
         await self._server.shutdown(grace)
@@ -103,44 +105,24 @@ class NodeServer:
         self._tls = tls
         if tls is not None:
             tls.sni_callback = _remember_name
-        self._listening = asyncio.get_running_loop().create_task(self._accept(self._socket.dup(), self._server, tls))
+        take = partial(self._connect, self._server, tls)
+        self._listening = asyncio.get_running_loop().create_task(accept(self._socket.dup(), take))
 
-    async def _accept(self, listening: socket.socket, server: Server, tls: ssl.SSLContext | None) -> None:
-        """Take connections, with few handshakes under way: whoever begins none makes room for the next one."""
+    async def _connect(
+        self, server: Server, tls: ssl.SSLContext | None, connection: socket.socket, address: str
+    ) -> None:
         loop = asyncio.get_running_loop()
-        listening.setblocking(False)  # noqa: FBT003
-        with listening:
-            while True:
-                try:
-                    connection, _ = await loop.sock_accept(listening)
-                except OSError:  # no descriptor is left, most likely
-                    await asyncio.sleep(_PAUSE)
-                    continue
-                if len(self._handshakes) >= self._limits.handshakes:
-                    oldest = next(iter(self._handshakes))
-                    del self._handshakes[oldest]
-                    oldest.cancel()
-                    await asyncio.wait({oldest})
-                options = self._handshake_times() if tls is not None else {}
-                task = loop.create_task(loop.connect_accepted_socket(server, connection, ssl=tls, **options))
-                self._handshakes[task] = None
-                task.add_done_callback(partial(self._shaken, connection))
-
-    def _handshake_times(self) -> dict[str, float]:
-        return {"ssl_handshake_timeout": self._limits.handshake, "ssl_shutdown_timeout": 2.0}
-
-    def _shaken(self, connection: socket.socket, task: asyncio.Task[object]) -> None:
-        """A handshake has ended; why it failed is told by the context, which counts it."""
-        self._handshakes.pop(task, None)
-        if task.cancelled():
-            connection.close()
-        elif task.exception() is None:
+        if tls is None:
+            await loop.connect_accepted_socket(server, connection)
             return
-        # A connection that came to nothing is a cycle with its buffer in it, and cycles are looked for rarely (tuning).
-        self._failed += 1
-        if self._failed >= self._limits.handshakes:
-            self._failed = 0
-            gc.collect()
+        shake = partial(
+            loop.connect_accepted_socket,
+            server,
+            ssl=tls,
+            ssl_handshake_timeout=self._limits.handshake,
+            ssl_shutdown_timeout=2.0,
+        )
+        await self.arrivals.take(connection, address, shake)
 
 
 def _remember_name(tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:

@@ -29,12 +29,14 @@ from scripts.benchmarks.metadata import find_documents
 from scripts.benchmarks.report import Goal, Row, figure
 from scripts.benchmarks.setting import Setting
 from scripts.benchmarks.wire import Tls
-from scripts.benchmarks.workshop import Aim, Loaded, Server
+from scripts.benchmarks.workshop import Aim, BenchError, Loaded, Server
 from tests.end_to_end.crowd import BAD, PATIENT, World, as_peer, crowd
 from tests.end_to_end.line import Line, Mode
 from tests.end_to_end.wire import Client
 
 SLOW: Final = 5000
+_AGAIN: Final = 200  # slow clients a second that come back, as many as slowhttptest lets connect
+_FILLING: Final = 120  # seconds until all of them are there
 FLOOD: Final = 200  # connections of one community: 100 times the two of the other
 _ROUNDS: Final = 5
 _QUERIES: Final = 30  # fan-outs for one figure of F10
@@ -169,7 +171,7 @@ def _fresh(client: Client) -> float:
 def _silent(port: int, tls: ssl.SSLContext) -> Iterator[list[socket.socket]]:
     """Connections from many addresses: without a handshake, and with half a request where there is room for one."""
     held: list[socket.socket] = []
-    done = threading.Event()
+    full, done = threading.Event(), threading.Event()
 
     def opened(number: int) -> socket.socket | None:
         plain = socket.socket()
@@ -188,19 +190,19 @@ def _silent(port: int, tls: ssl.SSLContext) -> Iterator[list[socket.socket]]:
 
     def keep() -> None:
         number = 0
-        while not done.is_set():
-            if len(held) < SLOW:
-                if (one := opened(number)) is not None:
-                    held.append(one)
-                number += 1
-            else:  # the node has ended the oldest by now
+        while not done.wait(1 / _AGAIN if full.is_set() else 0):
+            if (one := opened(number)) is not None:
+                held.append(one)
+            number += 1
+            if len(held) > SLOW:  # the node has ended the oldest by now
                 held.pop(0).close()
+                full.set()
 
     thread = threading.Thread(target=keep, daemon=True)
     thread.start()
-    while len(held) < SLOW:
-        time.sleep(0.05)
     try:
+        if not full.wait(_FILLING):
+            raise BenchError(f"only {len(held)} of {SLOW} slow clients were connected within {_FILLING} seconds")
         yield held
     finally:
         done.set()

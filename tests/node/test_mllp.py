@@ -117,6 +117,36 @@ async def test_too_many_connections_are_refused() -> None:
         writer.close()
 
 
+async def test_f15_who_says_nothing_makes_room_and_who_is_in_a_message_does_not() -> None:
+    async with listening(upper, most_connections=2, patience=0.0) as (_, port):
+        idle, idle_writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(frame(b"a") + b"\x0bb")
+        await reader.readexactly(len(frame(b"A")))
+        for _ in range(3):
+            assert await ask(port, frame(b"c")) == frame(b"C")
+        assert await asyncio.wait_for(idle.read(), 10) == b""
+        writer.write(END)
+        assert await reader.readexactly(len(frame(b"B"))) == frame(b"B")
+        idle_writer.close()
+        writer.close()
+
+
+async def test_f15_handshakes_that_never_begin_are_none_and_keep_no_feeder_out() -> None:
+    inside, outside = contexts()
+    async with listening(upper, tls=inside) as (listener, port):
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
+        assert await asyncio.wait_for(silent[0][0].read(), 10) == b""
+        assert listener.arrivals.under_way == 0
+        feeders = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", port, ssl=outside) for _ in range(20)))
+        for reader, writer in feeders:
+            writer.write(frame(b"a"))
+            assert await reader.readexactly(len(frame(b"A"))) == frame(b"A")
+        assert len(listener.arrivals) <= 256
+        for _, writer in silent + feeders:
+            writer.transport.abort()
+
+
 async def test_a_message_that_is_not_finished_in_time_ends_the_connection() -> None:
     async with listening(upper, message_seconds=0.05) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -143,16 +173,21 @@ async def test_stop_lets_a_message_finish() -> None:
         await stopping
 
 
-async def test_tls_admits_by_certificate() -> None:
+def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Of the listener and of a feeder."""
     ca = trustme.CA()
-    server, client = ca.issue_cert("127.0.0.1"), ca.issue_cert("feeder@example.org")
     inside = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     inside.verify_mode = ssl.CERT_REQUIRED
-    server.configure_cert(inside)
+    ca.issue_cert("127.0.0.1").configure_cert(inside)
     ca.configure_trust(inside)
     outside = ssl.create_default_context()
-    client.configure_cert(outside)
+    ca.issue_cert("feeder@example.org").configure_cert(outside)
     ca.configure_trust(outside)
+    return inside, outside
+
+
+async def test_tls_admits_by_certificate() -> None:
+    inside, outside = contexts()
     seen: list[bytes | None] = []
 
     def admit(certificate: bytes | None, _address: str) -> bool:
