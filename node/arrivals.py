@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -75,7 +74,6 @@ class Arrivals:
         self._under_way = _Shares()
         self._leaving: _Arrival | None = None  # its place is free in a moment
         self._looking_again: asyncio.TimerHandle | None = None
-        self._failed = 0  # handshakes, since garbage was collected
 
     def __len__(self) -> int:
         return len(self._silent.all) + len(self._ready.all) + len(self._under_way.all)
@@ -129,18 +127,12 @@ class Arrivals:
             shares.discard(one)
         if self._leaving is one:
             self._leaving = None
+        one.task = None
         if not one.handed_over:
             one.connection.close()
-        elif task.cancelled() or task.exception() is not None:  # why is told by the context, which counts it
-            self._collect()
+        elif not task.cancelled() and (problem := task.exception()) is not None:  # the context counts it, and says why
+            problem.__traceback__ = None  # else its frames keep themselves, and the buffer of this handshake
         self._proceed()
-
-    def _collect(self) -> None:
-        """What is left of a handshake is a cycle with its buffer in it, and cycles are looked for rarely (tuning)."""
-        self._failed += 1
-        if self._failed >= self._together:
-            self._failed = 0
-            gc.collect()
 
     def _proceed(self) -> None:
         """Let those begin for whom there is a place, and take one from somebody where that is right."""

@@ -6,6 +6,8 @@ How fast the others are answered meanwhile is measured by `scripts/bench full --
 from __future__ import annotations
 
 import asyncio
+import asyncio.sslproto
+import gc
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -179,6 +181,23 @@ async def test_f15_so_many_that_wait_with_a_word_give_way_to_another_address(ser
     ):
         await until(lambda: len(server.server.arrivals) == FEW.arrivals)
         assert (await send(server.port, request(envelope()), tls=client_tls)).status == 200
+
+
+async def test_f15_nothing_is_left_of_a_handshake_that_came_to_nothing(server_tls, client_tls):  # noqa: F811
+    """Its quarter of a megabyte does not wait for the collector of cycles, which comes rarely."""
+    begun = Handshake(client_tls).hello
+    async with edge(tls=server_tls, limits=PATIENT) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            for said in (begun, begun[:20], b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
+                async with saying(server, said, 1) as (line,):
+                    await until(lambda line=line: line[0].at_eof() or len(server.server.arrivals) == 1)
+                await until(lambda: len(server.server.arrivals) == 0)
+            await asyncio.sleep(0)
+            assert [kept for kept in gc.get_objects() if isinstance(kept, asyncio.sslproto.SSLProtocol)] == []
+        finally:
+            gc.enable()
 
 
 async def test_who_goes_before_a_word_leaves_nothing(server_tls):  # noqa: F811
