@@ -5,6 +5,8 @@
   the first version says: the author cannot be changed first.
 - Another community changes what its own institutions wrote.
 - The test client of development nodes counts as the source of everything: conformance plans lower codes.
+- What this institution asks of another one is judged here first, by what it says of the document itself: what may not
+  be seen here, or names others as its authors, is not asked. The holder judges again, by what is registered there.
 - Bytes that lie here are what hash, size and repositoryUniqueId say of them, whoever asks.
 """
 
@@ -15,6 +17,7 @@ from typing import Final
 
 from node import access
 from node.exchange import Exchange
+from node.notifications.content import told
 from registry.document_registry import DocumentRegistry, Permits, Proposed
 from registry.errors import ErrorCode, RegistryError
 from registry.metadata.objects import DocumentEntry
@@ -34,6 +37,24 @@ def permits(exchange: Exchange, registry: DocumentRegistry, transaction: Transac
     """What this node says against an update by who asks in this exchange."""
     judging = _Judging(exchange, registry, transaction)
     return judging.all
+
+
+def refusals_elsewhere(
+    documents: Sequence[DocumentEntry], patient: str, home: str, exchange: Exchange
+) -> Iterator[RegistryError]:
+    """What this node says against asking the community `home` for an update; `patient` is ours (CX)."""
+    caller, view = exchange.caller, access.of(exchange)
+    own = institutions(caller, exchange.actors.policy.jurisdiction)
+    for entry in documents:
+        labels = told(entry, patient, home).labels()
+        authors = {*labels.author_institutions}
+        why = ""
+        if not view.may_be_told(labels):
+            why = "the policy here does not let you see this document"
+        elif authors and not authors & own and caller.clearance != EVERYTHING:
+            why = "another institution wrote this document; it is corrected from there"
+        if why:
+            yield RegistryError(ErrorCode.LOCAL_POLICY_RESTRICTION, f"{entry.unique_id}: {why}", entry.entry_uuid)
 
 
 def lowers(before: Sequence[Pair], after: Sequence[Pair]) -> bool:

@@ -20,6 +20,7 @@ from registry.ebrim.reader import read_submission
 from registry.errors import RegistryError
 from registry.lifecycle import identified
 from registry.metadata.submission import Submission
+from registry.store import correlations
 from registry.updates import Transaction
 
 
@@ -80,7 +81,7 @@ def update_facts(request: UpdateRequest, result: UpdateResult | None, exchange: 
     """One record for each patient concerned: of the submission, and of what was changed where that was another's."""
     submission = request.submission
     sets = submission.submission_sets
-    named = [item.patient_id for item in identified(submission)]
+    named: list[str | None] = [*patients_here(submission, exchange)]
     if result and result.updated:
         named += [item.patient for item in result.updated.changed]
     unique_id = next((item.unique_id for item in sets if item.unique_id), "")
@@ -95,4 +96,20 @@ def update_facts(request: UpdateRequest, result: UpdateResult | None, exchange: 
 
 def home_of(submission: Submission) -> str:
     """The community that an update is for; "" where it does not say."""
-    return next((item.home_community_id for item in identified(submission) if item.home_community_id), "")
+    return next(iter(homes_of(submission)), "")
+
+
+def homes_of(submission: Submission) -> list[str]:
+    """Every community that an update names, each once."""
+    named = (item.home_community_id for item in identified(submission))
+    return list(dict.fromkeys(home for home in named if home))
+
+
+def patients_here(submission: Submission, exchange: Exchange) -> list[str]:
+    """Whom an update is about (CX). One for another community names them as they are called there."""
+    named = [item.patient_id for item in identified(submission) if item.patient_id]
+    home = home_of(submission)
+    if home in ("", exchange.actors.own.home):
+        return named
+    reader = exchange.actors.reader
+    return [next(iter(correlations.of_theirs(reader, home, theirs)), theirs) for theirs in named]

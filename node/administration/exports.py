@@ -24,6 +24,7 @@ _FURTHER: Final = (
     "iti-53",
     "iti-55",
     "iti-56",
+    "iti-92-gateway",
 )  # what else peers may call
 
 

@@ -42,7 +42,7 @@ class Answered:
     receipt: PeerReceipt = NO_RECEIPT
     query: QueryAnswer = NO_OBJECTS
     retrieve: RetrieveAnswer = NO_DOCUMENTS
-    response: ResponseHead = NO_RESPONSE  # of ITI-41
+    response: ResponseHead = NO_RESPONSE  # of ITI-41 and ITI-92
     discovered: DemographicsAnswer | None = None  # of ITI-55
     located: tuple[Location, ...] = ()  # of ITI-56
     acknowledged: str = ""  # typeCode of the acknowledgement of a revocation

@@ -1,4 +1,4 @@
-"""What one community is asked: a complete SOAP request, ready to be sent and recorded (ITI-38, ITI-39, ITI-41)."""
+"""What one community is asked: a complete SOAP request, ready to be sent and recorded (ITI-38, 39, 41, 92)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from node.soap.writing import write_envelope
-from registry.ebrim.messages import AdhocQuery, adhoc_query_request
+from registry.ebrim.messages import AdhocQuery, adhoc_query_request, submit_objects_request
 from registry.metadata.submission import Submission
 from registry.patients.demographics import Demographics
 from repository.messages import DocumentRequest, provide_and_register_request, retrieve_request
@@ -20,6 +20,7 @@ from trust.ledger.record import payload_digest
 CROSS_GATEWAY_QUERY: Final = "urn:ihe:iti:2007:CrossGatewayQuery"
 CROSS_GATEWAY_RETRIEVE: Final = "urn:ihe:iti:2007:CrossGatewayRetrieve"
 PROVIDE_AND_REGISTER: Final = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+RESTRICTED_UPDATE: Final = "urn:ihe:iti:2018:RestrictedUpdateDocumentSet"
 
 NAMES: Final = {
     "ITI-38": "Cross Gateway Query",
@@ -29,6 +30,7 @@ NAMES: Final = {
     "ITI-41": "Provide and Register Document Set-b",
     "ITI-55": "Cross Gateway Patient Discovery",
     "ITI-56": "Patient Location Query",
+    "ITI-92": "Restricted Update Document Set",
 }
 
 QUERY_RESPONSE: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryResponse"
@@ -83,7 +85,8 @@ class Call:
     """One request to one community. `root_content_id` names the envelope in the digest: "body" for simple SOAP.
 
     `patient` is our identifier (CX) of the patient it is about, where the request itself names another or none.
-    Without a `response_root` it is one-way. `told` are the documents that it tells of (ITI-53).
+    Without a `response_root` it is one-way. `told` are the documents that it tells of (ITI-53). `updates` is the
+    uniqueId of the submission set of a metadata update (ITI-92), None for anything else.
 
     `revokes`: it takes an identifier back that was given for a correlation (ITI-55).
 
@@ -109,6 +112,7 @@ class Call:
     revokes: bool = False
     told: tuple[AuditedObject, ...] = ()
     pushed: Pushed | None = None
+    updates: str | None = None
     patient: str = ""
     again: Callable[[str], Call] | None = None
     reply_to: str = ""
@@ -242,5 +246,34 @@ def push_call(
             submission_set=submission.submission_set.unique_id or "",
             attachments=tuple(attachments),
         ),
+        patient=patient,
+    )
+
+
+def update_call(
+    submission: Submission, community: Community, message_id: str, assertion: bytes = b"", *, patient: str
+) -> Call:
+    """ITI-92 to the Update Responder of a community (XCA Persistence); its submission set names that community."""
+    url = community.endpoints["iti-92-gateway"]
+    sets = tuple(replace(one, home_community_id=community.home) for one in submission.submission_sets)
+    envelope = write_envelope(
+        RESTRICTED_UPDATE,
+        submit_objects_request(replace(submission, submission_sets=sets)),
+        message_id=message_id,
+        to=url,
+        reply_to=True,
+        security=assertion,
+    )
+    return Call(
+        community=community,
+        transaction="ITI-92",
+        name=NAMES["ITI-92"],
+        url=url,
+        message_id=message_id,
+        envelope=envelope,
+        mtom=False,
+        digest=payload_digest([("body", len(envelope), sha256(envelope).digest())]),
+        response_root=REGISTRY_RESPONSE,
+        updates=next((one.unique_id or "" for one in sets), ""),
         patient=patient,
     )

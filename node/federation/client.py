@@ -30,7 +30,9 @@ from trust.errors import BadCertificate
 from trust.ledger.receipt import HEADER, to_header
 from trust.ledger.record import payload_digest
 
-__all__ = ["Fetched", "PeerAnswer", "PeerClient", "PeerFault"]
+__all__ = ["UNREACHED", "Fetched", "PeerAnswer", "PeerClient", "PeerFault"]
+
+UNREACHED: Final = "cannot be reached"  # nothing was sent
 
 _CHUNK: Final = 256 * 1024
 _ROOT: Final = "root@xdsnode"
@@ -118,9 +120,9 @@ class PeerClient:
             what = "is not who it should be, or does not accept our certificate"
             raise PeerFault(what, _kind(error), word=Word.CERTIFICATE) from None
         except aiohttp.ClientConnectorError as error:
-            raise PeerFault("cannot be reached", _kind(error.os_error), word=Word.UNREACHABLE) from None
+            raise PeerFault(UNREACHED, _kind(error.os_error), word=Word.UNREACHABLE) from None
         except ForbiddenAddress as error:
-            raise PeerFault("cannot be reached", _kind(error), word=Word.UNREACHABLE) from None
+            raise PeerFault(UNREACHED, _kind(error), word=Word.UNREACHABLE) from None
         except (aiohttp.ClientConnectionError, OSError, EOFError) as error:
             raise PeerFault("broke off", _kind(error), word=Word.UNREACHABLE) from None
         except aiohttp.ClientError as error:  # HTTP that is none

@@ -336,7 +336,7 @@ def _read_any(answered: Answered) -> None:
         answered.acknowledged = read_wrapper(answered.answer.body).acknowledged
     elif answered.call.sought is not None:
         answered.located = read_locations(answered.answer.body)
-    elif answered.call.pushed is not None:
+    elif answered.call.pushed is not None or answered.call.updates is not None:
         answered.response = read_registry_response(answered.answer.body)
     elif answered.call.response_root == QUERY_RESPONSE:
         _read_query(answered)

@@ -5,6 +5,7 @@ It is judged when it arrives, once: pages, commands and the SOAP answer show the
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from node.outcome_words import Outcome, Word
@@ -51,6 +52,8 @@ def judge(answered: Answered) -> None:
     elif answered.call.pushed is not None:
         answered.errors = answered.response.errors
         _judge_what_is_left(answered, int(answered.response.status.endswith(":Success")), dropped=0)
+    elif answered.call.updates is not None:
+        _judge_update(answered)
     else:
         _judge_retrieve(answered)
 
@@ -122,6 +125,18 @@ def _judge_asked(answered: Answered) -> None:
         _end(answered, Word.NO_PATIENT, reason=f"may know the patient, which is not certain{wanted}"[:200])
     else:
         _end(answered, Word.NO_PATIENT)
+
+
+def _judge_update(answered: Answered) -> None:
+    """ITI-92 is done or refused. Anything but Success is a refusal, also where it gives no reason."""
+    home, head = answered.community.home, answered.response
+    errors = [replace(fault, location=home) for fault in head.errors]
+    status = head.status.rpartition(":")[2]
+    if status != "Success" and not any(fault.severity is Severity.ERROR for fault in errors):
+        what = f"{answered.community.name} answered {status or 'no status'} and no reason"
+        errors.append(RegistryError(ErrorCode.REGISTRY_ERROR, what, home))
+    answered.errors = tuple(errors)
+    _judge_what_is_left(answered, 0, dropped=0)
 
 
 def _judge_retrieve(answered: Answered) -> None:

@@ -129,6 +129,9 @@ def _facts(outcome: Answered, exchange: Exchange, *, broken: bool) -> list[Audit
     if call.pushed is not None:
         submitted = submission_set_object(call.pushed.submission_set)
         return [AuditFact(patient=call.patient, objects=(submitted,), errors=errors, broken=broken)]
+    if call.updates is not None:
+        updated = replace(submission_set_object(call.updates), details=((DOCUMENT_HOME, call.community.home),))
+        return [AuditFact(patient=call.patient, objects=(updated,), errors=errors or outcome.errors, broken=broken)]
     if call.query is not None:
         query = query_object(call.transaction, call.name, call.query.query_id, call.body(), call.community.home)
         return [AuditFact(patient=_patient(call) or call.patient, objects=(query,), errors=errors, broken=broken)]
@@ -171,6 +174,9 @@ def _event(call: Call, exchange: Exchange, fact: AuditFact) -> AuditEvent:
     if call.pushed is not None:
         ends = participants(source=here, destination=there)
         return event(exchange, event_id=EventId.EXPORT, action=Action.READ, type_=type_, fact=fact, ends=ends)
+    if call.updates is not None:
+        ends = participants(source=here, destination=there)
+        return event(exchange, event_id=EventId.EXPORT, action=Action.UPDATE, type_=type_, fact=fact, ends=ends)
     if call.query is not None or call.asked is not None or call.sought is not None:
         ends = participants(source=here, destination=there)
         return event(exchange, event_id=EventId.QUERY, action=Action.EXECUTE, type_=type_, fact=fact, ends=ends)

@@ -106,7 +106,7 @@ ITI_92: Final = Transaction(
     ),
     roles=_APPLICATIONS,
     writes=True,
-    prepare=iti92.nothing,
+    prepare=iti92.forward,
     handle=iti92.restricted_update_document_set,
     audit=AuditProfile(event=EventId.IMPORT, action=Action.UPDATE, caller_is_source=True, facts=updates.update_facts),
 )

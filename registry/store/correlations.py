@@ -44,6 +44,14 @@ def of_patient(connection: sqlite3.Connection, patient: str) -> list[Correlation
     ]
 
 
+def of_theirs(connection: sqlite3.Connection, home: str, theirs: str) -> list[str]:
+    """Our patients (CX) whom a community knows under this identifier of theirs."""
+    rows = connection.execute(
+        "SELECT patient FROM patient_correlation WHERE home = ? AND theirs = ? ORDER BY patient", (home, theirs)
+    )
+    return [patient for (patient,) in rows]
+
+
 def valid(connection: sqlite3.Connection, patient: str, person: str, now: str) -> dict[str, Correlation]:
     """What holds now for a person who looks like this, by community."""
     return {one.home: one for one in of_patient(connection, patient) if one.person == person and one.until > now}

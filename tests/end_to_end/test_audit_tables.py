@@ -11,7 +11,7 @@ import re
 import socket
 import sqlite3
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,17 @@ from lxml import etree
 
 from tests.end_to_end import audit_table
 from tests.end_to_end.nodes import AUTHORITY, Node, federation
-from tests.end_to_end.wire import Document, find_documents, find_documents_of, oid, provide, retrieve, submission
+from tests.end_to_end.wire import (
+    Client,
+    Document,
+    find_documents,
+    find_documents_of,
+    oid,
+    provide,
+    retrieve,
+    submission,
+    update,
+)
 from tests.shared import SHARED, needs_shared
 
 pytestmark = needs_shared
@@ -167,7 +177,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     ):
         feed(here, event, control, patient, prior)
     there.know(PATIENT)
-    local, remote, external, missing = Document(b"local"), Document(b"remote"), Document(b"external"), oid()
+    local, external, missing = Document(b"local"), Document(b"external"), oid()
+    ours = f"{here.name}^^^^^^^^^{here.home.removeprefix('urn:oid:')}"
+    remote = Document(b"remote", author=ours)
     external.hash, external.repository = True, "2.999.3.77"
     sets = {}
     for node, document in ((here, local), (there, remote)):
@@ -182,16 +194,21 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     sets["ITI-61"] = set_id(body)
     client = here.client()
     assert client.send("iti-51", find_documents_of(PATIENT, NOBODY)).status.endswith("Success")
-    assert len(client.send("iti-18", find_documents(PATIENT)).entries()) == 3
+    entries = client.send("iti-18", find_documents(PATIENT)).entries()
+    assert len(entries) == 3
     wanted = [(None, here.repository, local.unique_id), (there.home, there.repository, remote.unique_id)]
     assert len(client.send("iti-43", retrieve(*wanted)).documents()) == 2
     # Both at home and there, one document comes and one does not.
     wanted += [(None, here.repository, missing), (there.home, there.repository, missing)]
     assert len(client.send("iti-43", retrieve(*wanted)).documents()) == 2
+    sets["ITI-92"] = updated(client, there, PATIENT, remote, entries)
     before = [len(records(node)) for node in (here, there)]
     for node, identifier in ((here, HERE), (there, THERE)):
         node.run("patient", "add", identifier, *NORA)
-    client.send("iti-18", find_documents(HERE))
+    nora = Document(b"of Nora", author=ours)
+    body, parts = provide(THERE, [nora])
+    assert there.client().send("iti-41", body, parts).status.endswith("Success")
+    updated(client, there, THERE, nora, client.send("iti-18", find_documents(HERE)).entries())
     after = [len(records(node)) for node in (here, there)]
     shake_hands(here, folder)
     here.run("audit", "list", "--limit", "1")
@@ -204,6 +221,15 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
         everything = records(node)
         found[name], discovery[name] = everything[:first] + everything[last:], everything[first:last]
     return Scene(here, there, local, remote, external, missing, sets, found, pids, discovery)
+
+
+def updated(client: Client, there: Node, patient: str, document: Document, entries: list[etree._Element]) -> str:
+    """A document that is held there gets another title, at an application's wish here; its submission set."""
+    (lid,) = [one.get("id") for one in entries if one.get("home") == there.home]
+    changed = replace(document, title="Corrected", hash=True, repository=there.repository)
+    body = update(patient, changed, lid, home=there.home)
+    assert client.send("iti-92", body).status.endswith("Success")
+    return set_id(body)
 
 
 def endpoint(node: Node, path: str) -> str:
@@ -221,7 +247,11 @@ CASES = [
     pytest.param("ITI-42", 1, "here", LOCAL, "iti-42", id="ITI-42 registry"),
     pytest.param("ITI-61", 1, "here", LOCAL, "iti-61", id="ITI-61 registry"),
     pytest.param("ITI-43", 1, "here", LOCAL, "iti-43", id="ITI-43 repository"),
+    pytest.param("ITI-92", 1, "here", LOCAL, "iti-92", id="ITI-92 update responder"),
+    pytest.param("ITI-92", 0, "here", RESPONSE_RECEIVED, "iti-92-gateway", id="ITI-92 initiating gateway"),
+    pytest.param("ITI-92", 1, "there", RESPONSE_SENT, "iti-92-gateway", id="ITI-92 responding gateway"),
 ]
+NAMED = {"ITI-92": "Restricted Update Document Set"}  # in xds-wire 2.1; the table shortens it
 
 
 @pytest.mark.parametrize(("transaction", "side", "where", "kind", "path"), CASES)
@@ -234,7 +264,8 @@ def test_a_transaction_leaves_what_its_row_says(
     for one in found:
         type_ = one.message.find("EventIdentification/EventTypeCode")
         assert (one.event, one.action) == (rule.event, rule.actions[""])
-        assert (type_.get("codeSystemName"), type_.get("originalText")) == ("IHE Transactions", rule.name)
+        name = NAMED.get(transaction, rule.name)
+        assert (type_.get("codeSystemName"), type_.get("originalText")) == ("IHE Transactions", name)
         assert_ends(scene, one, where, kind, path)
         assert_source(scene, one, where)
         assert_objects(scene, one, rule, kind)
@@ -284,6 +315,17 @@ def test_discovery_leaves_what_its_row_says(
     asked = etree.fromstring(base64.b64decode(thing.findtext("ParticipantObjectQuery")))
     assert etree.QName(asked) == "{urn:hl7-org:v3}queryByParameter"
     assert one.peer == (scene.there if where == "here" else scene.here).home
+
+
+def test_an_update_elsewhere_is_recorded_under_each_sides_own_identifier(scene: Scene) -> None:
+    """What is asked names the patient as they are called there; the record here is found under who it is here."""
+    for where, kind, who in (
+        ("here", LOCAL, HERE),
+        ("here", RESPONSE_RECEIVED, HERE),
+        ("there", RESPONSE_SENT, THERE),
+    ):
+        (one,) = (one for one in scene.discovery[where] if (one.kind, one.type) == (kind, "ITI-92"))
+        assert (one.outcome, one.ids("1")) == ("0", [who])
 
 
 def assert_ends(scene: Scene, one: Recorded, where: str, kind: int, path: str) -> None:
@@ -383,6 +425,8 @@ def submission_set(scene: Scene, thing: etree._Element, rule: audit_table.Rule, 
         "submission set classificationNode",
     )
     assert thing.get("ParticipantObjectID") == scene.sets[rule.transaction]
+    home = {"ihe:homeCommunityID": scene.there.home}
+    assert details(thing) == (home if rule.transaction == "ITI-92" else {})
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,6 @@ RECEIVED_ONLY = {
     "ITI-57",
     "ITI-62",
     "ITI-86",
-    "ITI-92",
 }  # transactions that no part of a node ever begins
 NO_SCHEMA = {
     "ITI-52",
@@ -115,6 +114,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         }
         _callers(client, asking.home)
         _updates(client, asking)
+        _updates_elsewhere(client, asking, holding)
         records = [
             json.loads(line)["dicom"].encode()
             for node in (asking, holding)
@@ -213,6 +213,19 @@ def _updates(client: Client, node: Node) -> None:
     ids = [item.get("id") for item in found.body.iter("{*}ExtrinsicObject", "{*}Association")]
     ids += [item.get("sourceObject") for item in found.body.iter("{*}Association")]
     assert client.send("iti-62", remove_metadata(*dict.fromkeys(ids))).status == SUCCESS
+
+
+def _updates_elsewhere(client: Client, asking: Node, holding: Node) -> None:
+    """A document that the other institution holds: its metadata updated once, and refused as the version has gone."""
+    ours = f"{asking.name}^^^^^^^^^{asking.home.removeprefix('urn:oid:')}"
+    there = Document(b"written here & held there", author=ours)
+    body, parts = provide(PATIENT, [there])
+    holding.client().send("iti-41", body, parts)
+    found = client.send("iti-18", find_documents(PATIENT))
+    (lid,) = [one.get("id") for one in found.entries() if there.unique_id.encode() in etree.tostring(one)]
+    changed = replace(there, title='Corrected <信> & "more"', hash=True, repository=holding.repository)
+    request = update(PATIENT, changed, lid, home=holding.home)
+    assert [client.send("iti-92", request).status for _ in range(2)] == [SUCCESS, FAILURE]
 
 
 SOAP = "application/soap+xml; charset=UTF-8"

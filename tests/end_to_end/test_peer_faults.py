@@ -13,7 +13,18 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base
-from tests.end_to_end.wire import NS, PARTIAL, Document, find_documents, package, provide, retrieve, urn
+from tests.end_to_end.wire import (
+    FAILURE,
+    NS,
+    PARTIAL,
+    Document,
+    find_documents,
+    package,
+    provide,
+    retrieve,
+    update,
+    urn,
+)
 
 Behaviour = Callable[[ssl.SSLSocket, bytes], None]
 RESPONSE = "urn:ihe:iti:2007:CrossGatewayQueryResponse"
@@ -212,6 +223,22 @@ def test_retrieve(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Docu
     assert answer.status == PARTIAL
     assert answer.documents() == {documents[1].unique_id: ("text/plain", b"here")}
     assert [(code, location) for code, location, _ in answer.errors] == [("XDSUnavailableCommunity", "2.999.4.1")]
+    on_record(node, fake, received=False)
+
+
+IN_DOUBT = ("black hole: accepts and never answers", "hangs up", "random bytes instead of HTTP")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=f"F11-{name}") for name in IN_DOUBT])
+def test_update(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Document]], name: str) -> None:
+    """Unlike a query, an update may have been made although nothing came back: the asker is told so."""
+    node, _, fake = trio
+    fake.behaviour = BEHAVIOURS[name]
+    document = Document(b"there", hash=True, repository=fake.node.repository)
+    answer = node.client().send("iti-92", update(known[0], document, urn(), home=fake.node.home))
+    ((code, location, context),) = answer.errors
+    assert (answer.status, code, location) == (FAILURE, "XDSUnavailableCommunity", fake.node.home)
+    assert "whether the update was made there is not known" in context
     on_record(node, fake, received=False)
 
 

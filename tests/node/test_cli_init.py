@@ -76,6 +76,7 @@ def test_export_names_the_certificate_and_no_key(made: Path) -> None:
         "iti-53",
         "iti-55",
         "iti-56",
+        "iti-92-gateway",
         "locations",
     }
     assert len(exported["fingerprint"]) == 64

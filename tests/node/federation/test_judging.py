@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from node.federation.answered import Answered
-from node.federation.calls import query_call
+from node.federation.calls import query_call, update_call
 from node.federation.client import PeerFault
 from node.federation.judging import ANOTHER_PERSON, judge
 from node.outcome_words import Word
@@ -15,6 +15,7 @@ from registry.ebrim.messages import FAILURE, PARTIAL_SUCCESS, SUCCESS, AdhocQuer
 from registry.ebrim.reader import QueryAnswer, RemoteObject, ResponseHead
 from registry.errors import RegistryError, Severity
 from registry.metadata.objects import Slot
+from registry.metadata.submission import Submission
 from trust.communities import Community
 
 HOME = "urn:oid:2.999.7"
@@ -109,6 +110,33 @@ def test_c17_what_a_peer_may_not_say_is_dropped_and_said(hostile: tuple[RemoteOb
     assert answered.outcome.word is (Word.FOUND if answered.accepted else Word.PROTOCOL)
     assert answered.outcome.incomplete or not answered.accepted
     assert [fault.location for fault in answered.errors] == [HOME]
+
+
+UPDATES = {
+    "done": (SUCCESS, (), Word.NONE, ()),
+    "done, with a warning": (
+        SUCCESS, (error("XDSExtraMetadataNotSaved", Severity.WARNING),), Word.NONE, ("XDSExtraMetadataNotSaved",),
+    ),
+    "refused": (FAILURE, (error("XDSMetadataVersionError"),), Word.REFUSED, ("XDSMetadataVersionError",)),
+    "busy": (FAILURE, (error("XDSRegistryBusy"),), Word.UNREACHABLE, ("XDSRegistryBusy",)),
+    "refused without a reason": (FAILURE, (), Word.REFUSED, ("XDSRegistryError",)),
+    "done by halves": (PARTIAL_SUCCESS, (), Word.REFUSED, ("XDSRegistryError",)),
+    "no status": ("", (), Word.REFUSED, ("XDSRegistryError",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "errors", "word", "codes"), UPDATES.values(), ids=UPDATES)
+def test_an_update_is_done_or_refused(
+    status: str, errors: tuple[RegistryError, ...], word: Word, codes: tuple[str, ...]
+) -> None:
+    there = replace(NORTH, endpoints={"iti-92-gateway": "https://n/"})
+    answered = Answered(community=there, call=update_call(Submission(), there, "urn:uuid:1", patient=""), received=True)
+    answered.response = ResponseHead(status, errors)
+    judge(answered)
+    assert answered.outcome is not None
+    assert answered.outcome.word is word
+    assert tuple(one.code for one in answered.errors) == codes
+    assert all(one.location == HOME for one in answered.errors)
 
 
 @pytest.mark.parametrize("word", list(Word))
