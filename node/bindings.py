@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from lxml import etree
 
@@ -47,6 +47,18 @@ class Result(Protocol):
 
 
 Res = TypeVar("Res")
+
+
+@runtime_checkable
+class Tolerant(Protocol):
+    """A request in which more may be tolerated than SOAP: metadata, or a query."""
+
+    @property
+    def tolerated(self) -> Collection[str]:
+        """Names of the deviations that it was read in spite of."""
+
+    def with_required(self, required: Collection[str]) -> Self:
+        """The request as it is meant by a sender of whom these deviations are taken too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

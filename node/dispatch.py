@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from time import monotonic
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from node import pipeline
 from node.answers_later import DISCOVERY_ANSWERS
 from node.asserted import Asserted, Users
 from node.bindings import Operation, Packaging
-from node.exchange import Actors, Exchange
+from node.exchange import AS_USUAL, Actors, Exchange, Latitude
 from node.federation import quirks
 from node.federation.arriving import answer_of
 from node.hl7v3.wrapper import BadMessage, read_wrapper
@@ -71,8 +72,12 @@ class Dispatcher:
         base_url: str,
         deadline: float,
         default_scope: str,
+        applications: Mapping[str, Latitude] = MappingProxyType({}),
     ) -> None:
-        """`owing` takes questions that are answered later, `spool` makes places for documents of late answers."""
+        """`owing` takes questions that are answered later, `spool` makes places for documents of late answers.
+
+        `applications`: of which of them more or less is tolerated than of others, by name.
+        """
         self._actors = actors
         self._owing = owing
         self._spool = spool
@@ -81,6 +86,7 @@ class Dispatcher:
         self._base_url = base_url
         self._deadline = deadline
         self._default_scope = default_scope
+        self._applications = applications
         self._replay = ReplayWindow()
 
     async def dispatch(self, incoming: Incoming) -> Outgoing:
@@ -288,12 +294,15 @@ class Dispatcher:
             action=message.action,
             query=incoming.query,
             leniencies=message.leniencies,
-            refused_leniencies=self._refused_leniencies(caller),
+            latitude=self._latitude(caller),
         )
 
-    def _refused_leniencies(self, caller: Caller) -> tuple[str, ...]:
-        community = self._actors.gateway.community(caller.home) if caller.role is Role.PEER else None
-        return quirks.read(community.quirks).refused_leniencies if community else ()
+    def _latitude(self, caller: Caller) -> Latitude:
+        """What is tolerated of whoever asks: a community by its description, an application by its name."""
+        if caller.role is Role.PEER:
+            community = self._actors.gateway.community(caller.home)
+            return quirks.read(community.quirks).latitude if community else AS_USUAL
+        return self._applications.get(caller.name, AS_USUAL)
 
 
 def _digest(message: Message) -> bytes:

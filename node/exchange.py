@@ -115,6 +115,17 @@ class Desk:
     index: AuditIndex
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latitude:
+    """What is tolerated of one partner otherwise than of others, by name: not at all (or `all`), or at all."""
+
+    refused: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+
+
+AS_USUAL: Final = Latitude()
+
+
 @dataclass(slots=True, kw_only=True)
 class Exchange:
     """One request on its way through the pipeline.
@@ -142,7 +153,7 @@ class Exchange:
     reply_to: str = ""  # where the answer goes, when not back on the connection of its request
     reply_action: str = ""  # and under which action
     leniencies: set[Leniency] = field(default_factory=set)  # of its message; more may be found while parts are read
-    refused_leniencies: tuple[str, ...] = ()  # that are not tolerated of whoever asks
+    latitude: Latitude = AS_USUAL  # what is tolerated of whoever asks
     keep: Callable[[sqlite3.Connection, bytes, Sequence[Any]], None] | None = (
         None  # envelope, documents: with the record
     )

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
-from node.bindings import AuditFact, Packaging, Transaction
+from node.bindings import AuditFact, Packaging, Tolerant, Transaction
 from node.exchange import Exchange
 from node.records import of_answer, subject
 from node.security_records import emergency_override
 from node.soap.faults import SoapFault
-from node.soap.leniencies import refuse
+from node.soap.leniencies import Leniency, refuse
 from node.soap.message import Message
 from node.soap.writing import write_envelope
 from registry.errors import RegistryError, XdsErrors
@@ -126,15 +126,15 @@ async def _outcome(
     request: Any = None
     actors = exchange.actors
     try:
-        request = row.binding.decode(message.body)  # first, so that a refusal on record says what was refused
+        request = _read(row, message, exchange)  # first, so that a refusal on record says what was refused
         if row.writes and actors.refuse_writes():
             full = RegistryError(_out_of_resources(row), "the disk is nearly full; nothing was stored")
             return _failed(row, message, request, exchange, [full])
         if exchange.patient:
             _check_patient(row, row.audit.facts(request, None, exchange), exchange)
-        refuse(exchange.leniencies, exchange.refused_leniencies)
+        refuse(exchange.leniencies, exchange.latitude.refused)
         prepared = await row.prepare(request, incoming, exchange)
-        refuse(exchange.leniencies, exchange.refused_leniencies)  # what its parts were like is known only now
+        refuse(exchange.leniencies, exchange.latitude.refused)  # what its parts were like is known only now
         if row.writes:
             return await actors.sequencer.transact(
                 lambda connection: _with_records(_handled(row, request, prepared, exchange, connection))
@@ -151,6 +151,16 @@ async def _outcome(
     except Exception:  # the one catch site: whatever a handler did not expect becomes its answer
         log.exception("unexpected failure", extra={"transaction": row.id, "incident": exchange.incident})
         return _failed(row, message, request, exchange, [RegistryError(row.error, _incident(exchange))], broken=True)
+
+
+def _read(row: Row, message: Message, exchange: Exchange) -> Any:
+    """The request, with what is tolerated of it noted beside what is of its message."""
+    request = row.binding.decode(message.body)
+    if isinstance(request, Tolerant):
+        if exchange.latitude.required:
+            request = request.with_required(exchange.latitude.required)
+        exchange.leniencies.update(map(Leniency, request.tolerated))
+    return request
 
 
 def _with_records(ready: _Ready) -> tuple[_Ready, list[NewRecord]]:

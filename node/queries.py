@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
 from node.bindings import AuditFact
 from node.records import query_object
 from registry.ebrim.messages import FAILURE, AdhocQuery, adhoc_query_response
+from registry.ebrim.tolerances import Tolerance
 from registry.errors import RegistryError
 from registry.queries.catalogue import patient_of
+from registry.queries.tolerances import with_required
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,15 @@ class QueryRequest:
 
     query: AdhocQuery
     element: etree._Element
+
+    @property
+    def tolerated(self) -> frozenset[Tolerance]:
+        """How the query deviates."""
+        return self.query.tolerated
+
+    def with_required(self, required: Collection[str]) -> QueryRequest:
+        """The same, of an asker of whom these deviations are taken too."""
+        return replace(self, query=with_required(self.query, required))
 
 
 @dataclass(frozen=True, slots=True)

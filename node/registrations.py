@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from node.bindings import AuditFact
@@ -11,6 +11,7 @@ from node.exchange import Exchange
 from node.records import submission_set_object
 from registry.document_registry import Registered
 from registry.ebrim.messages import registry_response
+from registry.ebrim.tolerances import Tolerance, with_required
 from registry.errors import RegistryError
 from registry.metadata.submission import Submission
 from repository.store.staging import Staged
@@ -18,11 +19,17 @@ from repository.store.staging import Staged
 
 @dataclass(frozen=True, slots=True)
 class RegisterRequest:
-    """A submission and the structural faults that reading it found; `documents` are those of ITI-41."""
+    """A submission, the faults that reading it found, what was tolerated; `documents` are those of ITI-41."""
 
     submission: Submission
     faults: tuple[RegistryError, ...] = ()
     documents: Sequence[Any] = field(default=())
+    tolerated: frozenset[Tolerance] = frozenset()
+
+    def with_required(self, required: Collection[str]) -> RegisterRequest:
+        """The same, of a sender of whom these deviations are taken too."""
+        submission, found = with_required(self.submission, required)
+        return replace(self, submission=submission, tolerated=self.tolerated | found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,7 @@ class Running:
             base_url=config.base_url,
             deadline=config.federation.deadline,
             default_scope=config.federation.default_scope,
+            applications=config.leniencies.by_name(),
         )
         self._owed = dispatcher.owed
         endpoint = SoapEndpoint(

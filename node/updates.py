@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from lxml import etree
@@ -17,6 +17,7 @@ from node.update_policy import permits
 from registry.document_registry import Updated
 from registry.ebrim.messages import registry_response
 from registry.ebrim.reader import read_submission
+from registry.ebrim.tolerances import Tolerance, with_required
 from registry.errors import RegistryError
 from registry.lifecycle import identified
 from registry.metadata.submission import Submission
@@ -26,10 +27,16 @@ from registry.updates import Transaction
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequest:
-    """A submission of updates and the structural faults that reading it found."""
+    """A submission of updates, the structural faults that reading it found, and what was tolerated."""
 
     submission: Submission
     faults: tuple[RegistryError, ...] = ()
+    tolerated: frozenset[Tolerance] = frozenset()
+
+    def with_required(self, required: Collection[str]) -> UpdateRequest:
+        """The same, of a sender of whom these deviations are taken too."""
+        submission, found = with_required(self.submission, required)
+        return replace(self, submission=submission, tolerated=self.tolerated | found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class UpdateResult:
 def decode(body: etree._Element) -> UpdateRequest:
     """Read lcm:SubmitObjectsRequest."""
     submission, faults = read_submission(body)
-    return UpdateRequest(submission, tuple(faults))
+    return UpdateRequest(submission, tuple(faults), frozenset(faults.tolerated))
 
 
 def encode(result: UpdateResult) -> bytes:

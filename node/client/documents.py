@@ -15,7 +15,8 @@ from node.client.session import Attachment, NodeSession
 from registry.ebrim.messages import AdhocQuery, adhoc_query_request
 from registry.ebrim.object_reader import read_document_entry
 from registry.ebrim.reader import ResponseHead, read_registry_response
-from registry.errors import RegistryError, Severity
+from registry.ebrim.tolerances import Faults
+from registry.errors import Severity
 from registry.metadata.objects import (
     APPROVED,
     DEPRECATED,
@@ -127,7 +128,7 @@ class Documents:
 
     def _find(self, query_id: str, *slots: Slot, home: str | None = None, message_id: UUID | None = None) -> Found:
         body = self._ask(query_id, *slots, home=home, message_id=message_id)
-        faults: list[RegistryError] = []  # what another community wrote is shown as far as it can be read
+        faults = Faults()  # what another community wrote is shown as far as it can be read
         elements = body.iterfind(f".//{RIM}ExtrinsicObject")
         return Found(
             documents=tuple(read_document_entry(element, (), faults) for element in elements),

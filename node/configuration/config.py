@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from node.configuration import readers
 from node.configuration.consent import ConsentSection
 from node.configuration.keeping import RetentionSection, SubscriptionsSection
+from node.configuration.leniencies import LeniencySection
 from node.configuration.settings import (
     SECTIONS,
     AuditSection,
@@ -74,6 +75,7 @@ class Config:
     mllp: MllpSection
     matching: MatchingSection
     log: LogSection
+    leniencies: LeniencySection
 
     @property
     def folder(self) -> Folder:

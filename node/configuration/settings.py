@@ -11,6 +11,7 @@ from typing import Any, Final
 from node.configuration import readers
 from node.configuration.consent import ConsentSection
 from node.configuration.keeping import RetentionSection, SubscriptionsSection
+from node.configuration.leniencies import LeniencySection
 from node.configuration.readers import key
 
 _flag = partial(key, readers.flag)
@@ -332,4 +333,5 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "mllp": MllpSection,
     "matching": MatchingSection,
     "log": LogSection,
+    "leniencies": LeniencySection,
 }

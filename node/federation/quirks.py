@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from node.soap.leniencies import EVERY, NAMES
+from node.exchange import Latitude
+from node.soap.leniencies import EVERY, NAMES, ONLY_WHERE_REQUIRED
 from registry.metadata.objects import Slot
 from registry.queries.catalogue import is_patient_query
 
@@ -35,7 +36,8 @@ class Quirks:
     added where the query has none. `retrieve_packaging`: an ITI-39 request leaves as `mtom` or as simple `soap`.
     `exchange`: its answers come `asynchronous`, on a connection of their own (WS-Addressing), or `deferred`: the same,
     with the messages that ITI-55 has for it; else `synchronous`. `refused_leniencies`: deviations that are tolerated of
-    others and not of it, by name (`soap.leniencies`), or `all`.
+    others and not of it, by name (`soap.leniencies`), or `all`; `required_leniencies`: those that are tolerated of it
+    and not of others.
     """
 
     documents_per_retrieve: int = _MOST_DOCUMENTS
@@ -44,6 +46,12 @@ class Quirks:
     retrieve_packaging: str = "mtom"
     exchange: str = "synchronous"
     refused_leniencies: tuple[str, ...] = ()
+    required_leniencies: tuple[str, ...] = ()
+
+    @property
+    def latitude(self) -> Latitude:
+        """What is tolerated of it otherwise than of others."""
+        return Latitude(refused=self.refused_leniencies, required=self.required_leniencies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,10 @@ def _are_leniencies(value: object) -> bool:
     return isinstance(value, tuple | str) and all(one == EVERY or one in NAMES for one in _names(value))
 
 
+def _can_be_required(value: object) -> bool:
+    return isinstance(value, tuple | str) and all(one in ONLY_WHERE_REQUIRED for one in _names(value))
+
+
 EXCHANGES: Final = ("synchronous", "asynchronous", "deferred")
 ROWS: Final[Mapping[str, _Row]] = {
     "documents_per_retrieve": _Row(f"most documents in one ITI-39 request, 1 to {_MOST_DOCUMENTS}", _count),
@@ -76,6 +88,9 @@ ROWS: Final[Mapping[str, _Row]] = {
     "date_range": _Row("a query by patient needs a range of times: creation", _one_of("creation")),
     "retrieve_packaging": _Row("how an ITI-39 request is packaged: mtom or soap", _one_of("mtom", "soap")),
     "refused_leniencies": _Row(f"deviations not tolerated of it: {EVERY}, or {', '.join(NAMES)}", _are_leniencies),
+    "required_leniencies": _Row(
+        f"deviations tolerated of it alone: {', '.join(sorted(ONLY_WHERE_REQUIRED))}", _can_be_required
+    ),
     "exchange": _Row("how answers come: synchronous, asynchronous or deferred", _one_of(*EXCHANGES)),
 }
 STANDARD: Final = Quirks()
@@ -96,8 +111,9 @@ def read(given: Mapping[str, Quirk]) -> Quirks:
     if not given:
         return STANDARD
     known = {key: value for key, value in given.items() if key in ROWS and ROWS[key].good(value)}
-    if "refused_leniencies" in known:
-        known["refused_leniencies"] = _names(known["refused_leniencies"])
+    for key in ("refused_leniencies", "required_leniencies"):
+        if key in known:
+            known[key] = _names(known[key])
     return Quirks(**known)  # type: ignore[arg-type]  # each row has seen its value
 
 
@@ -109,7 +125,7 @@ def asked(query: AdhocQuery, quirks: Quirks, now: datetime) -> AdhocQuery:
     first, last = "$XDSDocumentEntryCreationTimeFrom", "$XDSDocumentEntryCreationTimeTo"
     if quirks.date_range and is_patient_query(query.query_id) and "$XDSDocumentEntryPatientId" in names:
         missing = [
-            Slot(name=name, values=(f"'{value}'",))
+            Slot(name=name, values=(value,))
             for name, value in ((first, _FIRST_TIME), (last, f"{now + _SPARE:%Y%m%d%H%M%S}"))
             if name not in names
         ]

@@ -23,6 +23,7 @@ from registry.document_registry import Found
 from registry.ebrim.reader import read_adhoc_query
 from registry.errors import UnknownCommunity, UnknownPatientId
 from registry.queries.catalogue import is_patient_query, patient_of
+from registry.queries.tolerances import in_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Prepared:
 
 def decode(body: etree._Element) -> QueryRequest:
     """Read query:AdhocQueryRequest."""
-    return QueryRequest(query=read_adhoc_query(body), element=body)
+    return QueryRequest(query=in_form(read_adhoc_query(body)), element=body)
 
 
 async def ask_communities(request: QueryRequest, _incoming: object, exchange: Exchange) -> Prepared:

@@ -25,7 +25,8 @@ def decode(body: etree._Element) -> RegisterRequest:
     """Read xds:ProvideAndRegisterDocumentSetRequest."""
     submit_objects, parts = read_provide_and_register(body)
     submission, faults = read_submission(submit_objects)
-    return RegisterRequest(submission=submission, faults=tuple(faults), documents=tuple(parts))
+    tolerated = frozenset(faults.tolerated)
+    return RegisterRequest(submission=submission, faults=tuple(faults), documents=tuple(parts), tolerated=tolerated)
 
 
 async def stage(request: RegisterRequest, incoming: object, exchange: Exchange) -> Taken:

@@ -18,7 +18,7 @@ facts = registration_facts
 def decode(body: etree._Element) -> RegisterRequest:
     """Read lcm:SubmitObjectsRequest."""
     submission, faults = read_submission(body)
-    return RegisterRequest(submission=submission, faults=tuple(faults))
+    return RegisterRequest(submission=submission, faults=tuple(faults), tolerated=frozenset(faults.tolerated))
 
 
 async def nothing(_request: RegisterRequest, _incoming: object, _exchange: Exchange) -> None:

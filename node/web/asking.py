@@ -28,6 +28,7 @@ from node.web.view import View
 from registry.ebrim.messages import AdhocQuery, adhoc_query_request, submit_objects_request
 from registry.ebrim.object_reader import read_association, read_document_entry
 from registry.ebrim.reader import read_registry_response
+from registry.ebrim.tolerances import Faults
 from registry.errors import ErrorCode, RegistryError, Severity
 from registry.metadata.objects import (
     APPROVED,
@@ -118,7 +119,7 @@ async def documents_of(view: View, visit: Visit, home: str, name: str) -> Said:
             async for outcome in watcher.outcomes(1.0):
                 heard = outcome
     element = read_answer(outgoing.body).body
-    faults: list[RegistryError] = []
+    faults = Faults()
     entries = tuple(read_document_entry(one, (), faults) for one in element.iterfind(f".//{_RIM}ExtrinsicObject"))
     errors = read_registry_response(element).errors
     seconds = (view.desk.services.clock() - began).total_seconds()
@@ -136,7 +137,7 @@ async def _replaced(view: View, visit: Visit, home: str, former: list[str]) -> t
     except RefusedHere:
         return ()
     element = read_answer(outgoing.body).body
-    found = (read_association(one, (), []) for one in element.iterfind(f".//{_RIM}Association"))
+    found = (read_association(one, (), Faults()) for one in element.iterfind(f".//{_RIM}Association"))
     return tuple((one.target, one.source) for one in found if one.association_type in _REPLACEMENTS)
 
 

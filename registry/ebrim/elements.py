@@ -5,10 +5,12 @@ Nothing here depends on prefixes, on the order of children, or on comments and C
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from lxml import etree
 
+from registry.ebrim.tolerances import Faults, Tolerance
 from registry.ebrim.vocabulary import LCM, QUERY, RIM, RS
 from registry.errors import ErrorCode, RegistryError
 from registry.metadata.objects import LocalizedString, Slot
@@ -40,8 +42,6 @@ _XML_SPACE: Final = " \t\r\n"
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _MOST_FAULTS: Final = 100  # a message can be wrong in a million places; the answer names this many
 
-Faults = list[RegistryError]
-
 
 def fault(faults: Faults, location: str, context: str) -> None:
     """Note one structural fault of the object `location`."""
@@ -72,6 +72,16 @@ def values_of(slot: etree._Element) -> tuple[str, ...]:
 def slot_of(element: etree._Element) -> Slot:
     """A rim:Slot as it stands; the name without the blanks that some senders leave around it."""
     return Slot(name=(element.get("name") or "").strip(), values=values_of(element))
+
+
+def blanks_of(slot: etree._Element) -> Iterator[Tolerance]:
+    """The blanks that a reader of this rim:Slot leaves out: around its name, around a value."""
+    name = slot.get("name") or ""
+    if name != name.strip():
+        yield Tolerance.PADDED_NAME
+    for value in slot.iter(VALUE):
+        if (text := value.text) and (text[0] in _XML_SPACE or text[-1] in _XML_SPACE) and not len(value):
+            yield Tolerance.PADDED_VALUE
 
 
 def localized_strings(element: etree._Element) -> tuple[LocalizedString, ...]:

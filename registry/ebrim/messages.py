@@ -6,9 +6,10 @@ Source: ITI TF-3: 4.2.4 (RegistryResponse, RegistryErrorList), ITI TF-2: 3.18.4 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from registry.ebrim.tolerances import Tolerance
 from registry.ebrim.vocabulary import LCM, QUERY, RIM, RS
 from registry.ebrim.writer import escape, render, slot
 from registry.errors import RegistryError, Severity
@@ -25,12 +26,16 @@ OBJECT_REF: Final = "ObjectRef"
 
 @dataclass(frozen=True, slots=True)
 class AdhocQuery:
-    """One stored query as it was asked; a slot that is repeated stands here as often."""
+    """One stored query as it was asked; a slot that is repeated stands here as often.
+
+    `tolerated`: how its message deviated.
+    """
 
     query_id: str
     return_type: str
     home: str | None
     slots: tuple[Slot, ...] = ()
+    tolerated: frozenset[Tolerance] = field(default=frozenset(), compare=False)
 
 
 def adhoc_query_request(query: AdhocQuery) -> bytes:

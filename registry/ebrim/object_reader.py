@@ -20,12 +20,13 @@ from registry.ebrim.elements import (
     NAME,
     SLOT,
     VERSION_INFO,
-    Faults,
+    blanks_of,
     fault,
     is_annotation,
     localized_strings,
     values_of,
 )
+from registry.ebrim.tolerances import Faults, Tolerance
 from registry.ebrim.vocabulary import (
     ASSOCIATION,
     AUTHOR,
@@ -45,10 +46,14 @@ from registry.metadata.objects import (
     Slot,
     SubmissionSet,
 )
-from registry.metadata.values import shown
+from registry.metadata.values import is_urn, shown
 
 Slots = dict[str, tuple[str, ...]]
 
+_DISCOURAGED: Final = ("PID-2|", "PID-4|", "PID-12|", "PID-19|")  # ITI TF-3: 4.2.3.2.26: should not be sent
+_ORDER: Final = {  # of rim.xsd
+    tag: place for place, tag in enumerate((SLOT, NAME, DESCRIPTION, VERSION_INFO, CLASSIFICATION, EXTERNAL_IDENTIFIER))
+}
 _NUMBERED: Final = re.compile(r"([0-9]{1,4})\|(.*)", re.DOTALL)
 
 
@@ -56,7 +61,9 @@ def read_document_entry(element: etree._Element, siblings: Sequence[etree._Eleme
     """Read rim:ExtrinsicObject."""
     found = _Reading(element, DOCUMENT_ENTRY, faults).attributes(element, siblings)
     if "uri" in found:
-        found["uri"] = _joined(found["uri"])
+        found["uri"] = _joined(found["uri"], faults)
+    if any(value.startswith(_DISCOURAGED) for value in found.get("source_patient_info", ())):
+        faults.tolerated.add(Tolerance.DISCOURAGED_PATIENT_INFO)
     return DocumentEntry(object_type=element.get("objectType"), mime_type=element.get("mimeType"), **found)
 
 
@@ -83,11 +90,12 @@ def read_association(element: etree._Element, siblings: Sequence[etree._Element]
     )
 
 
-def _joined(values: tuple[str, ...]) -> tuple[str, ...]:
+def _joined(values: tuple[str, ...], faults: Faults) -> tuple[str, ...]:
     """The URI out of its old form of numbered pieces, `1|http://…`, `2|…`; any other value unchanged."""
     pieces = [match for value in values if (match := _NUMBERED.fullmatch(value))]
     if not pieces or len(pieces) != len(values):
         return values
+    faults.tolerated.add(Tolerance.URI_IN_PIECES)
     return ("".join(match[2] for match in sorted(pieces, key=lambda match: int(match[1]))),)
 
 
@@ -115,6 +123,7 @@ class _Reading:
     ) -> dict[str, Any]:
         """Every attribute, from the children in whatever order they stand."""
         found = self.found
+        self._note(element)
         for child in (*element, *siblings) if siblings else element:
             tag = child.tag
             if tag == SLOT:
@@ -132,11 +141,21 @@ class _Reading:
             elif tag != CONTENT_VERSION_INFO and not is_annotation(child):
                 self._fault(f"unexpected element {shown(tag)} in {self.vocabulary.name}")
         _place_slots(self.slots, found, self.vocabulary)
+        if any(not is_urn(slot.name) for slot in found.get("extra", ())):
+            self.faults.tolerated.add(Tolerance.EXTRA_NAME)  # one that is no URN at all is refused later
         for attribute, values in self.classified.items():
             found[attribute] = tuple(values)
         if self.part_ids:
             found["part_ids"] = tuple(self.part_ids)
         return found
+
+    def _note(self, element: etree._Element) -> None:
+        """What is tolerated of the object as a whole."""
+        places = [_ORDER[child.tag] for child in element if child.tag in _ORDER]
+        if places != sorted(places):
+            self.faults.tolerated.add(Tolerance.CHILDREN_OUT_OF_ORDER)
+        if self.entry_uuid.startswith("urn:uuid:") and not self.entry_uuid.islower():
+            self.faults.tolerated.add(Tolerance.UPPER_CASE_UUID)
 
     def _fault(self, context: str) -> None:
         fault(self.faults, self.entry_uuid, context)
@@ -188,6 +207,7 @@ class _Reading:
 def _take_slot(element: etree._Element, slots: Slots, entry_uuid: str, faults: Faults) -> None:
     name = (element.get("name") or "").strip()
     values = values_of(element)
+    faults.tolerated.update(blanks_of(element))
     if not values or "" in values:
         fault(faults, entry_uuid, f"slot {shown(name)} has no value or an empty one; an absent attribute has no slot")
         values = tuple([value for value in values if value])
@@ -221,6 +241,8 @@ def _code(element: etree._Element, entry_uuid: str, faults: Faults) -> Code:
             _take_slot(child, slots, entry_uuid, faults)
         elif tag == NAME:
             display = localized_strings(child)
+    if display and slots and element[0].tag == NAME:
+        faults.tolerated.add(Tolerance.CHILDREN_OUT_OF_ORDER)
     schemes = slots.pop(CODING_SCHEME, ())
     if len(schemes) > 1:
         fault(faults, entry_uuid, f"code {shown(code)} has {len(schemes)} values of codingScheme instead of one")

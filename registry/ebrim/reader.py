@@ -28,7 +28,7 @@ from registry.ebrim.elements import (
     RESPONSE_OPTION,
     SLOT,
     SUBMIT_OBJECTS_REQUEST,
-    Faults,
+    blanks_of,
     fault,
     is_annotation,
     slot_of,
@@ -41,6 +41,7 @@ from registry.ebrim.object_reader import (
     read_folder,
     read_submission_set,
 )
+from registry.ebrim.tolerances import Faults, Tolerance
 from registry.ebrim.vocabulary import DOCUMENT_ENTRY, FOLDER, SUBMISSION_SET
 from registry.errors import RegistryError, Severity
 from registry.metadata.objects import ON_DEMAND_DOCUMENT, Association, DocumentEntry, Folder, Slot, SubmissionSet
@@ -53,14 +54,14 @@ _NO_SIBLINGS: Final[list[etree._Element]] = []
 # --- submissions ----------------------------------------------------------------------------------------------------
 
 
-def read_submission(request: etree._Element) -> tuple[Submission, list[RegistryError]]:
+def read_submission(request: etree._Element) -> tuple[Submission, Faults]:
     """Read lcm:SubmitObjectsRequest: the objects as they stand, and the faults that an object cannot hold.
 
-    Each fault has the object's id as its location.
+    Each fault has the object's id as its location. Beside the faults is noted what was tolerated.
 
     Source: ITI TF-3: 4.2.1.4
     """
-    faults: Faults = []
+    faults = Faults()
     if request.tag != SUBMIT_OBJECTS_REQUEST:
         fault(faults, "", f"{shown(request.tag)} is not lcm:SubmitObjectsRequest")
     lists = list(request.iterchildren(REGISTRY_OBJECT_LIST))
@@ -145,16 +146,32 @@ def read_adhoc_query(request: etree._Element) -> AdhocQuery:
     """
     return_type, query_id, home = "", "", None
     slots: tuple[Slot, ...] = ()
+    tolerated: set[Tolerance] = set()
     for element in request:
         tag = element.tag
         if tag == ADHOC_QUERY:
             query_id = (element.get("id") or "").strip()
             home = element.get("home")
             slots = _slots(element)
+            tolerated.update(*map(blanks_of, element.iterchildren(SLOT)))
         elif tag == RESPONSE_OPTION:
             # rim.xsd's default, which no stored query may use.
             return_type = element.get("returnType") or "RegistryObject"
-    return AdhocQuery(query_id=query_id, return_type=return_type, home=home or None, slots=slots)
+    if any(_is_escaped_twice(slot) for slot in slots):
+        slots = tuple([_unescaped(slot) if _is_escaped_twice(slot) else slot for slot in slots])
+        tolerated.add(Tolerance.ESCAPED_TWICE)
+    return AdhocQuery(
+        query_id=query_id, return_type=return_type, home=home or None, slots=slots, tolerated=frozenset(tolerated)
+    )
+
+
+def _is_escaped_twice(slot: Slot) -> bool:
+    """A patient id that was escaped twice, as samples of the framework have it: no patient id holds `&amp;`."""
+    return slot.name.lower().endswith("patientid") and any("&amp;" in value for value in slot.values)
+
+
+def _unescaped(slot: Slot) -> Slot:
+    return Slot(name=slot.name, values=tuple([value.replace("&amp;", "&") for value in slot.values]))
 
 
 def read_filter_query(element: etree._Element) -> AdhocQuery:

@@ -12,7 +12,7 @@ import pytest
 from node import pipeline
 from node.configuration.config import Config
 from node.dispatch import Dispatcher
-from node.exchange import Exchange
+from node.exchange import AS_USUAL, Exchange, Latitude
 from node.federation.gateway import Gateway
 from node.federation.outcomes import Known
 from node.services import open_services
@@ -60,7 +60,7 @@ async def test_a_deviation_is_on_record_and_refused_of_whom_it_is_refused(made_n
                 deadline=asyncio.get_running_loop().time() + 8,
                 incident="0",
                 leniencies=found,
-                refused_leniencies=refused,
+                latitude=Latitude(refused=refused),
             )
 
         async def parts(*_: object) -> None:
@@ -89,6 +89,6 @@ async def test_the_row_of_a_community_says_what_is_refused_of_it(made_node: Call
         services.actors.gateway = Gateway(None, lambda: [strict], services.new_uuid, Known())
         dispatcher = Dispatcher(services.actors, None, None, owing=None, spool=None, base_url="", deadline=8, default_scope="local")  # fmt: skip
         caller = Caller(role=Role.PEER, name="South", fingerprint="", address="", home=home)
-        assert dispatcher._refused_leniencies(caller) == ("all",)
-        assert dispatcher._refused_leniencies(replace(caller, home="urn:oid:2.999.67")) == ()
-        assert dispatcher._refused_leniencies(replace(caller, role=Role.APPLICATION)) == ()
+        assert dispatcher._latitude(caller).refused == ("all",)
+        assert dispatcher._latitude(replace(caller, home="urn:oid:2.999.67")) is AS_USUAL
+        assert dispatcher._latitude(replace(caller, role=Role.APPLICATION)) is AS_USUAL

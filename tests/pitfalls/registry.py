@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import socket
 import urllib.request
@@ -11,7 +12,20 @@ from pathlib import Path
 from lxml import etree
 
 from tests.end_to_end.nodes import AUTHORITY, Node
-from tests.end_to_end.wire import APPROVED, DEPRECATED, NS, Answer, Document, adhoc, code, identifier, oid, slot, urn
+from tests.end_to_end.wire import (
+    APPROVED,
+    DEPRECATED,
+    NS,
+    Answer,
+    Client,
+    Document,
+    adhoc,
+    code,
+    identifier,
+    oid,
+    slot,
+    urn,
+)
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "pitfalls"
 HAS_MEMBER = "urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember"
@@ -98,9 +112,18 @@ def entry(id_: str = "", content: bytes = b"Hello XDS", **given: object) -> Docu
 class Registry:
     """One node, asked as an application of its institution."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, client: Client | None = None) -> None:
         self.node = node
-        self.client = node.client()
+        self.client = client or node.client()
+        self._others: dict[str, Registry] = {}
+
+    def by(self, application: str) -> Registry:
+        """The same, asked by another application."""
+        if application not in self._others:
+            made = json.loads(self.node.run("client", "add", application, "--json").stdout)
+            client = Client(self.client.endpoints, made["ca"], made["client_cert"], made["client_key"])
+            self._others[application] = Registry(self.node, client)
+        return self._others[application]
 
     def recorded(self, name: str) -> Answer:
         """Send a recorded message to where its action belongs."""

@@ -33,6 +33,7 @@ ROW_VALUES = {
     "date_range": (["creation"], ["service", True, 1]),
     "retrieve_packaging": (["mtom", "soap"], ["xop", False]),
     "exchange": (["synchronous", "asynchronous", "deferred"], ["later", True]),
+    "required_leniencies": ([("old-association-type",), ("short-status",)], ["all", ("start-missing",), True, 1]),
     "refused_leniencies": ([("all",), ("start-missing", "encoded-part")], ["", "everything", ("sha1",), True, 1]),
 }
 
@@ -83,8 +84,8 @@ def test_a_range_that_leaves_nothing_out_is_added_once() -> None:
     needs = Quirks(date_range="creation")
     ranged = quirks.asked(FIND, needs, NOW)
     assert ranged.slots[1:] == (
-        Slot(name="$XDSDocumentEntryCreationTimeFrom", values=("'19000101000000'",)),
-        Slot(name="$XDSDocumentEntryCreationTimeTo", values=("'20260302233000'",)),
+        Slot(name="$XDSDocumentEntryCreationTimeFrom", values=("19000101000000",)),
+        Slot(name="$XDSDocumentEntryCreationTimeTo", values=("20260302233000",)),
     )
     assert quirks.asked(ranged, needs, NOW) == ranged
     assert quirks.asked(GET, needs, NOW) == GET
