@@ -15,6 +15,7 @@ from node.soap.writing import write_envelope
 from registry.ebrim.messages import SUCCESS, adhoc_query_response, submit_objects_request
 from registry.ebrim.object_reader import read_document_entry, read_folder, read_submission_set
 from registry.ebrim.reader import read_query_answer, read_submission
+from registry.ebrim.tolerances import Faults
 from registry.errors import XdsErrors
 from registry.metadata.objects import Author, Code, DocumentEntry, Folder, LocalizedString, Slot, SubmissionSet
 from registry.metadata.submission import Submission
@@ -126,7 +127,7 @@ def test_what_comes_out_is_what_went_in(bench: Bench, through_a_gateway: bool) -
     found = {}
     for element in body.iter("{*}ExtrinsicObject", "{*}RegistryPackage"):
         kind = {DOCUMENT: DocumentEntry, SET: SubmissionSet, SHELF: Folder}[element.get("id")]
-        found[kind] = READERS[kind](element, (), [])
+        found[kind] = READERS[kind](element, (), Faults())
         assert element.get("home") == HOME
     assert {kind: plain(obj) for kind, obj in found.items()} == {kind: expected(kind) for kind in VALUES}
 
