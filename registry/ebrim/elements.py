@@ -5,7 +5,6 @@ Nothing here depends on prefixes, on the order of children, or on comments and C
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from lxml import etree
@@ -61,27 +60,35 @@ def text_of(element: etree._Element) -> str:
     return text.strip(_XML_SPACE) if text else ""
 
 
-def values_of(slot: etree._Element) -> tuple[str, ...]:
-    """The values of a rim:Slot in order, empty ones included."""
+def values_of(slot: etree._Element, tolerated: set[Tolerance] | None = None) -> tuple[str, ...]:
+    """The values of a rim:Slot in order, empty ones included; blanks that are left out around one are noted."""
     # Nearly every slot is one list of one value; making an iterator for it would cost more than all the rest.
-    if len(slot) == 1 and len(value_list := slot[0]) == 1 and (value := value_list[0]).tag == VALUE:
-        return (text_of(value),)
-    return tuple([text_of(value) for value in slot.iter(VALUE)])
+    if len(slot) == 1 and len(value_list := slot[0]) == 1 and (value := value_list[0]).tag == VALUE and not len(value):
+        text = value.text
+        if not text:
+            return ("",)
+        stripped = text.strip(_XML_SPACE)
+        if tolerated is not None and stripped is not text:
+            tolerated.add(Tolerance.PADDED_VALUE)
+        return (stripped,)
+    values = list(slot.iter(VALUE))
+    if tolerated is not None and any((text := value.text) and text != text.strip(_XML_SPACE) for value in values):
+        tolerated.add(Tolerance.PADDED_VALUE)
+    return tuple([text_of(value) for value in values])
 
 
-def slot_of(element: etree._Element) -> Slot:
-    """A rim:Slot as it stands; the name without the blanks that some senders leave around it."""
-    return Slot(name=(element.get("name") or "").strip(), values=values_of(element))
-
-
-def blanks_of(slot: etree._Element) -> Iterator[Tolerance]:
-    """The blanks that a reader of this rim:Slot leaves out: around its name, around a value."""
+def name_of(slot: etree._Element, tolerated: set[Tolerance] | None = None) -> str:
+    """The name of a rim:Slot without the blanks that some senders leave around it, which are noted."""
     name = slot.get("name") or ""
-    if name != name.strip():
-        yield Tolerance.PADDED_NAME
-    for value in slot.iter(VALUE):
-        if (text := value.text) and (text[0] in _XML_SPACE or text[-1] in _XML_SPACE) and not len(value):
-            yield Tolerance.PADDED_VALUE
+    stripped = name.strip()
+    if tolerated is not None and stripped is not name:
+        tolerated.add(Tolerance.PADDED_NAME)
+    return stripped
+
+
+def slot_of(element: etree._Element, tolerated: set[Tolerance] | None = None) -> Slot:
+    """A rim:Slot as it stands."""
+    return Slot(name=name_of(element, tolerated), values=values_of(element, tolerated))
 
 
 def localized_strings(element: etree._Element) -> tuple[LocalizedString, ...]:

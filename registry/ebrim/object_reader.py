@@ -20,10 +20,10 @@ from registry.ebrim.elements import (
     NAME,
     SLOT,
     VERSION_INFO,
-    blanks_of,
     fault,
     is_annotation,
     localized_strings,
+    name_of,
     values_of,
 )
 from registry.ebrim.tolerances import Faults, Tolerance
@@ -108,6 +108,8 @@ class _Reading:
         self.entry_uuid = element.get("id") or ""
         self.vocabulary = vocabulary
         self.faults = faults
+        if self.entry_uuid.startswith("urn:uuid:") and not self.entry_uuid.islower():
+            faults.tolerated.add(Tolerance.UPPER_CASE_UUID)
         self.slots: Slots = {}
         self.classified: dict[str, list[Code | Author]] = {}
         self.part_ids: list[tuple[str, str]] = []
@@ -122,10 +124,13 @@ class _Reading:
         self, element: etree._Element, siblings: Sequence[etree._Element]
     ) -> dict[str, Any]:
         """Every attribute, from the children in whatever order they stand."""
-        found = self.found
-        self._note(element)
+        found, last = self.found, 0
         for child in (*element, *siblings) if siblings else element:
             tag = child.tag
+            place = _ORDER.get(tag, last)
+            if place < last and child.getparent() is element:
+                self.faults.tolerated.add(Tolerance.CHILDREN_OUT_OF_ORDER)
+            last = place
             if tag == SLOT:
                 _take_slot(child, self.slots, self.entry_uuid, self.faults)
             elif tag == CLASSIFICATION:
@@ -148,14 +153,6 @@ class _Reading:
         if self.part_ids:
             found["part_ids"] = tuple(self.part_ids)
         return found
-
-    def _note(self, element: etree._Element) -> None:
-        """What is tolerated of the object as a whole."""
-        places = [_ORDER[child.tag] for child in element if child.tag in _ORDER]
-        if places != sorted(places):
-            self.faults.tolerated.add(Tolerance.CHILDREN_OUT_OF_ORDER)
-        if self.entry_uuid.startswith("urn:uuid:") and not self.entry_uuid.islower():
-            self.faults.tolerated.add(Tolerance.UPPER_CASE_UUID)
 
     def _fault(self, context: str) -> None:
         fault(self.faults, self.entry_uuid, context)
@@ -205,9 +202,8 @@ class _Reading:
 
 
 def _take_slot(element: etree._Element, slots: Slots, entry_uuid: str, faults: Faults) -> None:
-    name = (element.get("name") or "").strip()
-    values = values_of(element)
-    faults.tolerated.update(blanks_of(element))
+    name = name_of(element, faults.tolerated)
+    values = values_of(element, faults.tolerated)
     if not values or "" in values:
         fault(faults, entry_uuid, f"slot {shown(name)} has no value or an empty one; an absent attribute has no slot")
         values = tuple([value for value in values if value])
@@ -239,10 +235,10 @@ def _code(element: etree._Element, entry_uuid: str, faults: Faults) -> Code:
         tag = child.tag
         if tag == SLOT:
             _take_slot(child, slots, entry_uuid, faults)
+            if display:
+                faults.tolerated.add(Tolerance.CHILDREN_OUT_OF_ORDER)
         elif tag == NAME:
             display = localized_strings(child)
-    if display and slots and element[0].tag == NAME:
-        faults.tolerated.add(Tolerance.CHILDREN_OUT_OF_ORDER)
     schemes = slots.pop(CODING_SCHEME, ())
     if len(schemes) > 1:
         fault(faults, entry_uuid, f"code {shown(code)} has {len(schemes)} values of codingScheme instead of one")

@@ -28,7 +28,6 @@ from registry.ebrim.elements import (
     RESPONSE_OPTION,
     SLOT,
     SUBMIT_OBJECTS_REQUEST,
-    blanks_of,
     fault,
     is_annotation,
     slot_of,
@@ -152,8 +151,7 @@ def read_adhoc_query(request: etree._Element) -> AdhocQuery:
         if tag == ADHOC_QUERY:
             query_id = (element.get("id") or "").strip()
             home = element.get("home")
-            slots = _slots(element)
-            tolerated.update(*map(blanks_of, element.iterchildren(SLOT)))
+            slots = tuple([slot_of(item, tolerated) for item in element.iterchildren(SLOT)])
         elif tag == RESPONSE_OPTION:
             # rim.xsd's default, which no stored query may use.
             return_type = element.get("returnType") or "RegistryObject"
@@ -176,11 +174,8 @@ def _unescaped(slot: Slot) -> Slot:
 
 def read_filter_query(element: etree._Element) -> AdhocQuery:
     """Read a rim:AdhocQuery that stands alone, as the filter of a subscription does (ITI TF-2: 3.52.5.2)."""
-    return AdhocQuery((element.get("id") or "").strip(), LEAF_CLASS, None, _slots(element))
-
-
-def _slots(query: etree._Element) -> tuple[Slot, ...]:
-    return tuple([slot_of(item) for item in query.iterchildren(SLOT)])
+    slots = tuple([slot_of(item) for item in element.iterchildren(SLOT)])
+    return AdhocQuery((element.get("id") or "").strip(), LEAF_CLASS, None, slots)
 
 
 # --- answers --------------------------------------------------------------------------------------------------------

@@ -39,21 +39,28 @@ def in_form(query: AdhocQuery) -> AdhocQuery:
         return query
     parameters = _parameters(row)
     found: set[Tolerance] = set()
-    slots = []
-    for slot in query.slots:
+    slots = list(query.slots)
+    for place, slot in enumerate(query.slots):
         parameter = parameters.get(slot.name)
-        deviations = {one for value in slot.values for one in _deviations(parameter, value)} if parameter else None
-        if parameter and deviations and (values := _rewritten(parameter, slot.values)):
+        if parameter is None or all(_is_in_form(parameter, value) for value in slot.values):
+            continue
+        deviations = {one for value in slot.values for one in _deviations(parameter, value)}
+        if deviations and (values := _rewritten(parameter, slot.values)):
             found |= deviations
-            slots.append(replace(slot, values=values))
-        else:
-            slots.append(slot)
+            slots[place] = replace(slot, values=values)
     return replace(query, slots=tuple(slots), tolerated=query.tolerated | found) if found else query
 
 
 @lru_cache(maxsize=64)
 def _parameters(row: StoredQuery) -> dict[str, Parameter]:
     return {parameter.name: parameter for parameter in (*row.parameters, *OF_EVERY_QUERY)}
+
+
+def _is_in_form(parameter: Parameter, value: str) -> bool:
+    """Whether nothing can deviate in it: nearly every value, told at a glance."""
+    if parameter.many:
+        return value.startswith("('") and " " not in value and value.isprintable()
+    return value.isdecimal() if parameter.kind in _BARE else value.startswith("'")
 
 
 def _deviations(parameter: Parameter, value: str) -> Iterator[Tolerance]:
