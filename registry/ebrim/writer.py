@@ -36,6 +36,7 @@ from registry.metadata.objects import (
     Slot,
     SubmissionSet,
 )
+from registry.metadata.values import is_symbolic
 
 # XML 1.0 cannot carry most control characters at all. They become U+FFFD here, so that no value can be taken for a
 # marker or make an answer unreadable; the rules refuse them in submissions, which need not have come as XML.
@@ -48,6 +49,9 @@ _UUID: Final = re.compile("urn:uuid:([0-9A-Fa-f]{8})(.{28})")
 _ATTRIBUTES_MARK: Final = "\x01"
 _PATIENT_MARK: Final = "\x02"
 _UPDATE_MARK: Final = "\x03"
+
+
+_SLOT_END: Final = "</rim:Value></rim:ValueList></rim:Slot>"
 
 
 def escape(text: str) -> str:
@@ -65,8 +69,8 @@ def slot(name: str, values: Sequence[str]) -> str:
 
 
 def _slot(head: str, values: Sequence[str]) -> str:
-    text = "</rim:Value><rim:Value>".join([escape(value) for value in values])
-    return f"{head}{text}</rim:Value></rim:ValueList></rim:Slot>"
+    text = escape(values[0]) if len(values) == 1 else "</rim:Value><rim:Value>".join([escape(one) for one in values])
+    return f"{head}{text}{_SLOT_END}"
 
 
 # --- the public forms -----------------------------------------------------------------------------------------------
@@ -76,7 +80,8 @@ def render(obj: RegistryObject) -> bytes:
     """The whole element with prefix `rim` and no namespace declaration, to be spliced into a list that has it.
 
     Attributes that the object does not have are left out: a submission carries no status, lid or version.
-    An id that a Classification or ExternalIdentifier lacks is derived from the object's, always the same.
+    Of the ids of Classifications and ExternalIdentifiers UUIDs are kept. Any other, to which nothing refers, becomes
+    one that is derived from the object's, always the same.
     """
     home = None if isinstance(obj, Association) else obj.home_community_id
     patient_id = None if isinstance(obj, Association) else obj.patient_id
@@ -190,7 +195,7 @@ _IDENTIFIER: Final = f'" objectType="{EXTERNAL_IDENTIFIER_TYPE}" registryObject=
 class _Writing:
     """One object on its way to bytes. `last_update_times` is None when a Folder's is to be filled in later."""
 
-    __slots__ = ("attributes", "entry_uuid", "last_update_times", "nameless", "obj", "patient_id", "table")
+    __slots__ = ("attributes", "entry_uuid", "last_update_times", "nameless", "obj", "own", "patient_id", "table")
 
     def __init__(
         self,
@@ -203,6 +208,7 @@ class _Writing:
         self.obj = obj
         self.table = _TABLES[type(obj)]
         self.entry_uuid = escape(obj.entry_uuid)
+        self.own = _UUID.fullmatch(self.entry_uuid)
         self.attributes = attributes
         self.patient_id = patient_id
         self.last_update_times = last_update_times
@@ -240,7 +246,7 @@ class _Writing:
         obj, table = self.obj, self.table
         if isinstance(obj, Folder):
             times = self.last_update_times
-            filled = [f"{table.slots[0]}{_UPDATE_MARK}</rim:Value></rim:ValueList></rim:Slot>"]
+            filled = [f"{table.slots[0]}{_UPDATE_MARK}{_SLOT_END}"]
             parts = filled if times is None else [_slot(table.slots[0], times)] if times else []
         else:
             values = table.of_slots(obj)
@@ -272,7 +278,7 @@ class _Writing:
         )
 
     def _code(self, head: str, code: Code) -> str:
-        scheme = _slot(_SCHEME_HEAD, (code.scheme,)) if code.scheme else ""
+        scheme = f"{_SCHEME_HEAD}{escape(code.scheme)}{_SLOT_END}" if code.scheme else ""
         return (
             f'<rim:Classification id="{self._id(code.id)}{head}{self.entry_uuid}"'
             f' nodeRepresentation="{escape(code.code)}">'
@@ -297,29 +303,29 @@ class _Writing:
         return parts
 
     def _id(self, given: str) -> str:
-        """A part's id, or one derived from the object's: rim.xsd demands an id everywhere.
+        """A part's own UUID, or one derived from the object's: rim.xsd demands an id everywhere.
 
         A derived UUID differs from the object's in its first digits only: as unique as that one, since nothing refers
         to it, and next to nothing to store.
         """
-        if given:
+        if given and not is_symbolic(given):
             return escape(given)
         self.nameless += 1
-        owner = _UUID.fullmatch(self.entry_uuid)
-        if owner is None:
+        own = self.own
+        if own is None:
             return f"{self.entry_uuid}.{self.nameless}"
-        return f"urn:uuid:{int(owner[1], 16) ^ self.nameless:08x}{owner[2]}"
+        return f"urn:uuid:{int(own[1], 16) ^ self.nameless:08x}{own[2]}"
 
 
 def _extra(slots: tuple[Slot, ...]) -> str:
-    return "".join([slot(item.name, item.values) for item in slots])
+    return "".join([slot(item.name, item.values) for item in slots]) if slots else ""
 
 
 def _international(name: str, strings: tuple[LocalizedString, ...]) -> str:
     """rim:Name or rim:Description; nothing for none. What rim.xsd has as default is not written."""
     if not strings:
         return ""
-    text = "".join([_localized(item) for item in strings])
+    text = _localized(strings[0]) if len(strings) == 1 else "".join([_localized(item) for item in strings])
     return f"<rim:{name}>{text}</rim:{name}>"
 
 

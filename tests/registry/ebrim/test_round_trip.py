@@ -13,10 +13,21 @@ from registry.ebrim import writer
 from registry.ebrim.fragments import Fragments
 from registry.ebrim.messages import submit_objects_request
 from registry.ebrim.reader import read_submission
+from registry.ebrim.vocabulary import DOCUMENT_ENTRY
 from registry.metadata.identifiers import assign_ids
-from registry.metadata.objects import APPROVED, Association, Code, DocumentEntry, Folder, LocalizedString, Slot
+from registry.metadata.objects import (
+    APPROVED,
+    Association,
+    Author,
+    Code,
+    DocumentEntry,
+    Folder,
+    LocalizedString,
+    Slot,
+)
 from tests.registry.ebrim.strategies import HOSTILE, objects, texts
 from tests.registry.samples import (
+    REGISTERED,
     association,
     code,
     element,
@@ -129,6 +140,26 @@ def test_parts_without_an_id_get_one_each(made):
     ids = [item.get("id") for item in written.iter() if item.get("id")]
     assert len(ids) == len(set(ids)) == 10
     assert writer.render(made) == writer.render(made)
+
+
+def test_only_uuids_of_parts_are_kept():
+    patient_scheme, unique_scheme = (row.scheme for row in DOCUMENT_ENTRY.identifiers)
+    own = "urn:uuid:0f9a2f10-5d0e-4a52-9d0c-9d1f6f3b7a01"
+    made = entry(
+        own,
+        class_codes=(code(id="class"),),
+        type_codes=(code(id=REGISTERED),),
+        authors=(Author(persons=("^Lin",), id="author"),),
+        part_ids=((patient_scheme, "patient"), (unique_scheme, REGISTERED[:-1] + "f")),
+    )
+    (again,), _ = read(writer.render(made))
+    assert isinstance(again, DocumentEntry)
+    kept = dict(again.part_ids)
+    assert (again.type_codes[0].id, kept[unique_scheme]) == (REGISTERED, REGISTERED[:-1] + "f")
+    for derived in (again.class_codes[0].id, again.authors[0].id, kept[patient_scheme]):
+        assert derived.startswith("urn:uuid:0f9a2f")
+        assert derived.endswith(own[-20:])
+        assert derived != own
 
 
 def test_a_written_submission_is_read_again():

@@ -6,9 +6,8 @@ from itertools import count
 
 import pytest
 
-from registry.ebrim.vocabulary import DOCUMENT_ENTRY
 from registry.metadata.identifiers import assign_ids
-from registry.metadata.objects import APPROVED, Author
+from registry.metadata.objects import APPROVED
 from tests.registry.samples import REGISTERED, association, code, entry, original, related, submission, with_folder
 
 
@@ -36,22 +35,6 @@ def test_a_submitted_uuid_stays():
     assert assigned.documents[0].entry_uuid == assigned.associations[0].target == upper
     assert assigned.associations[0].entry_uuid == REGISTERED
     assert set(names) == {"SubmissionSet01"}
-
-
-def test_only_uuids_of_parts_are_kept():
-    patient_scheme, unique_scheme = (row.scheme for row in DOCUMENT_ENTRY.identifiers)
-    made = entry(
-        class_codes=(code(id="class"),),
-        type_codes=(code(id=REGISTERED),),
-        authors=(Author(persons=("^Lin",), id="author"),),
-        part_ids=((patient_scheme, "patient"), (unique_scheme, REGISTERED)),
-    )
-    assigned, names = assign_ids(submission(documents=(made,)), uuids())
-    document = assigned.documents[0]
-    assert document.class_codes[0].id == document.authors[0].id == document.format_codes[0].id == ""
-    assert document.type_codes[0].id == REGISTERED
-    assert document.part_ids == ((unique_scheme, REGISTERED),)
-    assert set(names) == {"Document01", "SubmissionSet01", "has-Document01"}
 
 
 def test_submitted_status_lid_and_version_do_not_count():
