@@ -97,27 +97,26 @@ class Dispatcher:
             LedgerBusy: nothing can be recorded, so nothing is done.
         """
         began = monotonic()
-        with self._actors.sequencer.in_flight():
-            row, operation = self._row(incoming)
-            if operation in row.binding.answers:
-                return await self._answer_came(row, operation, incoming)
-            exchange = self._exchange(row, incoming)
-            nobody = operation.action in row.without_user and not incoming.message.security
-            asserted = None if nobody else self._user(exchange, incoming, exchange.now)
-            self._refuse_repetition(row, incoming)
-            if Role.PEER in row.roles:
-                self._judge_receipt(exchange, incoming)
-            reply_to = self._elsewhere(row, operation, incoming)
-            try:
-                if asserted is not None and asserted.issuer.one_time:
-                    await self._use_once(asserted, exchange)
-                if reply_to:
-                    proof = await self._owing.take(row, incoming, exchange, reply_to)
-                    return self._acknowledged(operation, proof, exchange, incoming)
-                answer = await pipeline.run(row, incoming.message, incoming, exchange)
-            except LedgerBusy:
-                self._replay.forget(incoming.caller.fingerprint, incoming.message.message_id)
-                raise
+        row, operation = self._row(incoming)
+        if operation in row.binding.answers:
+            return await self._answer_came(row, operation, incoming)
+        exchange = self._exchange(row, incoming)
+        nobody = operation.action in row.without_user and not incoming.message.security
+        asserted = None if nobody else self._user(exchange, incoming, exchange.now)
+        self._refuse_repetition(row, incoming)
+        if Role.PEER in row.roles:
+            self._judge_receipt(exchange, incoming)
+        reply_to = self._elsewhere(row, operation, incoming)
+        try:
+            if asserted is not None and asserted.issuer.one_time:
+                await self._use_once(asserted, exchange)
+            if reply_to:
+                proof = await self._owing.take(row, incoming, exchange, reply_to)
+                return self._acknowledged(operation, proof, exchange, incoming)
+            answer = await pipeline.run(row, incoming.message, incoming, exchange)
+        except LedgerBusy:
+            self._replay.forget(incoming.caller.fingerprint, incoming.message.message_id)
+            raise
         for name in incoming.message.leniencies:
             self._metrics.leniencies.labels(str(name)).inc()
         self._metrics.answered(row.id, "failed" if answer.failed else "answered", monotonic() - began)
@@ -137,14 +136,13 @@ class Dispatcher:
         Raises:
             SoapFault, NotPermitted: it is not answered any more.
         """
-        with self._actors.sequencer.in_flight():
-            row, operation = self._row(incoming)
-            exchange = self._exchange(row, incoming)
-            exchange.reply_to, exchange.keep = owed.reply_to, keep
-            exchange.reply_action = operation.later_action or operation.response_action
-            self._user(exchange, incoming, owed.received)
-            self._judge_receipt(exchange, incoming)
-            answer = await pipeline.run(row, incoming.message, incoming, exchange)
+        row, operation = self._row(incoming)
+        exchange = self._exchange(row, incoming)
+        exchange.reply_to, exchange.keep = owed.reply_to, keep
+        exchange.reply_action = operation.later_action or operation.response_action
+        self._user(exchange, incoming, owed.received)
+        self._judge_receipt(exchange, incoming)
+        answer = await pipeline.run(row, incoming.message, incoming, exchange)
         self._metrics.answered(row.id, "failed" if answer.failed else "later", 0.0)
         return answer
 

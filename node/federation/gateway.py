@@ -155,10 +155,9 @@ class Gateway:
 
     async def tell(self, call: Call, exchange: Exchange) -> Answered:
         """One call, whose answer is read outside; its outcome is in `exchange.records`, to be committed with it."""
-        with exchange.actors.sequencer.in_flight():
-            async with aclosing(self.ask([call], exchange)) as arrivals:
-                (answered,) = [one async for one in arrivals]
-                return answered
+        async with aclosing(self.ask([call], exchange)) as arrivals:
+            (answered,) = [one async for one in arrivals]
+            return answered
 
     def _query_calls(self, query: AdhocQuery, communities: Sequence[Community], exchange: Exchange) -> list[Call]:
         return [
@@ -197,13 +196,12 @@ class Gateway:
     async def _sent(
         self, calls: Sequence[Call], exchange: Exchange, read: Read
     ) -> AsyncGenerator[tuple[Answered, ...], None]:
-        """Every call on record, then all of them sent; while they are waited for nobody waits for this request."""
+        """Every call on record, then all of them sent."""
         cids = {call.message_id for call in calls}
         self.under_way |= cids
-        sequencer = exchange.actors.sequencer
         try:
             # No answer may exist whose question is not on record: the kind-1 records are durable before bytes leave.
-            proof = await sequencer.record([sent_record(call, exchange) for call in calls])
+            proof = await exchange.actors.sequencer.record([sent_record(call, exchange) for call in calls])
         except BaseException:
             self.under_way -= cids
             for call in calls:
@@ -219,7 +217,6 @@ class Gateway:
                     self._finish(answered, exchange)
             arrived.put_nowait(several)
 
-        sequencer.end_request()  # a commit of somebody else need not wait for this request, which waits for others
         tasks = [asyncio.create_task(ask(place, call)) for place, call in enumerate(calls)]
         try:
             for _ in calls:
@@ -227,7 +224,6 @@ class Gateway:
                 cids |= {answered.call.message_id for answered in several}
                 yield several
         finally:
-            sequencer.begin_request()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -104,8 +104,7 @@ class Reach:
         exchange = self._exchange(one)
         plan = actors.discovery.plan(patient, actors)
         if plan.ask:
-            with actors.sequencer.in_flight():
-                await actors.discovery.ask(plan, exchange)
+            await actors.discovery.ask(plan, exchange)
             plan = actors.discovery.plan(patient, actors)
         knowing = [*((community, patient) for community in plan.direct), *plan.known]
         patients = {community.home: theirs for community, theirs in knowing if ENDPOINT in community.endpoints}

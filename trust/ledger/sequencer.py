@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any, Final, TypeVar, final
 
@@ -29,7 +29,8 @@ from trust.ledger.store import Head
 __all__ = ["AuditProof", "Ledger", "Sequencer"]
 
 QUEUE_RECORDS: Final = 4096
-FLUSH_SECONDS: Final = 0.002
+QUIET_TURNS: Final = 2  # of the event loop that brought nobody: whoever is about to come is on the way to this loop
+WAIT_SECONDS: Final = 0.01  # that the first of a batch waits for company at most
 
 T = TypeVar("T")
 
@@ -107,9 +108,8 @@ class Sequencer:
         self._on_fatal = on_fatal
         self._queue = Queue()
         self._flight: Flight | None = None
-        self._requests = 0
         self._scheduled = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._seen = self._quiet = 0  # jobs that waited a turn ago, and turns since that number grew
         self._stopping = True
         self._drained: asyncio.Future[None] | None = None
         self._warnings: Mapping[str, str] = {}
@@ -215,24 +215,6 @@ class Sequencer:
         _, proof = await self._outcome(self._enqueue(None, records))
         return proof
 
-    def begin_request(self) -> None:
-        """A request has begun that will want to record something."""
-        self._requests += 1
-
-    def end_request(self) -> None:
-        """It has ended; those who wait need not wait for it."""
-        self._requests -= 1
-        self._consider()
-
-    @contextlib.contextmanager
-    def in_flight(self) -> Iterator[None]:
-        """`begin_request` and `end_request` around a request."""
-        self.begin_request()
-        try:
-            yield
-        finally:
-            self.end_request()
-
     def break_off(self, broken: LedgerBroken) -> None:
         """Stop for good: somebody outside has shown that this ledger must not go on."""
         self._fatal(broken)
@@ -283,32 +265,26 @@ class Sequencer:
             raise
 
     def _consider(self) -> None:
-        """Decide at the end of this turn of the loop, so that what comes in the same turn goes together."""
+        """Begin to look for a moment to flush."""
         if self._queue and self._flight is None and not self._scheduled and self.broken is None:
-            self._scheduled = True
+            self._scheduled, self._seen, self._quiet = True, 0, 0
             self._loop.call_soon(self._decide)
 
     def _decide(self) -> None:
-        """Flush when everybody who is in flight waits here, else two milliseconds after the first came."""
-        self._scheduled = False
-        if self._flight is not None or self.broken is not None:
-            return
-        first = self._queue.first()
+        """Flush when the loop has nobody else who is about to come: a batch costs much the same whatever is in it."""
+        first = None if self._flight is not None or self.broken is not None else self._queue.first()
         if first is None:
+            self._scheduled = False
             self._tell_drained()
             return
-        wait = first.queued + FLUSH_SECONDS - monotonic()
-        if len(self._queue) >= self._requests or wait <= 0 or self._stopping:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+        waiting = len(self._queue)
+        self._quiet = 0 if waiting > self._seen else self._quiet + 1
+        self._seen = waiting
+        if self._quiet >= QUIET_TURNS or self._stopping or monotonic() >= first.queued + WAIT_SECONDS:
+            self._scheduled = False
             self._flush()
-        elif self._timer is None:
-            self._timer = self._loop.call_later(wait, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._decide()
+        else:
+            self._loop.call_soon(self._decide)
 
     def _flush(self) -> None:
         flight = Flight(self._loop.create_future())

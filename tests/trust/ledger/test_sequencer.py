@@ -164,36 +164,33 @@ async def test_text_from_the_outside_never_stops_the_ledger(place: Place) -> Non
 # ---------------------------------------------------------------- when a batch goes
 
 
-async def test_requests_in_flight_wait_for_each_other(place: Place) -> None:
+async def test_who_comes_in_one_stretch_of_work_goes_together(place: Place) -> None:
     async with place.running() as ledger:
-        ledger.begin_request()
-        ledger.begin_request()
-        one = asyncio.ensure_future(ledger.record([local("a")]))
-        await asyncio.sleep(0)
-        two = asyncio.ensure_future(ledger.record([local("b")]))
-        proofs = await asyncio.gather(one, two)
-        ledger.end_request()
-        ledger.end_request()
-    assert proofs[0].checkpoint == proofs[1].checkpoint
-
-
-async def test_a_request_that_never_comes_holds_nobody_up(place: Place) -> None:
-    async with place.running() as ledger:
-        with ledger.in_flight(), ledger.in_flight():
-            assert (await ledger.record([local()])).index == 1
-
-
-async def test_a_request_that_ends_lets_the_others_go(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sequencer, "FLUSH_SECONDS", 3600)
-    async with place.running() as ledger:
-        with ledger.in_flight():
-            ledger.begin_request()
-            waiting = asyncio.ensure_future(ledger.record([local()]))
-            for _ in range(5):
+        waiting = []
+        for name in "abcd":
+            waiting.append(asyncio.ensure_future(ledger.record([local(name)])))
+            for _ in range(sequencer.QUIET_TURNS):
                 await asyncio.sleep(0)
-            assert ledger.queued == 1
-            ledger.end_request()
-            assert (await waiting).index == 1
+        proofs = await asyncio.gather(*waiting)
+    assert len({proof.checkpoint for proof in proofs}) == 1
+
+
+async def test_who_comes_alone_waits_for_nobody(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer, "WAIT_SECONDS", 3600)
+    async with place.running() as ledger:
+        assert (await ledger.record([local()])).index == 1
+
+
+async def test_others_who_come_and_come_hold_nobody_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer, "WAIT_SECONDS", 0)
+    async with place.running() as ledger:
+        first = asyncio.ensure_future(ledger.record([local("a")]))
+        others = []
+        while not first.done():
+            others.append(asyncio.ensure_future(ledger.record([local("b")])))
+            await asyncio.sleep(0)
+        proofs = await asyncio.gather(first, *others)
+    assert len({proof.checkpoint for proof in proofs}) > 1
 
 
 # ---------------------------------------------------------------- cancellation
