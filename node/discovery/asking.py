@@ -36,10 +36,20 @@ if TYPE_CHECKING:
 
 async def ask_everywhere(query: AdhocQuery, exchange: Exchange) -> tuple[Answered, ...]:
     """ITI-38 wherever the patient is known; one outcome for each community that was asked anything."""
+    watcher = exchange.actors.gateway.watching.of(exchange.caller.fingerprint, exchange.message_id)
+    communities = exchange.actors.gateway.communities()
+    found = await _asked(query, exchange, watcher) if communities else []
+    if watcher is not None:
+        watcher.end()
+    places = {community.home: place for place, community in enumerate(communities)}
+    return tuple(sorted(found, key=lambda one: places.get(one.community.home, 0)))
+
+
+async def _asked(query: AdhocQuery, exchange: Exchange, watcher: Watcher | None) -> list[Answered]:
+    """The outcomes, in the order in which they came."""
     actors, patient = exchange.actors, patient_of(query)
     plan = actors.discovery.plan(patient, actors)
     await actors.discovery.locate(plan, exchange)
-    watcher = actors.gateway.watching.of(exchange.caller.fingerprint, exchange.message_id)
     for community, reason in plan.without:
         _tell(watcher, left_out(community, reason))
     now = [(community, patient) for community in plan.direct] + plan.known
@@ -56,10 +66,7 @@ async def ask_everywhere(query: AdhocQuery, exchange: Exchange) -> tuple[Answere
         later = group.create_task(_discovered(query, plan, exchange, watcher))
     found = [*at_once.result(), *later.result(), *(one for task in second for one in task.result())]
     await _forget(patient, plan, found, exchange)
-    if watcher is not None:
-        watcher.end()
-    places = {community.home: place for place, community in enumerate(actors.gateway.communities())}
-    return tuple(sorted(found, key=lambda one: places.get(one.community.home, 0)))
+    return found
 
 
 async def _discovered(query: AdhocQuery, plan: Plan, exchange: Exchange, watcher: Watcher | None) -> list[Answered]:

@@ -108,23 +108,13 @@ def template(obj: RegistryObject) -> bytes:
 
 def fill(template: bytes, *, home: str, status: str, patient_id: str, last_update_time: str = "") -> bytes:
     """A finished element out of a template. `home` is not put on associations; empty `home` or `status` is left out."""
-    # One mark of each at most, in this order. Of the long rest nothing is copied but into the outcome: the hot path of
-    # every query answer.
-    first = template.find(b"\x01")
-    if first < 0:
-        return template
-    rest = memoryview(template)
+    # One mark of each at most. The hot path of every query answer: three searches in C are quicker than one step of
+    # Python for each part.
     if template.startswith(b"<rim:Association"):
-        return b"".join((rest[:first], _attribute_bytes("", status), rest[first + 1 :]))
-    parts: list[bytes | memoryview] = [rest[:first], _attribute_bytes(home, status)]
-    done = first + 1
-    for mark, value in ((b"\x03", last_update_time), (b"\x02", patient_id)):
-        place = template.find(mark, done)
-        if place >= 0:
-            parts += (rest[done:place], _value_bytes(value))
-            done = place + 1
-    parts.append(rest[done:])
-    return b"".join(parts)
+        home = ""
+    filled = template.replace(b"\x01", _attribute_bytes(home, status), 1)
+    filled = filled.replace(b"\x03", _value_bytes(last_update_time), 1)
+    return filled.replace(b"\x02", _value_bytes(patient_id), 1)
 
 
 def object_ref(entry_uuid: str, home: str) -> bytes:

@@ -42,6 +42,7 @@ MOST_STEPS: Final = 20  # of 100,000 operations of the database for one query ab
 MOST_LOOKED_AT: Final = 20_000  # rows of such a query that are judged one by one, where whoever asks may not see all
 _STEP: Final = 100_000
 _MOST_RANGES: Final = 16
+_NEAR: Final = 8  # clusters; to begin another range costs as much as to pass over some thirty documents
 SOURCE, TARGET = 3, 4  # positions in the row of an association
 
 
@@ -99,10 +100,7 @@ class Selection:
         `clusters`: nothing outside these clusters of a patient's objects can; without any, all are looked at.
         """
         for patient in patients:
-            if 0 < len(clusters) <= _MOST_RANGES:
-                ranges = [cluster_range(patient, cluster) for cluster in clusters]
-            else:
-                ranges = [id_range(patient)]
+            ranges = _ranges(patient, clusters)
             where = f"({' OR '.join(['id BETWEEN ? AND ?'] * len(ranges))})"
             values = (*chain.from_iterable(ranges), *conditions.values)
             self.keep(kind, self._read(kind, where + conditions.text, values, limited=True, by_patient=True))
@@ -195,6 +193,21 @@ class Selection:
         if limited:
             return self._connection.execute(text + " LIMIT ?", (*values, self._left + 1))
         return self._connection.execute(text, tuple(values))
+
+
+def _ranges(patient: int, clusters: Sequence[int]) -> list[tuple[int, int]]:
+    """Where the rows of these clusters (ascending) lie, in few ranges: between near ones nothing much can lie."""
+    if not clusters:
+        return [id_range(patient)]
+    parts = [[clusters[0], clusters[0]]]
+    for cluster in clusters[1:]:
+        if cluster - parts[-1][1] <= _NEAR:
+            parts[-1][1] = cluster
+        else:
+            parts.append([cluster, cluster])
+    if len(parts) > _MOST_RANGES:
+        return [id_range(patient)]
+    return [(cluster_range(patient, first)[0], cluster_range(patient, last)[1]) for first, last in parts]
 
 
 def _at_most(most: int, rows: Iterable[Row]) -> Iterable[Row]:
