@@ -168,6 +168,8 @@ class Access:
         There is a record for each of `patients`, "" for one about nobody or about several. What was decided for one
         patient never stands in the record of another.
         """
+        if not self.denied and not self.broken:
+            return [{} for _ in patients]
         others = (self.denied.keys() | self.broken.keys()) - {*patients}
         unnamed = [""] if "" not in patients else []
         return [self._note({patient, *unnamed} if patient else {*others, ""}) for patient in patients]

@@ -55,9 +55,9 @@ def subject(patient: str) -> str:
     return f"{cx.authority}|{cx.id}" if cx else ""
 
 
-def patient_object(patient: str) -> AuditedObject:
+def patient_object(patient: str, details: tuple[tuple[str, str], ...] = ()) -> AuditedObject:
     """The patient of a record (type 1, role 1)."""
-    return AuditedObject(id=patient, type_code="1", role="1", id_type=_PATIENT_NUMBER)
+    return AuditedObject(id=patient, type_code="1", role="1", id_type=_PATIENT_NUMBER, details=details)
 
 
 def query_object(transaction: str, name: str, query_id: str, request: bytes, home: str | None) -> AuditedObject:
@@ -145,6 +145,7 @@ def calling_end(endpoint: str, name: str) -> End:
     return End(ANONYMOUS, urlsplit(endpoint).hostname or "", name, PROCESS)
 
 
+@lru_cache(maxsize=1024)  # an application and an endpoint meet again and again
 def participants(*, source: End, destination: End, pulled: bool = False) -> tuple[Participant, ...]:
     """The two ends of an exchange. Whoever began it is the requestor: with `pulled` documents the destination."""
     return (
@@ -185,7 +186,7 @@ def event(
     objects = fact.objects
     caller = exchange.caller
     if fact.patient:
-        objects = (replace(patient_object(fact.patient), details=fact.details), *objects)
+        objects = (patient_object(fact.patient, fact.details), *objects)
     return AuditEvent(
         id=event_id,
         action=action,

@@ -316,6 +316,9 @@ STORED_QUERIES: Final[dict[str, StoredQuery]] = {
         FIND_DOCUMENTS_BY_REFERENCE_ID,
     )
 }
+_PATIENT_SLOT: Final = {
+    query.id: query.patient_parameter.name if query.patient_parameter else None for query in STORED_QUERIES.values()
+}
 
 
 def stored_query(query_id: str, queries: Mapping[str, StoredQuery] = STORED_QUERIES) -> StoredQuery | None:
@@ -326,8 +329,7 @@ def stored_query(query_id: str, queries: Mapping[str, StoredQuery] = STORED_QUER
 def patient_slot(query_id: str) -> str | None:
     """Name of the parameter that carries the patient id, or None: unknown query or one by ids."""
     query = stored_query(query_id)
-    parameter = query.patient_parameter if query else None
-    return parameter.name if parameter else None
+    return _PATIENT_SLOT[query.id] if query else None
 
 
 def is_patient_query(query_id: str) -> bool:

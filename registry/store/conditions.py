@@ -50,6 +50,8 @@ ALWAYS: Final = Clause()
 
 def compile_conditions(conditions: Sequence[Condition], codes: CodeBook, connection: sqlite3.Connection) -> Clause:
     """All of `conditions` as one clause that begins with AND."""
+    if not conditions:
+        return ALWAYS
     texts: list[str] = []
     values: list[object] = []
     for condition in conditions:

@@ -94,7 +94,7 @@ class FoundObject:
             home=self._found_in.home,
             status=_STATUS[row[2]],
             patient_id=self.patient_id,
-            last_update_time=self.last_update_time,
+            last_update_time=str(row[4]) if self.kind == "folder" else "",
         )
 
     def reference(self) -> bytes:

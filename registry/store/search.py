@@ -72,10 +72,9 @@ class Search:
         Raises:
             XdsErrors: XDSTooManyResults, XDSResultNotSinglePatient.
         """
-        documents, submission_sets, folders = (
-            compile_conditions(conditions, self._codes, self._connection)
-            for conditions in (criteria.documents, criteria.submission_sets, criteria.folders)
-        )
+        documents = compile_conditions(criteria.documents, self._codes, self._connection)
+        submission_sets = compile_conditions(criteria.submission_sets, self._codes, self._connection)
+        folders = compile_conditions(criteria.folders, self._codes, self._connection)
         clusters = self._clusters(criteria)
         joins = with_status(criteria.association_statuses)
         directory = PatientDirectory(self._connection)
@@ -100,7 +99,7 @@ class Search:
             if not criteria.patient or selection.rows[_ASSOCIATION]:
                 found = {patient_of_id(id_) for rows in selection.rows.values() for id_ in rows}
                 shown |= directory.survivors(found - shown.keys())
-        if criteria.leaf and criteria.query.single_patient:
+        if criteria.leaf and criteria.query.single_patient and len(shown) > 1:
             _refuse_several_patients(selection, shown)
         return self._objects(selection, shown), len(sight.withheld) if sight else 0
 
