@@ -86,7 +86,8 @@ class Call:
 
     `patient` is our identifier (CX) of the patient it is about, where the request itself names another or none.
     Without a `response_root` it is one-way. `told` are the documents that it tells of (ITI-53). `updates` is the
-    uniqueId of the submission set of a metadata update (ITI-92), None for anything else.
+    uniqueId of the submission set of a metadata update (ITI-92), None for anything else. `body` is the query of ITI-38
+    as it leaves, for the audit record.
 
     `revokes`: it takes an identifier back that was given for a correlation (ITI-55).
 
@@ -106,6 +107,7 @@ class Call:
     response_root: str
     root_content_id: str = "body"
     query: AdhocQuery | None = None
+    body: bytes = b""
     requests: tuple[DocumentRequest, ...] = ()
     asked: Asked | None = None
     sought: Sought | None = None
@@ -123,10 +125,6 @@ class Call:
         """Host name of the community's endpoint."""
         return urlsplit(self.url).hostname or ""
 
-    def body(self) -> bytes:
-        """The query as it left, for the audit record."""
-        return adhoc_query_request(self.query) if self.query else b""
-
 
 def query_call(
     query: AdhocQuery,
@@ -143,9 +141,10 @@ def query_call(
     in `Call`.
     """
     url = community.endpoints["iti-38"]
+    body = adhoc_query_request(query)
     envelope = write_envelope(
         CROSS_GATEWAY_QUERY,
-        adhoc_query_request(query),
+        body,
         message_id=message_id,
         to=url,
         reply_to=reply_to or True,
@@ -162,6 +161,7 @@ def query_call(
         digest=payload_digest([("body", len(envelope), sha256(envelope).digest())]),
         response_root=QUERY_RESPONSE,
         query=query,
+        body=body,
         patient=patient,
         again=None if reply_to else lambda other_id: query_call(query, community, other_id, assertion, patient=patient),
         reply_to=reply_to,

@@ -65,8 +65,9 @@ def _judge_query(answered: Answered, query: AdhocQuery) -> None:
     """
     home, name = answered.community.home, answered.community.name
     accepted, homeless, foreign = [], 0, 0
+    asked = patient_of(query)
     for item in answered.query.objects:
-        if not _of_patient(query, item):
+        if not _of_patient(asked, item):
             answered.errors = (RegistryError(ErrorCode.UNAVAILABLE_COMMUNITY, f"{name} {ANOTHER_PERSON}", home),)
             _end(answered, Word.PROTOCOL, reason=ANOTHER_PERSON)
             return
@@ -160,9 +161,8 @@ def _judge_what_is_left(answered: Answered, count: int, *, dropped: int) -> None
         _end(answered, Word.NONE)
 
 
-def _of_patient(query: AdhocQuery, item: RemoteObject) -> bool:
-    """Whether an object is of the patient asked for."""
-    asked = patient_of(query)
+def _of_patient(asked: str, item: RemoteObject) -> bool:
+    """Whether an object is of the patient asked for; "" where none was."""
     return not asked or item.kind == "association" or not item.patient_id or item.patient_id == asked
 
 

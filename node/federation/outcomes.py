@@ -133,7 +133,7 @@ def _facts(outcome: Answered, exchange: Exchange, *, broken: bool) -> list[Audit
         updated = replace(submission_set_object(call.updates), details=((DOCUMENT_HOME, call.community.home),))
         return [AuditFact(patient=call.patient, objects=(updated,), errors=errors or outcome.errors, broken=broken)]
     if call.query is not None:
-        query = query_object(call.transaction, call.name, call.query.query_id, call.body(), call.community.home)
+        query = query_object(call.transaction, call.name, call.query.query_id, call.body, call.community.home)
         return [AuditFact(patient=_patient(call) or call.patient, objects=(query,), errors=errors, broken=broken)]
     delivered = {_key(item.request) for item in outcome.retrieve.documents}
     came = [item for item in call.requests if _key(item) in delivered]

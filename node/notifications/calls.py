@@ -10,7 +10,7 @@ from node.bindings import AuditFact
 from node.federation.calls import NAMES, Call
 from node.notifications import wsn
 from node.soap.writing import write_envelope
-from registry.ebrim.messages import AdhocQuery, filter_query
+from registry.ebrim.messages import AdhocQuery, adhoc_query_request, filter_query
 from registry.queries.subscriptions import Topic
 from trust.audit.event import AuditedObject
 from trust.communities import Community
@@ -75,6 +75,7 @@ def _call(  # noqa: PLR0913, PLR0917
         digest=payload_digest([("body", len(envelope), sha256(envelope).digest())]),
         response_root=response_root,
         query=query,
+        body=adhoc_query_request(query) if query else b"",
         told=told,
         patient=patient,
     )

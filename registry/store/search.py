@@ -6,8 +6,7 @@ Criteria are compiled first, rows are read in one snapshot, objects are made aft
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,7 +77,7 @@ class Search:
         clusters = self._clusters(criteria)
         joins = with_status(criteria.association_statuses)
         directory = PatientDirectory(self._connection)
-        with _snapshot(self._connection):
+        with _Snapshot(self._connection):
             named = (criteria.patient,) if criteria.patient else criteria.patients
             patients = list(dict.fromkeys(number for name in named for number in directory.chain(name)))
             if criteria.patient and not patients:
@@ -123,17 +122,22 @@ class Search:
         ]
 
 
-@contextmanager
-def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+class _Snapshot:
     """Several statements that see one state of the registry."""
-    if connection.in_transaction:
-        yield
-        return
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")  # nothing was written
+
+    __slots__ = ("_begun", "_connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._begun = not connection.in_transaction
+
+    def __enter__(self) -> None:
+        if self._begun:
+            self._connection.execute("BEGIN")
+
+    def __exit__(self, *_failure: object) -> None:
+        if self._begun:
+            self._connection.execute("ROLLBACK")  # nothing was written
 
 
 def _refuse_several_patients(selection: Selection, shown: dict[int, str]) -> None:
