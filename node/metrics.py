@@ -14,18 +14,17 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Counter(
+        requests = Counter(
             "xdsnode_requests", "Transactions answered, by outcome", ["transaction", "outcome"], registry=self.registry
         )
-        self._seconds = Histogram(
+        seconds = Histogram(
             "xdsnode_request_seconds",
             "Time from the whole request to the first byte of the answer",
             ["transaction"],
             buckets=_LATENCY,
             registry=self.registry,
         )
-        # A counter is looked up by its labels under a lock; here that is done once for each.
-        self._requests_of, self._seconds_of = cache(self._requests.labels), cache(self._seconds.labels)
+        self._requests, self._seconds = cache(requests.labels), cache(seconds.labels)  # found under a lock, once each
         self.refused = Counter(
             "xdsnode_refused", "Requests refused before a transaction", ["reason"], registry=self.registry
         )
@@ -89,8 +88,8 @@ class Metrics:
 
     def answered(self, transaction: str, outcome: str, seconds: float) -> None:
         """Count one answer."""
-        self._requests_of(transaction, outcome).inc()
-        self._seconds_of(transaction).observe(seconds)
+        self._requests(transaction, outcome).inc()
+        self._seconds(transaction).observe(seconds)
 
     def render(self) -> bytes:
         """The text that `/metrics` answers."""
