@@ -26,6 +26,7 @@ from node.configuration.config import Config
 from node.documents.scrubbing import Progress
 from node.migrations import REVISIONS
 from repository.store.catalogue import Catalogue
+from repository.store.inbox import Inbox
 from repository.store.upkeep import place
 from trust.communities import Community
 from trust.community_store import Communities
@@ -257,6 +258,18 @@ def emergencies(config: Config, _now: datetime) -> Iterator[Finding]:
         yield Finding(Level.WARN, "emergencies", what, "xdsnode policy review list")
 
 
+def pushed(config: Config, _now: datetime) -> Iterator[Finding]:
+    """Whether documents that others pushed (XDR) wait for somebody to say whose they are."""
+    if database.revision(config.folder.database) != REVISIONS[-1]:
+        return
+    with contextlib.closing(database.open_reader(config.folder.database)) as connection:
+        count, oldest = Inbox(connection).waits()
+    if count:
+        since = f"{oldest[:4]}-{oldest[4:6]}-{oldest[6:8]}"
+        what = f"{count} pushed submissions wait, the oldest since {since}: nobody finds them until they are accepted"
+        yield Finding(Level.WARN, "inbox", what, "decide on the page Inbox, or: xdsnode inbox list")
+
+
 def files(_config: Config, _now: datetime) -> Iterator[Finding]:
     """How many files and connections a process may have open."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -320,6 +333,7 @@ FILES: Final[tuple[Check, ...]] = (
     storage,
     documents,
     emergencies,
+    pushed,
     files,
     clock,
     audit,

@@ -78,7 +78,8 @@ async def accept(order: Order) -> Result:
 
 
 async def reject(order: Order) -> Result:
-    """Remove a submission that waits, with its documents; that it came stays on record."""
+    """Remove a submission that waits, with its documents; that it came, and why it was not taken, stays on record."""
+    reason = " ".join(order.text("reason", "").split())
 
     def work(connection: sqlite3.Connection) -> tuple[Result, Sequence[NewRecord]]:
         received = _waiting(order, connection)
@@ -87,7 +88,8 @@ async def reject(order: Order) -> Result:
             order.services.actors.repository.remove(connection, held_name(received.no, place))
         Inbox(connection).decide(received.no, "rejected", by=order.operator, now=order.now)
         own = submission_set_object(received.unique_id)
-        record = order.patient_record(Action.DELETE, "pushed documents rejected", patient, own)
+        what = f"pushed documents of {_sender(order, received)} rejected" + (f": {reason}" if reason else "")
+        record = order.patient_record(Action.DELETE, what[:300], patient, own)
         return {"no": received.no, "state": "rejected"}, [record]
 
     return await order.change(work)

@@ -14,7 +14,7 @@ from node.administration.orders import Order, Result
 from node.client.institutions import meant
 from node.cx import escaped
 from node.documents import xml_documents
-from node.documents.pushing import pushed
+from node.documents.pushing import described, pushed
 from node.exchange import Exchange
 from node.faults import Exit, Fault, Faults, refused
 from node.federation.answered import Answered
@@ -26,6 +26,7 @@ from registry.ebrim.vocabulary import LCM, RIM
 from registry.errors import Severity
 from registry.metadata.objects import APPROVED, Author, DocumentEntry, Slot
 from registry.metadata.submission import Submission
+from registry.patients.demographics import Demographics, Identifier
 from repository.store.catalogue import StoredDocument
 from trust.audit.event import Action, Coded
 from trust.communities import Community
@@ -53,6 +54,8 @@ async def push(order: Order) -> Result:
         raise refused("push.no-recipient", community.name, "this institution takes no pushed documents", step)
     unique_ids = [str(one) for one in order.arguments.get("unique_ids") or ()]
     entries = _entries(order, patient, unique_ids)
+    if person := _person(order, patient):
+        entries = [described(entry, person) for entry in entries]
     _refuse_what_they_may_not_see(order, community, unique_ids)
     stored = [_stored(order, entry) for entry in entries]
     config = services.config
@@ -151,6 +154,12 @@ def _refuse_what_they_may_not_see(order: Order, community: Community, unique_ids
         step = "xdsnode policy explain --patient ID --community NAME says why"
         cause = f"the policy does not let {community.name} see it"
         raise refused("push.denied", ", ".join(denied), cause, step)
+
+
+def _person(order: Order, patient: str) -> Demographics | None:
+    """Who the patient is, as the master index here knows them."""
+    record = order.services.actors.index(order.services.reader).show(Identifier.of(patient))
+    return record.person if record else None
 
 
 def _stored(order: Order, entry: DocumentEntry) -> StoredDocument:

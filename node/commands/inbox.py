@@ -21,7 +21,7 @@ examples:
   xdsnode inbox list
   xdsnode inbox show 7 --output to-read              what its sender says; the documents as files
   xdsnode inbox accept 7 --patient 4711              they are of this patient
-  xdsnode inbox reject 7                             not for us: removed
+  xdsnode inbox reject 7 --reason "not our patient"  removed; the reason stays on record
 """
 
 
@@ -42,13 +42,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             child.add_argument("--output", type=Path, metavar="FOLDER", help="write the documents there")
         if verb == "accept":
             child.add_argument("--patient", required=True, metavar="ID", help="e.g. 4711 or '4711^^^&2.999.1&ISO'")
+        if verb == "reject":
+            child.add_argument("--reason", default="", metavar="TEXT", help="why, for the record")
         add_dir(child, of_verb=True)
         add_json(child, "the result")
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry one of the verbs out."""
-    arguments: dict[str, Any] = {name: getattr(args, name) for name in ("no", "patient") if hasattr(args, name)}
+    arguments: dict[str, Any] = {
+        name: getattr(args, name) for name in ("no", "patient", "reason") if hasattr(args, name)
+    }
     if output := getattr(args, "output", None):
         arguments["output"] = str(output.resolve())
     result = execute(load(root(args)), f"inbox {args.verb}", arguments)

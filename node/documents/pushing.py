@@ -17,8 +17,10 @@ from registry.metadata.objects import (
     SubmissionSet,
 )
 from registry.metadata.submission import Submission
+from registry.patients.demographics import Demographics
 from trust.communities import Community
 
+_SEXES = {"M": "M", "F": "F", "UN": "O"}
 _CONTENT: tuple[str, str, str] = ("34133-9", "2.16.840.1.113883.6.1", "Summary of episode note")
 
 
@@ -74,6 +76,24 @@ def _document(entry: DocumentEntry, number: int, patient: str) -> DocumentEntry:
         repository_unique_id=(),
         part_ids=(),
     )
+
+
+def described(entry: DocumentEntry, person: Demographics) -> DocumentEntry:
+    """An entry that says who its patient is, so that the recipient can tell whose it is.
+
+    Where it says nothing: name, date of birth and sex as fields of a PID segment (ITI TF-3: 4.2.3.2.23).
+    """
+    if entry.source_patient_info:
+        return entry
+    found = []
+    if person.names:
+        name = person.names[0]
+        found.append(f"PID-5|{escaped(name.family)}^{escaped(' '.join(name.given))}^^^")
+    if person.birth_date:
+        found.append(f"PID-7|{person.birth_date.value}")
+    if person.sex in _SEXES:
+        found.append(f"PID-8|{_SEXES[person.sex]}")
+    return replace(entry, source_patient_info=tuple(found))
 
 
 def _member(own: SubmissionSet, entry: DocumentEntry, number: int) -> Association:

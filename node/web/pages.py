@@ -16,7 +16,7 @@ from node.http.checks import objection, objection_to_host
 from node.http.connection import Connected, Connection, SlowBody
 from node.security_records import refusal
 from node.web import documents, entrance, patients, provider, publishing, side_by_side, uploads, viewing
-from node.web.administrator import configuration, connecting, overview, peers, reviewing
+from node.web.administrator import configuration, connecting, inbox, overview, peers, reviewing
 from node.web.auditor import comparing, entries, findings, reporting, searching, verifying
 from node.web.desk import Desk
 from node.web.frame import SECURITY
@@ -122,6 +122,10 @@ PAGES: Final[tuple[Page, ...]] = (
     Page(method="GET", template="/node/reviews", handle=reviewing.reviews, duties=ADMINISTRATORS),
     Page(method="POST", template="/node/reviews/pair", handle=reviewing.decide, duties=ADMINISTRATORS),
     Page(method="POST", template="/node/reviews/case", handle=reviewing.close, duties=ADMINISTRATORS),
+    Page(method="GET", template="/node/inbox", handle=inbox.waiting, duties=ADMINISTRATORS),
+    Page(method="GET", template="/node/inbox/{n}", handle=inbox.received, duties=ADMINISTRATORS),
+    Page(method="POST", template="/node/inbox/{n}", handle=inbox.decide, duties=ADMINISTRATORS),
+    Page(method="POST", template="/node/inbox/{n}/patient", handle=inbox.look_up, duties=ADMINISTRATORS),
     Page(method="GET", template="/node/configuration", handle=configuration.configuration, duties=ADMINISTRATORS),
 )
 

@@ -73,7 +73,7 @@ async def search(view: View) -> web.StreamResponse:
     if not said["number"] and len(filled) < 2:
         problem = view.words("Give a number, or at least two of name, date of birth and sex.")
         return _page(view, problem=problem, status=422)
-    rows = _with_number(view, said["number"]) if said["number"] else _described(view, said, born)
+    rows = with_number(view, said["number"]) if said["number"] else _described(view, said, born)
     rows = _marked(rows)
     for row in rows:
         view.signed_in.show(row.handle, row.person)
@@ -83,7 +83,8 @@ async def search(view: View) -> web.StreamResponse:
     return _page(view, rows, entry=entry)
 
 
-def _with_number(view: View, number: str) -> list[Row]:
+def with_number(view: View, number: str) -> list[Row]:
+    """Our patient with this number, or none."""
     authority = view.desk.services.config.node.assigning_authority
     try:
         identifier = Identifier.of(patient_cx(number, authority))
@@ -102,6 +103,11 @@ def _described(view: View, said: dict[str, str], born: str) -> list[Row]:
         birth_date=BirthDate(value=born) if born else None,
         sex=said["sex"] if said["sex"] in _SEXES else "",
     )
+    return resembling(view, person)
+
+
+def resembling(view: View, person: Demographics) -> list[Row]:
+    """Our patients who may be this person, the most similar first."""
     wanted = [
         (spelled(word), True) for name in person.names for part in (name.family, *name.given) for word in words(part)
     ]

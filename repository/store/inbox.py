@@ -62,6 +62,12 @@ class Inbox:
         query = f"SELECT {_COLUMNS} FROM received_set WHERE state = 'waiting' ORDER BY no"  # noqa: S608  own names
         return [_received(row) for row in self._connection.execute(query)]
 
+    def waits(self) -> tuple[int, str]:
+        """How many wait, and since when the oldest (14 digits, UTC; "" where none does)."""
+        query = "SELECT count(*), coalesce(min(received), '') FROM received_set WHERE state = 'waiting'"
+        count, oldest = self._connection.execute(query).fetchone()
+        return count, oldest
+
     def get(self, no: int) -> Received | None:
         """One submission, decided or not."""
         query = f"SELECT {_COLUMNS} FROM received_set WHERE no = ?"  # noqa: S608  own names

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from node.documents.received import SENDER
 from tests.end_to_end.nodes import Node
+from tests.end_to_end.pages import Browser, Page, account
 from tests.end_to_end.wire import find_documents
 
 pytestmark = pytest.mark.long
 
+_NUMBERS = itertools.count(1)
 RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
 
 
@@ -98,6 +102,104 @@ def test_what_is_rejected_is_gone(nodes: list[Node], patient: str, letter: str):
     with contextlib.closing(connection):
         name = f"urn:x-xdsnode:received:{waiting['no']}:%"
         assert connection.execute("SELECT 1 FROM stored_document WHERE unique_id LIKE ?", (name,)).fetchall() == []
+
+
+NORA = (
+    *("--family", "Halvorsen", "--given", "Nora", "--birth-date", "1972-04-15", "--sex", "F"),
+    *("--street", "7 Quay Road", "--city", "Norwick", "--phone", "+47 55 55 10 00"),
+)
+
+
+@pytest.fixture
+def administrator(nodes: list[Node]) -> Iterator[Browser]:
+    one = Browser(nodes[1])
+    name = f"o.berg{next(_NUMBERS)}"
+    one.sign_in(account(nodes[1], name, "--role", "administrator"))
+    yield one
+    one.submit(one.get("/node"), "/sign-out")
+
+
+def about_nora(nodes: list[Node], patient: str, tmp_path: Path) -> str:
+    """A pushed letter about somebody both institutions know, and a namesake of hers at the recipient; its uniqueId."""
+    sender, recipient = nodes[:2]
+    number, rest = patient.partition("^")[0], patient.partition("^")[2]
+    for node in (sender, recipient):
+        node.run("patient", "add", patient, *NORA)
+    younger = [one.replace("1972-04-15", "2001-01-02") for one in NORA]
+    recipient.run("patient", "add", f"{number}Y^{rest}", *younger)
+    path = tmp_path / "letter.txt"
+    path.write_text(f"about {patient}")
+    unique_id = data(sender, "submit", "--patient", patient, "--title", 'Letter <信> & "more"', str(path))
+    unique_id = unique_id["documents"][0]["unique_id"]
+    sender.run("push", "--patient", patient, "--to", recipient.name, unique_id)
+    return unique_id
+
+
+def number_of(recipient: Node, patient: str) -> str:
+    (waiting,) = [one for one in data(recipient, "inbox", "list")["received"] if one["patient"] == patient]
+    return str(waiting["no"])
+
+
+def test_an_administrator_sees_whose_it_may_be_and_decides(
+    nodes: list[Node], patient: str, administrator: Browser, tmp_path: Path
+):
+    unique_id = about_nora(nodes, patient, tmp_path)
+    recipient = nodes[1]
+    no = number_of(recipient, patient)
+    assert "pushed submissions wait" in administrator.get("/node").text
+    listed = administrator.get("/node/inbox")
+    assert f"/node/inbox/{no}" in listed.links("/node/inbox/")
+    assert nodes[0].name in listed.text
+    assert 'Letter <信> & "more"' in listed.text
+    page = administrator.get(f"/node/inbox/{no}")
+    assert "Halvorsen" in page.text
+    assert choices(page).keys() == {patient}
+    assert "another" not in choices(page)[patient]
+    assert "same name" in choices(page)[patient]
+    number, _, rest = patient.partition("^")
+    looked_up = administrator.submit(page, f"/{no}/patient", number=f"{number}Y")
+    assert "another date of birth" in choices(looked_up)[f"{number}Y^{rest}"]
+    # Nothing is chosen for the person, and what is chosen is seen first.
+    assert page.tree.xpath("//input[@name='patient'][@checked]") == []
+    looked_up = administrator.submit(page, f"/{no}/patient", number="no such number")
+    assert "No patient here has this number." in looked_up.text
+    assert administrator.post(f"/node/inbox/{no}", token=token(page), answer="accept").status == 422
+    done = administrator.post(f"/node/inbox/{no}", token=token(page), answer="accept", patient=patient)
+    assert done.address == "/node/inbox"
+    assert [one["unique_id"] for one in held_at(recipient, patient)] == [unique_id]
+    again = administrator.get(f"/node/inbox/{no}")
+    assert (again.status, "inbox.unknown" in again.text) == (422, True)
+    found = recipient.run("audit", "search", "--patient", patient, "--json").stdout
+    for what in ("patients shown who may be meant", "pushed documents looked at", f"documents of {nodes[0].name} acc"):
+        assert what in found
+
+
+def test_an_administrator_refuses_with_a_reason(
+    nodes: list[Node], patient: str, administrator: Browser, tmp_path: Path
+):
+    about_nora(nodes, patient, tmp_path)
+    recipient = nodes[1]
+    no = number_of(recipient, patient)
+    page = administrator.get(f"/node/inbox/{no}")
+    short = administrator.post(f"/node/inbox/{no}", token=token(page), answer="reject", reason="no")
+    assert (short.status, "ten characters" in short.text) == (422, True)
+    done = administrator.post(
+        f"/node/inbox/{no}", token=token(page), answer="reject", reason="sent to the wrong clinic"
+    )
+    assert done.address == "/node/inbox"
+    assert held_at(recipient, patient) == []
+    assert (
+        "rejected: sent to the wrong clinic" in recipient.run("audit", "search", "--patient", patient, "--json").stdout
+    )
+
+
+def choices(page: Page) -> dict[str, str]:
+    """What is said of each patient who can be chosen, by identifier."""
+    return {one.get("value"): one.getparent().text_content() for one in page.tree.xpath("//input[@name='patient']")}
+
+
+def token(page: Page) -> str:
+    return page.tree.xpath("//main//input[@name='token']/@value")[0]
 
 
 def test_what_the_policy_keeps_from_them_is_not_pushed(nodes: list[Node], patient: str, letter: str):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import islice
 
-from tests.end_to_end.wire import APPROVED, DEPRECATED, SUCCESS, external_id, retrieve
+from tests.end_to_end.wire import APPROVED, DEPRECATED, SUCCESS, external_id, retrieve, slot
 from tests.faults.clients import Kept, get_documents
 from tests.faults.history import Fate, History, Person, Put, Submission
 
 UNIQUE_ID = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
+TITLE = "Progress note"  # of every document as it is submitted
 
 
 @dataclass
@@ -20,15 +21,15 @@ class Broken:
     lost: list[str] = field(default_factory=list)  # I1: acknowledged, and not there or altered
     unaudited: list[str] = field(default_factory=list)  # I2: acknowledged, and not on record
     dangling: list[str] = field(default_factory=list)  # I3: metadata without bytes
-    half: list[str] = field(default_factory=list)  # I7: a submission of which a part took effect
+    half: list[str] = field(default_factory=list)  # I7: a submission, or a change, of which a part took effect
+    returned: list[str] = field(default_factory=list)  # removed, acknowledged, and there
     other: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.lost or self.unaudited or self.dangling or self.half or self.other)
+        return bool(self.lost or self.unaudited or self.dangling or self.half or self.returned or self.other)
 
     def __str__(self) -> str:
-        named = ("lost", self.lost), ("unaudited", self.unaudited), ("dangling", self.dangling), ("half", self.half)
-        return "; ".join(f"{name}: {found[:5]}" for name, found in (*named, ("other", self.other)) if found)
+        return "; ".join(f"{row.name}: {found[:5]}" for row in fields(self) if (found := getattr(self, row.name)))
 
 
 def _batches(items: Iterable[str], size: int = 40) -> Iterable[list[str]]:
@@ -76,7 +77,11 @@ class Checker:
                 self._commanded(one, statuses, broken)
                 continue
             present = [put.unique_id in statuses for put in one.documents]
-            if one.fate is Fate.DONE and not all(present):
+            if one.erased is Fate.DONE and any(present):
+                broken.returned.append(f"{one.set_id}: {present.count(True)} of its entries")
+            elif one.erased in (Fate.DONE, Fate.SENT) and not any(present):
+                continue
+            elif one.fate is Fate.DONE and not all(present):
                 broken.lost.append(f"{one.set_id}: {present.count(False)} of its entries are gone")
             elif one.fate in (Fate.REFUSED, Fate.TURNED_AWAY) and any(present):
                 broken.half.append(f"{one.set_id}: refused, and yet registered")
@@ -118,10 +123,37 @@ class Checker:
         for put in one.documents:
             if put.stored:
                 self._bytes(one, put, broken)
+            if put.amended is not None:
+                self._versions(put, broken)
+
+    def _versions(self, put: Put, broken: Broken) -> None:
+        """An entry that was to get another title: it has its new version and the old one, or the old one alone."""
+        answer = self.client.send("iti-18", get_documents(put.unique_id, more=slot("$MetadataLevel", "2")))
+        assert answer.status == SUCCESS, answer.errors
+        self.history.looked(put.unique_id)
+        found = sorted(
+            (
+                entry.find("{*}VersionInfo").get("versionName"),
+                entry.find("{*}Name/{*}LocalizedString").get("value"),
+                entry.get("status"),
+            )
+            for entry in answer.entries()
+        )
+        before = [("1", TITLE, APPROVED)]
+        after = [("1", TITLE, DEPRECATED), ("2", put.title, APPROVED)]
+        if found not in {Fate.DONE: [after], Fate.SENT: [before, after]}.get(put.amended, [before]):
+            (broken.lost if found == before else broken.half).append(
+                f"{put.unique_id}, amended ({put.amended.value}): {found}"
+            )
 
     def _bytes(self, one: Submission, put: Put, broken: Broken) -> None:
         content = self.content(put.unique_id)
-        if content is None:
+        if put.stripped is Fate.DONE:
+            if content is not None:
+                broken.returned.append(f"{put.unique_id}: its bytes")
+        elif content is None and put.stripped is Fate.SENT:
+            return
+        elif content is None:
             (broken.lost if one.fate is Fate.DONE else broken.dangling).append(f"{put.unique_id}: entry without bytes")
         elif content != put.content:
             broken.lost.append(f"{put.unique_id}: altered")

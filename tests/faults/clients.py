@@ -56,9 +56,9 @@ class Kept(Client):
             self.connection = None
 
 
-def get_documents(*unique_ids: str) -> str:
+def get_documents(*unique_ids: str, more: str = "") -> str:
     values = "(" + ",".join(f"'{one}'" for one in unique_ids) + ")"
-    return adhoc(GET_DOCUMENTS, slot("$XDSDocumentEntryUniqueId", values))
+    return adhoc(GET_DOCUMENTS, slot("$XDSDocumentEntryUniqueId", values) + more)
 
 
 def fate_of(answer: Answer) -> Fate:
@@ -95,18 +95,15 @@ class Worker(threading.Thread):
     def __hash__(self) -> int:
         return id(self)
 
+    def work(self) -> dict[Callable[[], None], int]:
+        """What it does, each with its weight."""
+        return {self.submit: 5, self.register: 2, self.replace: 2, self.find: 3, self.fetch: 3, self.wrongly: 1}
+
     def run(self) -> None:
-        work = [
-            (self.submit, 5),
-            (self.register, 2),
-            (self.replace, 2),
-            (self.find, 3),
-            (self.fetch, 3),
-            (self.wrongly, 1),
-        ]
+        work = self.work()
         try:
             while not self.stopped.is_set():
-                self._once(self.chance.choices([one for one, _ in work], [weight for _, weight in work])[0])
+                self._once(self.chance.choices([*work], [*work.values()])[0])
         except GONE:
             pass  # the node was killed: what was sent stays uncertain
         except Exception as problem:

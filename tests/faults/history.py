@@ -24,6 +24,10 @@ class Put:
     unique_id: str
     content: bytes
     stored: bool = True  # ITI-41; False: registered only (ITI-42), its bytes are elsewhere
+    stripped: Fate | None = None  # ITI-86: its bytes are to go
+    amended: Fate | None = None  # ITI-57: its entry is to have another title
+    title: str = ""  # that one
+    amendment: str = ""  # uniqueId of the submission set that brings it
 
     @property
     def digest(self) -> str:
@@ -42,6 +46,7 @@ class Submission:
     left: bool = False  # one document, left to the administrator: nobody else reads or replaces it
     command: str = ""  # deprecate or quarantine, given about that document
     commanded: Fate | None = None
+    erased: Fate | None = None  # ITI-62: its metadata is to go, all of it
 
 
 @dataclass

@@ -54,6 +54,10 @@ class Records:
         wanted = Counter(history.read_documents)
         wanted.update(history.looked_at)
         wanted.update(one.documents[0].unique_id for one in history.submissions if one.commanded is Fate.DONE)
+        documents = [(one, put) for one in history.submissions for put in one.documents]
+        wanted.update(put.amendment for _, put in documents if put.amended is Fate.DONE)
+        wanted.update(put.unique_id for _, put in documents if put.stripped is Fate.DONE)
+        wanted.update(put.unique_id for one, put in documents if one.erased is Fate.DONE)
         missing += [f"access to {one}" for one, times in wanted.items() if on_record[one] < times]
         told = [(one.id, (one.known is Fate.DONE) + (one.merged is Fate.DONE)) for one in history.people]
         return missing + [f"patient {one}" for one, times in told if on_record[one] < times]
@@ -61,7 +65,11 @@ class Records:
 
 def _named(body: bytes) -> Iterator[str]:
     record = json.loads(body)
-    texts = [one.get("id", "") for one in record["event"].get("objects", ())]
+    objects = record["event"].get("objects", ())
+    texts = [one.get("id", "") for one in objects]
+    # Of metadata that was removed the record says what it was.
+    removed = [one for one in objects if "urn:ihe:iti:2017:ObjectRef" in one["id_type"]]
+    texts += [value for one in removed for name, value in one["details"] if name == "uniqueId"]
     texts += [base64.b64decode(query).decode() for query in _QUERY.findall(record["dicom"])]
     for text in texts:
         yield from _OID.findall(text)

@@ -13,20 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from node import control_call
 from tests.end_to_end.nodes import AUTHORITY, free_base
-from tests.faults.checker import Broken, Checker
-from tests.faults.clients import Worker
-from tests.faults.feeds import Busy, Clerk, Feed
-from tests.faults.history import History
 from tests.faults.launcher import ForkedNode, Launcher
-from tests.faults.records import Records
+from tests.faults.run import Run
 
-WORKERS = 3
 TELL_EVERY = 10
+LONG_ENOUGH = 60  # cycles after which every kind of change must have been acknowledged
 VERIFY_EVERY = 25
 COMMAND_EVERY = 10  # this often the node is started as `xdsnode serve`, not forked
-OLD_SAMPLE = 10
 
 
 @pytest.fixture(scope="module")
@@ -46,88 +40,6 @@ def node(tmp_path: Path, launcher: Launcher) -> Iterator[ForkedNode]:
         yield made
     finally:
         made.stop()
-
-
-class Run:
-    """One node, everything that was said to it, and what must still hold."""
-
-    def __init__(self, node: ForkedNode, patients: list[str], chance: random.Random) -> None:
-        self.node, self.patients, self.chance = node, patients, chance
-        self.history = History()
-        self.records = Records(node.folder / "data" / "node.db")
-        self.stated: list[Path] = []  # checkpoints that the node had published when it was killed
-        for patient in patients:
-            node.know(patient)
-
-    def under_load(self, seconds: float) -> None:
-        """Keep the node busy for `seconds`, then kill it in the middle of it."""
-        workers: list[Worker | Busy] = [
-            Worker(self.node.described, self.patients, self.history, self._own(), self.node.repository)
-            for _ in range(WORKERS)
-        ]
-        workers += [kind(self.node, self.history, self._own()) for kind in (Feed, Clerk)]
-        for worker in workers:
-            worker.start()
-        time.sleep(seconds)
-        self.node.stop(signal.SIGKILL)
-        for worker in workers:
-            worker.stopped.set()
-        for worker in workers:
-            worker.join(30)
-            assert not worker.is_alive()
-        assert [found for worker in workers for found in worker.wrong] == []
-        self._keep_checkpoints()
-
-    def _own(self) -> random.Random:
-        return random.Random(self.chance.random())
-
-    def _keep_checkpoints(self) -> None:
-        for path in (self.node.folder / "audit").glob("*/checkpoint"):
-            kept = self.node.folder.parent / f"checkpoint-{len(self.stated)}"
-            kept.write_bytes(path.read_bytes())
-            self.stated.append(kept)
-
-    def start(self, *, command: bool) -> None:
-        """Start it again; sometimes recovery itself is interrupted too."""
-        launcher = self.node.launcher
-        self.node.launcher = None if command else launcher
-        if self.chance.random() < 0.15:
-            self.node.launch()
-            time.sleep(self.chance.uniform(0.0, 1.5 if command else 0.15))
-            self.node.stop(signal.SIGKILL)
-        self.node.start()
-        self.node.launcher = launcher
-
-    def check(self, first: int, *, everything: bool = False) -> None:
-        """This cycle's submissions and some of the earlier ones, all patients, all new records."""
-        history, checker = self.history, Checker(self.node.described, self.history)
-        old = history.submissions[:first]
-        chosen = old if everything else self.chance.sample(old, min(OLD_SAMPLE, len(old)))
-        listed = control_call.call(self.node.folder / "run" / "control.sock", "patient list", {})
-        found: list[Broken | list[str]] = [
-            checker.check(history.submissions[first:] + chosen),
-            checker.people(history.people, listed["patients"]),
-            self.records.refresh(),  # what was just asked is on record, too
-            self.records.unaudited(history),
-        ]
-        checker.client.leave()
-        assert not any(found), [str(one) for one in found if one]
-
-    def verify(self) -> None:
-        """The ledger as an auditor sees it: whole, and continuing every checkpoint that was seen."""
-        for words in (["verify"], *(["since", str(path)] for path in self.chance.sample(self.stated, 3))):
-            done = self.node.run("audit", *words, check=False)
-            assert done.returncode == 0, (words, done.stdout, done.stderr)
-        assert self.records.lost() == []
-
-    def __str__(self) -> str:
-        history = self.history
-        return (
-            f"{len(history.done())} submissions acknowledged, {len(history.uncertain())} uncertain, "
-            f"{len(history.read_markers)} queries, {len(history.read_documents)} retrieves, "
-            f"{len(history.people)} patients, {sum(bool(one.command) for one in history.submissions)} commands, "
-            f"{self.records.read} entries"
-        )
 
 
 def test_kill_9_under_mixed_load(node: ForkedNode, cycles: int, seed: int, chance: random.Random) -> None:
@@ -154,6 +66,8 @@ def test_kill_9_under_mixed_load(node: ForkedNode, cycles: int, seed: int, chanc
     assert history.read_markers
     assert history.read_documents
     assert history.people
+    if cycles >= LONG_ENOUGH:
+        run.changed_everything()
 
 
 def blobs(node: ForkedNode) -> dict[str, Path]:

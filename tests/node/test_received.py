@@ -11,6 +11,7 @@ from lxml import etree
 from node.administration.orders import Order
 from node.configuration.config import Config
 from node.exchange import Exchange
+from node.health import pushed as pushed_waiting
 from node.iti.iti41_document_recipient import document_recipient, encode
 from node.operations import execute
 from node.registrations import RegisterRequest, Taken
@@ -95,6 +96,26 @@ async def test_what_was_received_waits_and_can_be_registered(services: Services)
         assert here.patient_id == done["patient"]
         stored = services.actors.repository.locate(unique_id)
         assert b"".join(services.actors.repository.open(stored).frames()) == CONTENT
+
+
+async def test_check_says_how_many_wait_and_since_when(services: Services):
+    config, now = services.config, services.clock()
+    assert list(pushed_waiting(config, now)) == []
+    for made in (pushed(), limited()):
+        await receive(services, made)
+    (finding,) = pushed_waiting(config, now)
+    assert (finding.level, f"2 pushed submissions wait, the oldest since {now:%Y-%m-%d}" in finding.what) == (
+        "WARN",
+        True,
+    )
+    assert "xdsnode inbox list" in finding.next_step
+
+
+async def test_why_something_was_rejected_is_on_record(services: Services):
+    number, _ = await receive(services, pushed())
+    await execute(services, "inbox reject", {"no": number, "reason": "not our\n patient"}, "op")
+    (body,) = services.reader.execute("SELECT body FROM audit_record ORDER BY seq DESC LIMIT 1").fetchone()
+    assert b"pushed documents of urn:oid:2.999.66 rejected: not our patient" in body
 
 
 NOT_KEPT = {

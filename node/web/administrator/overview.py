@@ -13,6 +13,7 @@ from node.administration import state
 from node.amounts import duration
 from node.health import Level
 from node.web.view import View
+from repository.store.inbox import Inbox
 from trust.consent import reviews
 from trust.pki.certificates import days_left, from_pem
 
@@ -106,6 +107,7 @@ def _tiles(view: View) -> list[dict[str, Any]]:
     made: tuple[tuple[str, str, Callable[[], int]], ...] = (
         ("Pairs of patients to review", "/node/reviews", lambda: len(index.pairs.to_review(1000))),
         ("Emergency accesses to review", "/node/reviews", lambda: len(reviews.cases(services.reader))),
+        ("Pushed documents waiting", "/node/inbox", lambda: Inbox(services.reader).waits()[0]),
         ("Notifications waiting", "", waiting("notification")),
         ("Subscriptions", "", waiting("subscription")),
     )

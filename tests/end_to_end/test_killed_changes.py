@@ -1,0 +1,52 @@
+"""`kill -9` in the middle of changes and removals (ITI-57, 62, 86): whole or not at all, and what went stays away.
+
+A few cycles of what `scripts/test --faults` does for hours (tests/faults).
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.nodes import AUTHORITY, free_base
+from tests.faults.changes import Changer
+from tests.faults.launcher import ForkedNode, Launcher
+from tests.faults.run import Run
+
+pytestmark = pytest.mark.long
+
+CYCLES = 6
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[ForkedNode]:
+    launcher = Launcher()
+    made = ForkedNode(tmp_path / "node", free_base(), "Changes")
+    made.init(tmp_path / "ca")
+    made.launcher = launcher
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+        launcher.close()
+
+
+def test_changes_and_removals_are_whole_or_not_at_all(node: ForkedNode) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    run = Run(node, [f"CHANGE{number}^^^&{AUTHORITY}&ISO" for number in range(3)], chance, (Changer, Changer))
+    for _ in range(CYCLES):
+        first = len(run.history.submissions)
+        run.under_load(chance.uniform(0.6, 1.2))
+        run.start(command=False)
+        run.check(first)
+    run.check(len(run.history.submissions), everything=True)
+    run.changed_everything()
+    run.verify()
+    print(run)
