@@ -14,17 +14,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        requests = Counter(
-            "xdsnode_requests", "Transactions answered, by outcome", ["transaction", "outcome"], registry=self.registry
-        )
-        seconds = Histogram(
-            "xdsnode_request_seconds",
-            "Time from the whole request to the first byte of the answer",
-            ["transaction"],
-            buckets=_LATENCY,
-            registry=self.registry,
-        )
-        self._requests, self._seconds = cache(requests.labels), cache(seconds.labels)  # found under a lock, once each
+        self._of_requests()
         self.refused = Counter(
             "xdsnode_refused", "Requests refused before a transaction", ["reason"], registry=self.registry
         )
@@ -63,6 +53,20 @@ class Metrics:
         self.directory_days = Gauge(
             "xdsnode_directory_days", "Days until the federation's directory ends", registry=self.registry
         )
+
+    def _of_requests(self) -> None:
+        requests = Counter(
+            "xdsnode_requests", "Transactions answered, by outcome", ["transaction", "outcome"], registry=self.registry
+        )
+        seconds = Histogram(
+            "xdsnode_request_seconds",
+            "Time from the whole request to the first byte of the answer",
+            ["transaction"],
+            buckets=_LATENCY,
+            registry=self.registry,
+        )
+        # What stands for a set of labels is looked up under a lock: once for each is enough.
+        self._requests, self._seconds = cache(requests.labels), cache(seconds.labels)
 
     def _of_witnesses(self) -> None:
         self.witnesses = Gauge(
