@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from tests.browser.eyes import VARIANTS, Demo, Eyes
@@ -35,6 +36,25 @@ def test_connect_reviews_and_configuration(eyes: Eyes) -> None:
     for path in ("connect", "reviews", "configuration"):
         eyes.go(f"/node/{path}")
         eyes.look(f"node-{path}")
+
+
+def test_whose_is_what_others_pushed(eyes: Eyes, demo: Demo) -> None:
+    """List, one submission with whom it may be about, and the list again; the pushed letter stays for the next look."""
+    sender = str(demo.node(2))
+    if not json.loads(command("inbox", "list", "--json", "--dir", str(demo.node(1))).stdout)["received"]:
+        found = json.loads(command("find", "--patient", "DEMO-1", "--json", "--dir", sender).stdout)["documents"]
+        own = [one for one in found if one["institution"].startswith("Maple") and not one["on_demand"]]
+        here = json.loads(command("endpoints", "--json", "--dir", str(demo.node(1))).stdout)["home_community_id"]
+        pushed = command("push", "--patient", "DEMO-1", "--to", here, own[0]["unique_id"], "--dir", sender)
+        assert pushed.returncode == 0, pushed.stderr
+    eyes.sign_in("o.berg")
+    eyes.go("/node/inbox")
+    eyes.look("node-inbox")
+    with eyes.page.expect_navigation():
+        eyes.page.locator("main table a").first.click()
+    assert eyes.page.locator("[name=patient]").count() >= 1
+    assert eyes.page.locator("[name=patient]:checked").count() == 0
+    eyes.look("node-inbox-one")
 
 
 def test_a_line_that_is_no_invitation(window: Eyes) -> None:
