@@ -21,7 +21,10 @@ from trust.pki.certificates import days_left, from_pem, read_fingerprint
 
 
 async def add(order: Order) -> Result:
-    """Connect an institution by what its `endpoints --export` wrote, or take a new description of a connected one."""
+    """Connect an institution by what its `endpoints --export` wrote, or take a new description of a connected one.
+
+    What was decided here about a connected one (clearance, receipts, quirks) stays, but for what is given anew.
+    """
     node = order.services.config.node
     now = order.services.clock()
     community = read_export(
@@ -35,19 +38,19 @@ async def add(order: Order) -> Result:
         step = "ask the other administrator for the file again and compare once more; do not connect"
         cause = f"the certificate in the file has the fingerprint {community.fingerprint}"
         raise refused("peer.fingerprint", order.text("fingerprint"), cause, step)
-    clearance = order.text("clearance", "N")
-    if clearance not in CLEARANCES:
-        raise refused("peer.clearance", clearance, "this is no confidentiality code", "U, L, M, N, R or V")
-    audit_proof = _audit_proof(order, community)
-    community = replace(community, clearance=clearance, audit_proof=audit_proof, quirks=_quirks(order, community))
-    connected = order.services.communities.get(community.home)
-    known = connected is not None
-    if connected is not None and connected.federation:
+    known = order.services.communities.get(community.home)
+    if known and known.federation:
         cause = f"{community.name} is connected by the directory of the federation"
         raise refused("peer.of-directory", community.home, cause, "nothing has to be added: xdsnode peer show")
     if known and not order.flag("replace"):
         step = "to take its new certificate or addresses: xdsnode peer add FILE --replace"
         raise refused("peer.exists", community.home, f"{community.name} is connected already", step)
+    clearance = order.text("clearance", known.clearance if known else "N")
+    if clearance not in CLEARANCES:
+        raise refused("peer.clearance", clearance, "this is no confidentiality code", "U, L, M, N, R or V")
+    audit_proof = _audit_proof(order, community, known.audit_proof if known else "optional")
+    rows = _quirks(order, community, known.quirks if known else {})
+    community = replace(community, clearance=clearance, audit_proof=audit_proof, quirks=rows)
 
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
         if known:
@@ -63,27 +66,34 @@ async def add(order: Order) -> Result:
     return _shown(order, community)
 
 
-def _quirks(order: Order, community: Community) -> Mapping[str, Quirk]:
-    """Those of its file, and over them what the administrator here has learned about it (`--quirk NAME=VALUE`)."""
+def _quirks(order: Order, community: Community, kept: Mapping[str, Quirk]) -> Mapping[str, Quirk]:
+    """Those kept, over them those of its file, and over these what the administrator gives (`--quirk NAME=VALUE`).
+
+    `NAME=` without a value takes one away.
+    """
     given: dict[str, Quirk] = {}
+    ended: set[str] = set()
     for text in order.arguments.get("quirks", ()):
-        name, _, value = str(text).partition("=")
-        given[name.strip()] = int(value) if value.strip().isascii() and value.strip().isdigit() else value.strip()
+        name, equals, value = (part.strip() for part in str(text).partition("="))
+        if equals and not value and name in quirks.ROWS:
+            ended.add(name)
+        else:
+            given[name] = int(value) if value.isascii() and value.isdigit() else value
     # A newer node's file may have rows that are not known here; what an administrator writes must be right.
     filed = {name: value for name, value in community.quirks.items() if name in quirks.ROWS}
     wrong = list(quirks.faults({**filed, **given}))
     if wrong:
         raise refused("peer.quirk", community.home, "; ".join(wrong), "correct the file, or what --quirk says")
-    return {**community.quirks, **given}
+    return {name: value for name, value in {**kept, **community.quirks, **given}.items() if name not in ended}
 
 
-def _audit_proof(order: Order, community: Community) -> str:
-    wanted = order.text("audit_proof", "optional")
+def _audit_proof(order: Order, community: Community, kept: str) -> str:
+    wanted = order.text("audit_proof", kept)
     if wanted not in AUDIT_PROOFS:
         raise refused("peer.audit-proof", wanted, "there is no such choice", " or ".join(AUDIT_PROOFS))
     if wanted == "required" and community.audit is None:
         cause = "its file names no audit log, so it can give no receipts"
-        step = "ask the other administrator for a new export of a node that has one, or leave --audit-proof out"
+        step = "ask the other administrator for a new export of a node that has one, or say --audit-proof optional"
         raise refused("peer.audit-proof", community.home, cause, step)
     return wanted
 

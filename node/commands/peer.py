@@ -26,7 +26,7 @@ EXAMPLES = """\
 examples:
   xdsnode peer add clinic.json                     prints the fingerprint and asks
   xdsnode peer add clinic.json --fingerprint 3f9a… --clearance R
-  xdsnode peer add clinic-new.json --replace       its certificate or its addresses changed
+  xdsnode peer add clinic-new.json --replace       its certificate or its addresses changed; the rest stays as it is
   xdsnode peer add clinic.json --audit-proof required     it must prove that every exchange is in its audit log
   xdsnode peer list
   xdsnode peer test "Clinic South"                 name, address, TLS, certificate and a query; more: xdsnode doctor
@@ -42,12 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adding = verbs.add_parser("add", help="connect an institution", description="Connect an institution.")
     adding.add_argument("file", type=Path, metavar="FILE", help="what its `endpoints --export` wrote")
     adding.add_argument("--fingerprint", metavar="HEX", help="as the other administrator told you; else it is asked")
-    adding.add_argument("--clearance", default="N", choices=tuple("ULMNRV"), help="highest confidentiality it gets")
+    adding.add_argument(
+        "--clearance", choices=tuple("ULMNRV"), help="highest confidentiality it gets; N, or with --replace as before"
+    )
     adding.add_argument(
         "--audit-proof",
-        default="optional",
         choices=("required", "optional"),
-        help="required: nothing is exchanged without its receipt that the exchange is in its audit log",
+        help="required: nothing is exchanged without its receipt that the exchange is in its audit log; "
+        "optional, or with --replace as before",
     )
     adding.add_argument(
         "--quirk",
@@ -55,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="how it differs from the standards: documents_per_retrieve=10, uuid_form=lower, upper or bare, "
-        "date_range=creation, retrieve_packaging=soap, refused_leniencies=all or NAME,NAME; may be repeated",
+        "date_range=creation, retrieve_packaging=soap, refused_leniencies=all or NAME,NAME; may be repeated; "
+        "NAME= takes one away",
     )
     adding.add_argument("--replace", action="store_true", help="it is connected already: take its new description")
     adding.add_argument("--revoke-previous", action="store_true", help="with --replace: its old certificate ends now")
@@ -125,13 +128,12 @@ def _add(config: Config, args: argparse.Namespace) -> dict[str, Any]:
     arguments = {
         "export": text,
         "fingerprint": fingerprint,
-        "clearance": args.clearance,
-        "audit_proof": args.audit_proof,
         "quirks": args.quirk,
         "replace": args.replace,
         "revoke_previous": args.revoke_previous,
     }
-    return execute(config, "peer add", arguments)
+    given = {"clearance": args.clearance, "audit_proof": args.audit_proof}
+    return execute(config, "peer add", arguments | {name: value for name, value in given.items() if value})
 
 
 def _asked(community: Community) -> str:

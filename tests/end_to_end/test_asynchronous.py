@@ -177,7 +177,7 @@ def test_an_answer_after_the_deadline_is_taken_and_on_record(world: World) -> No
         found = told(node)
     finally:
         member.behave()
-        node.run(*again)
+        node.run(*again, "--quirk", "exchange=")
     assert words(found)[member.described.home] == "timeout"
     (error,) = [one["context"] for one in found["errors"] if one["location"] == member.described.home]
     assert "took the question and has not answered within" in error

@@ -278,7 +278,7 @@ def answering(nodes: list[Node], how: str) -> Iterator[None]:
     try:
         yield
     finally:
-        nodes[0].run(*again)
+        nodes[0].run(*again, "--quirk", "exchange=")
 
 
 def exchanges(node: Node, peer: Node, since: int) -> tuple[list[dict], int]:

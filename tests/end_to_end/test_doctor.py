@@ -252,7 +252,8 @@ def described(pair, tmp_path):
         node.run("peer", "add", str(tmp_path / "described.json"), *added)
 
     yield describe
-    node.run("peer", "add", str(original), "--fingerprint", export["fingerprint"], "--replace")
+    back = ("--fingerprint", export["fingerprint"], "--replace", "--audit-proof", "optional")
+    node.run("peer", "add", str(original), *back)
 
 
 def test_a_community_that_speaks_plain_ihe_is_well(pair, described) -> None:

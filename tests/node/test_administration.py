@@ -245,7 +245,38 @@ async def test_quirks_come_from_the_file_and_from_the_administrator(services: Se
     assert again["quirks"]["documents_per_retrieve"] == 3
 
 
-@pytest.mark.parametrize("quirk", ["documents_per_retrieve=0", "documents_per_retrieve", "uuid_form=x", "sha1=1", "="])
+async def test_a_new_description_leaves_what_was_decided_here(services: Services, other: tuple[str, str]) -> None:
+    text, fingerprint = other
+    decided = {"clearance": "V", "audit_proof": "required", "quirks": ["uuid_form=lower", "documents_per_retrieve=10"]}
+    await run(services, "peer add", export=text, fingerprint=fingerprint, **decided)
+    moved = json.dumps({**json.loads(text), "quirks": {"documents_per_retrieve": 20}})
+    again = {"export": moved, "fingerprint": fingerprint, "replace": True}
+    kept = await run(services, "peer add", **again)
+    assert (kept["clearance"], kept["audit_proof"]) == ("V", "required")
+    assert kept["quirks"] == {"uuid_form": "lower", "documents_per_retrieve": 20}
+    binding = services.bindings.lookup(fingerprint)
+    assert binding is not None
+    assert binding.clearance == "V"
+    assert security_records(services)[-1][1] == "peer replaced, clearance V, audit proof required"
+    given = await run(services, "peer add", **again, clearance="L", audit_proof="optional", quirks=["uuid_form="])
+    assert (given["clearance"], given["audit_proof"]) == ("L", "optional")
+    assert given["quirks"] == {"documents_per_retrieve": 20}
+
+
+async def test_a_required_receipt_does_not_end_with_a_description_that_names_no_log(
+    services: Services, other: tuple[str, str]
+) -> None:
+    text, fingerprint = other
+    await run(services, "peer add", export=text, fingerprint=fingerprint, audit_proof="required")
+    plain = json.dumps({key: value for key, value in json.loads(text).items() if key != "audit"})
+    again = {"export": plain, "fingerprint": fingerprint, "replace": True}
+    assert await refused(services, "peer add", **again) == "peer.audit-proof"
+    assert (await run(services, "peer add", **again, audit_proof="optional"))["audit_proof"] == "optional"
+
+
+@pytest.mark.parametrize(
+    "quirk", ["documents_per_retrieve=0", "documents_per_retrieve", "uuid_form=x", "sha1=1", "=", "sha1="]
+)
 async def test_a_quirk_that_cannot_be_is_refused(services: Services, other: tuple[str, str], quirk: str) -> None:
     text, fingerprint = other
     assert await refused(services, "peer add", export=text, fingerprint=fingerprint, quirks=[quirk]) == "peer.quirk"
