@@ -12,14 +12,13 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 
-from node.control_call import Arguments, operator_name, reachable
+from node.control_call import MOST_BYTES, Arguments, operator_name, reachable
 from node.faults import Exit, Fault, Faults
 
-MOST_BYTES: Final = 4 << 20
 log = logging.getLogger("node.control")
 
 Execute = Callable[[str, Arguments, str], Awaitable[dict[str, Any]]]  # command, arguments, operator

@@ -10,11 +10,13 @@ import pwd
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from node.faults import Exit, Fault, Faults, unreachable
+from node.faults import Exit, Fault, Faults, refused, unreachable
 
 Arguments = Mapping[str, Any]
+
+MOST_BYTES: Final = 1 << 27  # the largest directory of a federation, 64 MiB, in base64 and with room
 
 
 def call(path: Path, command: str, arguments: Arguments, seconds: float = 600.0) -> dict[str, Any]:
@@ -22,12 +24,15 @@ def call(path: Path, command: str, arguments: Arguments, seconds: float = 600.0)
 
     Raises:
         ConnectionError, FileNotFoundError: no node listens there.
-        Faults: the node refused, or did not answer.
+        Faults: the node refused, or did not answer; or it takes no command of this size.
     """
     body = json.dumps({"command": command, "arguments": dict(arguments)}).encode()
     connection = _UnixConnection(path, seconds)
     try:
         connection.connect()
+        if len(body) > MOST_BYTES:
+            cause = f"it has {len(body) >> 20} MiB; a running node takes {MOST_BYTES >> 20} MiB at most in one command"
+            raise refused("node.too-large", command, cause, "give it in parts, or stop the node and give it then")
         try:
             connection.request("POST", "/command", body, {"Content-Type": "application/json"})
             response = connection.getresponse()

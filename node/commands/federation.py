@@ -138,7 +138,7 @@ def _arguments(args: argparse.Namespace) -> dict[str, Any]:
         case "import":
             return {"bundle": _read(args.file), "proposal": args.sign}
         case "publish" if args.file:
-            return {"directory": base64.b64encode(args.file.read_bytes()).decode("ascii")}
+            return {"directory": base64.b64encode(_read(args.file).encode()).decode("ascii")}
     return {}
 
 

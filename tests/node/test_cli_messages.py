@@ -58,6 +58,7 @@ def test_refusals_without_a_node(
         pytest.param(["submit", "--patient", "1", "--replace", "1.2", "a", "b"], 2, "usage", id="two replacements of one"),
         pytest.param(["peer", "add", "nothing.json"], 2, "peer.file", id="no export"),
         pytest.param(["client", "add", "x", "--certificate", "nothing.pem"], 2, "client.certificate", id="no certificate"),
+        pytest.param(["federation", "publish", "nothing.json"], 2, "federation.file", id="no directory"),
         pytest.param(["status"], 3, "node.not-running", id="no running node"),
         pytest.param(["backup", "b.tar", "--with-keys", "--passphrase-file", "nothing"], 2, "passphrase.unreadable", id="no passphrase"),
     ],

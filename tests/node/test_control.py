@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import socket
@@ -20,6 +21,7 @@ from node.control import ControlServer
 from node.faults import Exit, Faults, refused
 from node.folder import Folder
 from node.lock import Locked, exclusive
+from trust.directory.directory import MOST_BYTES as MOST_DIRECTORY
 
 
 async def execute(command: str, arguments: dict, operator: str) -> dict:
@@ -27,6 +29,8 @@ async def execute(command: str, arguments: dict, operator: str) -> dict:
         raise refused("code.x", "place", "cause", "step")
     if command == "break":
         raise RuntimeError("CANARY")
+    if command == "weigh":
+        return {"weight": len(arguments["directory"])}
     return {"command": command, "arguments": dict(arguments), "operator": operator}
 
 
@@ -89,6 +93,20 @@ async def test_a_socket_left_by_a_dead_process_is_replaced(tmp_path: Path) -> No
         control_call.call(path, "a", {})
     async with serving(path):
         assert await call(path, "a")
+
+
+async def test_large_commands(tmp_path: Path) -> None:
+    """The largest directory of a federation fits, in base64; what does not fit is named, with the next step."""
+    path = tmp_path / "control.sock"
+    assert len(base64.b64encode(bytes(3))) * MOST_DIRECTORY // 3 + 1024 < control_call.MOST_BYTES
+    async with serving(path):
+        assert await call(path, "weigh", {"directory": "x" * (16 << 20)}) == {"weight": 16 << 20}
+        with pytest.raises(Faults) as raised:
+            await call(path, "federation import", {"bundle": "x" * control_call.MOST_BYTES})
+        assert await call(path, "next")
+    (fault,) = raised.value.faults
+    assert (fault.code, fault.place) == ("node.too-large", "federation import")
+    assert "128 MiB at most" in fault.cause
 
 
 def test_no_node(tmp_path: Path) -> None:
