@@ -15,7 +15,7 @@ from trust.ledger.erasure import Range
 
 
 async def used(order: Order) -> Result:
-    """Record that somebody reads the audit log, and what for, before it is shown."""
+    """Record that somebody reads the audit log, and what for, before it is shown; its files hold all of it then."""
     services = order.services
     details = order.arguments.get("details", {})
     record = audit_log_used(
@@ -27,6 +27,7 @@ async def used(order: Order) -> Result:
         details=details if isinstance(details, Mapping) else {},
     )
     await order.record([record])
+    await services.sequencer.publish()
     return {}
 
 

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from node.database import open_reader
 from trust.community_store import Communities
 from trust.errors import LedgerBroken
-from trust.ledger import hdn_verify, store
+from trust.ledger import hdn_verify
 from trust.ledger.merkle import leaf_hash, verify_inclusion
-from trust.ledger.numbering import shard_name
 from trust.ledger.shard_files import ShardFiles
 
 if TYPE_CHECKING:
     from node.configuration.config import Config
     from trust.search.search import Found
-
-_PUBLISHED_SECONDS: Final = 3.0
-
-
-def wait_until_published(config: Config) -> None:
-    """Until the files of the log hold what is committed now: a node publishes within a second."""
-    with contextlib.closing(store.open_reader(config.folder.database)) as reader:
-        heads = store.heads(reader)
-    if not heads:
-        return
-    folder = config.folder.audit / shard_name(heads[-1].shard)
-    until = time.monotonic() + _PUBLISHED_SECONDS
-    while ShardFiles(folder).size < heads[-1].size and time.monotonic() < until:
-        time.sleep(0.05)
 
 
 def institutions(config: Config) -> dict[str, str]:
@@ -42,7 +26,7 @@ def institutions(config: Config) -> dict[str, str]:
 
 
 def proof_of(config: Config, found: Found, salt: bytes) -> dict[str, Any]:
-    """The proof as it is published now; a node publishes within a second."""
+    """The proof as it is published now: that a look at the log is put on record publishes what is committed."""
     files = ShardFiles(config.folder.audit / found.origin.rpartition("/")[2])
     if found.index >= files.size:
         return {"published": files.size}

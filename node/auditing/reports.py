@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from node.auditing.proofs import institutions, wait_until_published
+from node.auditing.proofs import institutions
 from node.database import open_reader
 from node.records import instant, subject
 from registry.store.patients import PatientDirectory
@@ -29,7 +29,6 @@ def report_of(
         OSError: they cannot be read.
         ValueError: they, or the key of the tags, are not what they should be.
     """
-    wait_until_published(config)
     with contextlib.closing(open_reader(config.folder.database)) as reader:
         wanted = Wanted(
             patients=[subject(one) for one in identities(PatientDirectory(reader), patient)],

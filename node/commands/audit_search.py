@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from node.auditing.proofs import institutions, proof_in_words, proof_of, wait_until_published
+from node.auditing.proofs import institutions, proof_in_words, proof_of
 from node.commands import console
 from node.commands.execution import execute
 from node.commands.options import add_dir, add_json
@@ -189,7 +189,6 @@ def run_explain(folder: Path, words: Sequence[str]) -> int:
         return Exit.DONE
     told = hdn_verify.describe(found.record, "en", institutions(config), config.node.name)
     try:
-        wait_until_published(config)
         proof = proof_of(config, found, salt)
     except (OSError, ValueError, LedgerBroken) as problem:
         raise refused("audit.log", str(config.folder.audit), str(problem), "xdsnode audit verify") from problem

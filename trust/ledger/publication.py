@@ -62,7 +62,7 @@ class Publication:
             LedgerBroken: see `Publisher.publish`.
             OSError: the disk; what lacks space goes on waiting (`lacks_space`).
         """
-        if self._running is not None:
+        while self._running is not None:  # again: another caller may have begun with what waited
             await asyncio.wait([self._running])
         if self._timer is not None:
             self._timer.cancel()

@@ -139,17 +139,21 @@ class Sequencer:
             for head in heads:
                 self._take_up(head, closed=closed, last=head is heads[-1])
             # Tiles that contradict the database are found before the first signature over something new.
-            await self._publish()
+            await self.publish()
             self._opened = opened.pop_all()
         self._committer = Committer(self._connection, self._reader, self._head_file, self._from_thread)
         self._committer.start()
         self._stopping = False
         if not heads:
             await self._outcome(self._enqueue(None, ()))
-            await self._publish()
+            await self.publish()
 
-    async def _publish(self) -> None:
-        """Write tiles before the start is over; on a full disk they follow when there is space."""
+    async def publish(self) -> None:
+        """Write the tiles of what is durable at once, for who reads the files; on a full disk they follow later.
+
+        Raises:
+            LedgerBroken, OSError: they cannot be written; the ledger ends.
+        """
         try:
             await self._publication.now()
         except OSError as problem:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from node.auditing.proofs import wait_until_published
 from node.federation.client import PeerFault
 from node.federation.log_copy import LogCopy
 from node.web.auditor.tasks import Said, Task, Unable, verifier
@@ -62,7 +60,7 @@ async def _compared(view: View, community: Community) -> dict[str, Any]:
         raise Unable(words("Its log could not be fetched: {why}").format(why=fault)) from fault
     except BadSignature as fault:
         raise Unable(words("Its log contradicts itself: {why}").format(why=fault)) from fault
-    await asyncio.to_thread(wait_until_published, config)
+    await services.sequencer.publish()
     said: Said = await verifier(
         "reconcile",
         str(config.folder.root),

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final
 
 from aiohttp import web
 
-from node.auditing.proofs import proof_of, wait_until_published
+from node.auditing.proofs import proof_of
 from node.web.auditor.telling import SIGNS, cx_of, download, line, used
 from node.web.view import View
 from trust.audit.fhir import audit_event
@@ -58,7 +58,7 @@ async def entry(view: View) -> web.StreamResponse:
     number = await view.record(used(view, "audit explain", {"shown": found.label}, cx_of(found.record["subject"])))
     config = view.desk.services.config
     try:
-        await asyncio.to_thread(wait_until_published, config)
+        await view.desk.services.sequencer.publish()
         proof = await asyncio.to_thread(proof_of, config, found, salt)
     except (OSError, ValueError, LedgerBroken):
         step = view.words("Stop the node, keep its folder as it is, and verify the log.")
@@ -145,9 +145,9 @@ async def proof(view: View) -> web.StreamResponse:
     config = view.desk.services.config
     await view.record(used(view, "audit proof saved", {"shown": found.label}, cx_of(found.record["subject"])))
     try:
-        await asyncio.to_thread(wait_until_published, config)
+        await view.desk.services.sequencer.publish()
         file = await asyncio.to_thread(_bundle, found, salt, config.folder.audit / found.label.partition("/")[0])
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError, IndexError, LedgerBroken):
         step = view.words("Stop the node, keep its folder as it is, and verify the log.")
         return view.problem(500, "AUD-05", view.words("The published log does not prove this entry."), step)
     return await download(view, f"entry-{found.label.replace('/', '-')}.zip", file, "application/zip")

@@ -48,6 +48,7 @@ async def make(view: View) -> web.StreamResponse:
     own = "zh" if view.language == CHINESE else "en"
     now = view.desk.services.clock()
     try:
+        await view.desk.services.sequencer.publish()
         report = await asyncio.to_thread(
             lambda: report_of(config, cx, since=first, until=last, made=now, languages=LANGUAGES if zipped else (own,))
         )

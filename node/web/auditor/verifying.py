@@ -11,7 +11,6 @@ from typing import BinaryIO, Final
 
 from aiohttp import web
 
-from node.auditing.proofs import wait_until_published
 from node.web.auditor.tasks import Said, Task, verifier
 from node.web.auditor.telling import download, gone, keep, used
 from node.web.view import View
@@ -62,17 +61,17 @@ async def begin(view: View) -> web.StreamResponse:
         said = view.words("This is no state that this log has signed: paste the whole file, as it was saved.")
         return _page(view, None, "", problem=said)
     await view.record(used(view, "audit verify", {"since": old.partition("\n")[0][:200]} if old else {}))
-    config = view.desk.services.config
+    services = view.desk.services
     task = Task("audit verify", view.now)
 
     async def work() -> Said:
-        await asyncio.to_thread(wait_until_published, config)
+        await services.sequencer.publish()
         if not old:
-            return await verifier("verify", str(config.folder.root))
+            return await verifier("verify", str(services.config.folder.root))
         with tempfile.NamedTemporaryFile() as file:
             file.write(old.encode())
             file.flush()
-            return await verifier("since", file.name, str(config.folder.root))
+            return await verifier("since", file.name, str(services.config.folder.root))
 
     task.start(work)
     return view.see(f"/audit/verify/{keep(view.signed_in.kept, task)}")

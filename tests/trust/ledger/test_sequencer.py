@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
 import shutil
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from trust.ledger.checkpoint import open_checkpoint
 from trust.ledger.keys import CheckpointSigner
 from trust.ledger.merkle import leaf_hash, root_of
 from trust.ledger.sequencer import AuditProof
+from trust.ledger.shard_files import ShardFiles
 
 KEY = CheckpointSigner(f"{NODE}/audit/2026", KEYS.seed).key
 
@@ -345,6 +348,33 @@ async def test_tiles_may_wait_for_space(place: Place, monkeypatch: pytest.Monkey
         assert ledger.published == 3
     assert place.fatal == []
     assert verified(place) == hdn_verify.GOOD
+
+
+async def test_who_has_the_log_published_finds_it_published(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, release, fsync = threading.Event(), threading.Event(), os.fsync
+
+    def slow(descriptor: int) -> None:
+        began.set()
+        release.wait(60)
+        fsync(descriptor)
+
+    async with place.running() as ledger:
+
+        async def publish() -> int:
+            await ledger.publish()
+            return ShardFiles(place.shard()).size
+
+        monkeypatch.setattr(publisher.os, "fsync", slow)
+        await ledger.record([local()])
+        first = asyncio.create_task(publish())
+        assert await asyncio.to_thread(began.wait, 60)
+        await ledger.record([local()])  # while the files of the one before are written
+        others = [asyncio.create_task(publish()) for _ in range(3)]
+        await asyncio.sleep(0)
+        release.set()
+        assert await first >= 2
+        assert await asyncio.gather(*others) == [3, 3, 3]
+        assert await publish() == 3, "there is nothing to do"
 
 
 async def test_a_failed_fsync_of_a_tile_is_the_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
