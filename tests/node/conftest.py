@@ -11,6 +11,7 @@ import pytest
 
 from node.configuration.config import Config
 from node.making import Wanted, make
+from tests.schema import give_schema
 
 
 @pytest.fixture
@@ -29,6 +30,8 @@ def made_node(tmp_path: Path) -> Callable[..., Config]:
             ca=tmp_path / "ca" if development else None,
             development=development,
         )
-        return make(wanted, now=datetime.now(UTC), new_uuid=uuid4).config
+        config = make(wanted, now=datetime.now(UTC), new_uuid=uuid4).config
+        give_schema(config)
+        return config
 
     return made
