@@ -6,7 +6,7 @@ import functools
 import tempfile
 from pathlib import Path
 
-from node.config import Config
+from node.configuration.config import Config
 from node.database import migrate
 from trust.pki.keyfiles import write_private
 
