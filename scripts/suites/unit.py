@@ -10,13 +10,14 @@ import sys
 
 from scripts.suites.outcome import RESULTS, ROOT, Request, Status, echoed, of_status
 
-_WORKERS = (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup")
+# Three on two processors: many tests wait. What waits longest comes first (tests/conftest.py), not what has most tests.
+WORKERS = (sys.executable, "-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup", "--no-loadscope-reorder")
 _CLOSING = re.compile(r"^=* ?(\d+ (passed|failed|error|skipped)|no tests ran)")
 
 
 def fast(_: Request) -> Status:
-    """Every test below `tests/` but the suites that have a flag and the long tests, on two workers."""
-    status, lines = echoed([*_WORKERS, "-m", "not long"])
+    """Every test below `tests/` but the suites that have a flag and the long tests, on three workers."""
+    status, lines = echoed([*WORKERS, "-m", "not long"])
     RESULTS.mkdir(exist_ok=True)
     closing = next((line for line in reversed(lines) if _CLOSING.match(line)), "pytest gave no closing line")
     (RESULTS / "pytest-closing-line.txt").write_text(closing.strip("= ") + "\n", encoding="utf-8")
@@ -24,8 +25,8 @@ def fast(_: Request) -> Status:
 
 
 def long(_: Request) -> Status:
-    """Tests of the fast suite's kind that take tens of seconds each (marker `long`), on two workers."""
-    status, _lines = echoed([*_WORKERS, "-m", "long"])
+    """Tests of the fast suite's kind that take tens of seconds each (marker `long`), on three workers."""
+    status, _lines = echoed([*WORKERS, "-m", "long"])
     return of_status(status)
 
 

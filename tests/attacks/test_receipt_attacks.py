@@ -28,8 +28,6 @@ from trust.ledger.keys import read_key
 from trust.ledger.receipt import from_header, parse, to_header, verify
 from trust.ledger.record import exchange_tag
 
-pytestmark = pytest.mark.xdist_group("receipts")
-
 PATIENT = f"A10^^^&{AUTHORITY}&ISO"
 
 

@@ -43,6 +43,6 @@ def new_patient() -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One node and nine simulated communities; whoever uses it is of the group "crowd", so that there is one of it."""
+    """One node and nine simulated communities."""
     with crowd(tmp_path_factory.mktemp("crowd")) as made:
         yield made

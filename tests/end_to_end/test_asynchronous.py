@@ -38,7 +38,7 @@ from trust.communities import export
 
 ANONYMOUS = "http://www.w3.org/2005/08/addressing/anonymous"
 HERE = PATIENT.replace("FAULTS1", "LATER1")
-pytestmark = [pytest.mark.xdist_group("crowd"), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 
 def posted(node: Node, member: Member, url: str, kind: str, payload: bytes) -> tuple[int, bytes]:

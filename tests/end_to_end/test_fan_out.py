@@ -34,7 +34,6 @@ WORDS = {
     "lying": "protocol",
     "refusing": "refused",
 }
-pytestmark = pytest.mark.xdist_group("fan-out")
 KNOWN = 20  # of the 25 that answer truthfully
 
 

@@ -32,7 +32,7 @@ from tests.end_to_end.nodes import AUTHORITY, Node
 from tests.end_to_end.wire import ACTIONS, SUCCESS, Answer, Document, envelope, find_documents, provide
 
 PAUSE = 1.0  # seconds that the process stands still
-pytestmark = [pytest.mark.xdist_group("crowd"), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from trust.pki.certificates import fingerprint_of, from_pem, to_pem
 README = Path(__file__).resolve().parents[2] / "README.md"
 SETUP = ("init", "serve")
 
-pytestmark = [pytest.mark.xdist_group("joining"), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 
 def lines_of_readme() -> list[list[str]]:

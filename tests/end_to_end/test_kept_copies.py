@@ -20,7 +20,7 @@ from tests.simulator.community import Behaviour, hangs_up, refusing
 
 PATIENT = f"COPIES1^^^&{AUTHORITY}&ISO"
 WARNING = "urn:oasis:names:tc:ebxml-regrep:ErrorSeverityType:Warning"
-pytestmark = [pytest.mark.xdist_group("crowd"), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

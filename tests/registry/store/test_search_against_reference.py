@@ -457,7 +457,9 @@ def _with_uuids(made, named):
     )
 
 
-@pytest.mark.parametrize("part", range(3))  # so that several workers share the work
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=pytest.mark.xdist_group(f"search-{part}")) for part in range(3)]
+)  # so that several workers share the work
 @settings(max_examples=20)
 @given(st.integers(0, 2**32))
 def test_every_query_finds_what_the_reference_finds(part, seed):
