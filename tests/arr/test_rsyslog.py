@@ -91,7 +91,7 @@ def caught_up(nodes: list[Node]) -> None:
 def institutions(tmp_path: Path):
     """Two connected nodes with one document each, both sending to one rsyslogd that is up already."""
     base = free_base(2)
-    nodes = [Node(tmp_path / f"node{k + 1}", base + 10 * k, f"Institution {k + 1}") for k in range(2)]
+    nodes = [Node(tmp_path / f"node{k + 1}", base + 10 * k, f"Institution {k + 1}", forked=False) for k in range(2)]
     now = datetime.now(UTC)
     authority = open_authority(tmp_path / "ca", "Development CA: not for patients", now=now, development=True)
     arr = Rsyslog(tmp_path / "arr", base + 5).certify(authority, now)

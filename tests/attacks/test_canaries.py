@@ -77,7 +77,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outputs]:
     """One session, everything that it wrote."""
     folder = tmp_path_factory.mktemp("canaries")
     base = free_base(2)
-    node, other = (Node(folder / f"node{k}", base + 10 * k, f"Institution {k}") for k in range(2))
+    node, other = (Node(folder / f"node{k}", base + 10 * k, f"Institution {k}", forked=False) for k in range(2))
     for one in (node, other):
         one.init(folder / "ca")
     _configure(node, '# level = "INFO"', 'level = "DEBUG"')

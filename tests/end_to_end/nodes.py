@@ -1,44 +1,64 @@
-"""Real nodes as processes, made and told what to do with the command line, as an administrator would."""
+"""Real nodes as processes, made and told what to do with the command line, as an administrator would.
+
+Most starts are forked from a process that has loaded the program already (`forking`): loading it is the largest part of
+a start. Where the process as such is looked at, `forked` is false; then it is the command `xdsnode serve`.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
+from scripts.demonstration.federation import is_free
 from tests.commands import XDSNODE, command
+from tests.end_to_end.forking import Forked
 from tests.end_to_end.wire import Client
 
 AUTHORITY = "2.999.1.1"
 
 
+_FIRST, _LAST = 20000, 32000  # below the ephemeral range
+_taken: dict[int, IO[str]] = {}
+
+
 def free_base(nodes: int = 1) -> int:
-    """A port base whose ten ports are free, below the ephemeral range; each test process looks in its own part."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    start = 20000 + worker * 3000 + (os.getpid() % 200) * 10
-    for base in range(start, 32000, 10):
-        if all(_free(base + offset) for offset in range(10 * nodes)):
-            return base
+    """A port base whose ten ports are free, for each of `nodes`; no other process of tests gets it as long as this one lives."""
+    blocks = (_LAST - _FIRST) // 10
+    for block in range(blocks):
+        first = _FIRST + (os.getpid() + block) % blocks * 10
+        bases = range(first, first + 10 * nodes, 10)
+        if bases[-1] < _LAST and all(is_free(port) for port in range(first, first + 10 * nodes)) and _take(bases):
+            return first
     raise RuntimeError("no free ports")
 
 
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _take(bases: range) -> bool:
+    """All of them or none; the locks end with the process."""
+    folder = Path(tempfile.gettempdir()) / f"xdsnode-test-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    files: dict[int, IO[str]] = {}
+    for base in bases:
+        if base in _taken:
+            return False
+        files[base] = (folder / str(base)).open("w")
         try:
-            probe.bind(("127.0.0.1", port))
+            fcntl.flock(files[base], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
+    _taken.update(files)
     return True
 
 
@@ -50,7 +70,8 @@ class Node:
     base: int
     name: str
     authority: str = AUTHORITY
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
+    forked: bool = True
     described: dict = field(default_factory=dict)
 
     @property
@@ -75,6 +96,9 @@ class Node:
         path.write_text(text)
 
     def launch(self) -> None:
+        if self.forked:
+            self.process = Forked(self.folder)
+            return
         with (self.folder / "serve.log").open("ab") as log:
             self.process = subprocess.Popen([XDSNODE, "serve", "--dir", str(self.folder)], stdout=log, stderr=log)
 

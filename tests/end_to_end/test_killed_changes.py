@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.faults.launcher import ForkedNode, Launcher
 
 from tests.end_to_end.nodes import AUTHORITY, free_base
 from tests.faults.changes import Changer
-from tests.faults.launcher import ForkedNode, Launcher
 from tests.faults.run import Run
 
 pytestmark = pytest.mark.long

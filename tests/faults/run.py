@@ -11,12 +11,12 @@ from contextlib import closing
 from pathlib import Path
 
 from node import control_call
+from tests.end_to_end.nodes import Node
 from tests.faults.changes import Changer
 from tests.faults.checker import Broken, Checker
 from tests.faults.clients import Worker
 from tests.faults.feeds import Busy, Clerk, Feed
 from tests.faults.history import Fate, History, Put
-from tests.faults.launcher import ForkedNode
 from tests.faults.records import Records
 
 OLD_SAMPLE = 10
@@ -27,7 +27,7 @@ class Run:
 
     def __init__(
         self,
-        node: ForkedNode,
+        node: Node,
         patients: list[str],
         chance: random.Random,
         kinds: Sequence[type[Worker]] = (Worker, Worker, Changer),
@@ -69,14 +69,12 @@ class Run:
 
     def start(self, *, command: bool) -> None:
         """Start it again; sometimes recovery itself is interrupted too."""
-        launcher = self.node.launcher
-        self.node.launcher = None if command else launcher
+        self.node.forked = not command
         if self.chance.random() < 0.15:
             self.node.launch()
             time.sleep(self.chance.uniform(0.0, 1.5 if command else 0.15))
             self.node.stop(signal.SIGKILL)
         self.node.start()
-        self.node.launcher = launcher
 
     def check(self, first: int, *, everything: bool = False) -> None:
         """This cycle's submissions and some of the earlier ones, all patients, all new records."""

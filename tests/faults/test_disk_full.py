@@ -53,7 +53,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def node(small_disk: Path, tmp_path: Path) -> Iterator[Node]:
-    made = Node(small_disk / "node", free_base(), "Small disk").init(tmp_path / "ca")
+    made = Node(small_disk / "node", free_base(), "Small disk", forked=False).init(tmp_path / "ca")
     config = made.folder / "node.toml"
     text = config.read_text(encoding="utf-8")
     changed = "\n".join(

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.nodes import AUTHORITY, free_base
-from tests.faults.launcher import ForkedNode, Launcher
+from tests.end_to_end.nodes import AUTHORITY, Node, free_base
 from tests.faults.run import Run
 
 TELL_EVERY = 10
@@ -23,18 +22,10 @@ VERIFY_EVERY = 25
 COMMAND_EVERY = 10  # this often the node is started as `xdsnode serve`, not forked
 
 
-@pytest.fixture(scope="module")
-def launcher() -> Iterator[Launcher]:
-    started = Launcher()
-    yield started
-    started.close()
-
-
 @pytest.fixture
-def node(tmp_path: Path, launcher: Launcher) -> Iterator[ForkedNode]:
-    made = ForkedNode(tmp_path / "node", free_base(), "Fault suite")
+def node(tmp_path: Path) -> Iterator[Node]:
+    made = Node(tmp_path / "node", free_base(), "Fault suite")
     made.init(tmp_path / "ca")
-    made.launcher = launcher
     made.start()
     try:
         yield made
@@ -42,7 +33,7 @@ def node(tmp_path: Path, launcher: Launcher) -> Iterator[ForkedNode]:
         made.stop()
 
 
-def test_kill_9_under_mixed_load(node: ForkedNode, cycles: int, seed: int, chance: random.Random) -> None:
+def test_kill_9_under_mixed_load(node: Node, cycles: int, seed: int, chance: random.Random) -> None:
     run = Run(node, [f"KILL{number}^^^&{AUTHORITY}&ISO" for number in range(5)], chance)
     began = time.monotonic()
     for cycle in range(1, cycles + 1):
@@ -70,17 +61,17 @@ def test_kill_9_under_mixed_load(node: ForkedNode, cycles: int, seed: int, chanc
         run.changed_everything()
 
 
-def blobs(node: ForkedNode) -> dict[str, Path]:
+def blobs(node: Node) -> dict[str, Path]:
     return {path.name: path for path in (node.folder / "data" / "blobs").rglob("*") if path.is_file()}
 
 
-def named(node: ForkedNode) -> set[str]:
+def named(node: Node) -> set[str]:
     """The blobs that a row of the catalogue names."""
     with closing(sqlite3.connect(f"file:{node.folder}/data/node.db?mode=ro", uri=True)) as connection:
         return {blob.hex() for (blob,) in connection.execute("SELECT blob FROM stored_document")}
 
 
-def test_what_a_kill_leaves_in_the_blob_store_is_swept(node: ForkedNode, cycles: int, chance: random.Random) -> None:
+def test_what_a_kill_leaves_in_the_blob_store_is_swept(node: Node, cycles: int, chance: random.Random) -> None:
     """Files that no catalogue entry names go away by themselves; those that one names stay."""
     run = Run(node, [f"SWEEP^^^&{AUTHORITY}&ISO"], chance)
     for _ in range(min(cycles, 10)):

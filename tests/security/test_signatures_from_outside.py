@@ -46,7 +46,7 @@ def verified(xmlsec1: str, path: Path, pem: Path) -> bool:
 @pytest.fixture(scope="module")
 def node(tmp_path_factory) -> Node:
     folder = tmp_path_factory.mktemp("signatures")
-    return Node(folder / "node", free_base(), "Institution").init(folder / "ca")
+    return Node(folder / "node", free_base(), "Institution", forked=False).init(folder / "ca")
 
 
 @pytest.mark.parametrize("variant", ["valid", "expired", "withauthzconsent", "secondrole", "unsigned"])

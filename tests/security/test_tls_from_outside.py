@@ -26,7 +26,7 @@ PERFECT = "@SECLEVEL=0"
 @pytest.fixture(scope="module")
 def node(tmp_path_factory) -> Iterator[Node]:
     folder = tmp_path_factory.mktemp("outside")
-    made = Node(folder / "node", free_base(), "Institution").init(folder / "ca").start()
+    made = Node(folder / "node", free_base(), "Institution", forked=False).init(folder / "ca").start()
     yield made
     made.stop()
 

@@ -11,10 +11,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-from tests.end_to_end.nodes import Node
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,8 +24,9 @@ class Launcher:
     """The process that forks."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tests.faults.launcher"],
+            [sys.executable, "-P", "-m", "tests.end_to_end.forking"],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
@@ -35,34 +37,37 @@ class Launcher:
     def ask(self, **command: Any) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        with self._lock:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
 
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+
+@cache
+def launcher() -> Launcher:
+    """The one of this process, with which it ends."""
+    return Launcher()
 
 
 class Forked:
     """One forked node, as far as `Node` needs a `Popen`."""
 
-    def __init__(self, launcher: Launcher, folder: Path) -> None:
-        self._launcher = launcher
-        self.pid: int = launcher.ask(do="serve", folder=str(folder), log=str(folder / "serve.log"))
+    def __init__(self, folder: Path) -> None:
+        self.pid: int = launcher().ask(do="serve", folder=str(folder), log=str(folder / "serve.log"))
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
         if self.returncode is None:
-            self.returncode = self._launcher.ask(do="poll", pid=self.pid)
+            self.returncode = launcher().ask(do="poll", pid=self.pid)
         return self.returncode
 
-    def wait(self, _seconds: float = 0) -> int:
-        if self.returncode is None:
-            self.returncode = self._launcher.ask(do="wait", pid=self.pid)
-        assert self.returncode is not None
-        return self.returncode
+    def wait(self, seconds: float = 60) -> int:
+        until = time.monotonic() + seconds
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired(f"node {self.pid}", seconds)
+            time.sleep(0.01)
+        return code
 
     def send_signal(self, sig: int) -> None:
         if self.returncode is None:
@@ -70,18 +75,6 @@ class Forked:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
-
-
-class ForkedNode(Node):
-    """A node whose every start but a few is forked."""
-
-    launcher: Launcher | None = None
-
-    def launch(self) -> None:
-        if self.launcher is None:
-            super().launch()
-        else:
-            self.process = Forked(self.launcher, self.folder)  # type: ignore[assignment]
 
 
 def _serve(folder: str, log: str) -> None:
@@ -100,18 +93,14 @@ def _serve(folder: str, log: str) -> None:
         os._exit(status)
 
 
-def _status(pid: int, options: int) -> int | None:
-    ended, status = os.waitpid(pid, options)
-    return os.waitstatus_to_exitcode(status) if ended else None
-
-
 def _answer(command: dict[str, Any]) -> Any:
     if command["do"] == "serve":
         child = os.fork()
         if not child:
             _serve(command["folder"], command["log"])
         return child
-    return _status(command["pid"], os.WNOHANG if command["do"] == "poll" else 0)
+    ended, status = os.waitpid(command["pid"], os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def _run() -> None:
