@@ -144,11 +144,12 @@ def _links(
     submission_set: SubmissionSet, folder: str, document: str, new_uuid: Callable[[], str]
 ) -> tuple[Association, Association]:
     """A replacement takes the place of what it replaces in a folder: FD-DE and the SS-HM that records it."""
-    member = _member(folder, document, new_uuid())
-    return member, _member(submission_set.entry_uuid, member.entry_uuid, new_uuid())
+    member = has_member(folder, document, new_uuid())
+    return member, has_member(submission_set.entry_uuid, member.entry_uuid, new_uuid())
 
 
-def _member(source: str, target: str, entry_uuid: str) -> Association:
+def has_member(source: str, target: str, entry_uuid: str) -> Association:
+    """The first version of a HasMember."""
     return Association(
         entry_uuid=entry_uuid,
         association_type=HAS_MEMBER,

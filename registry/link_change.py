@@ -8,13 +8,12 @@ two patients then stays with the versions before (3.64.4.1.3.2 leaves that to th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from registry.lifecycle import Stored
+from registry.lifecycle import Stored, has_member
 from registry.metadata.objects import (
     APPROVED,
-    HAS_MEMBER,
     ORIGINAL,
     Association,
     Code,
@@ -122,7 +121,7 @@ def link_changes(
     references = [link for item in moving for link in item.references]
     members = [_member(made, step, new_uuid()) for step in steps]
     members += [
-        _association(made.entry_uuid, item.entry_uuid, new_uuid())
+        replace(has_member(made.entry_uuid, item.entry_uuid, new_uuid()), availability_status=APPROVED)
         for item in inherited
         if item.link.source.kind == "folder"
     ]
@@ -154,19 +153,8 @@ def _member(made: SubmissionSet, step: Step, entry_uuid: str) -> Association:
     """The HasMember that brings a version; it says which one it follows."""
     status = (ORIGINAL,) if step.old.stored.kind == "document" else ()
     extra = (Slot(name="PreviousVersion", values=(str(step.old.version),)),)
-    return _association(made.entry_uuid, step.new, entry_uuid, status=status, extra=extra)
-
-
-def _association(
-    source: str, target: str, entry_uuid: str, *, status: tuple[str, ...] = (), extra: tuple[Slot, ...] = ()
-) -> Association:
-    return Association(
-        entry_uuid=entry_uuid,
-        association_type=HAS_MEMBER,
-        source=source,
-        target=target,
-        logical_id=entry_uuid,
-        version="1",
+    return replace(
+        has_member(made.entry_uuid, step.new, entry_uuid),
         availability_status=APPROVED,
         submission_set_status=status,
         extra=extra,

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from cryptography import x509
 
+from trust import strict_json
 from trust.addresses import host_of, url_faults
 from trust.community_details import Quirk, detail_faults, names_of, quirks_of
 from trust.errors import BadCertificate, BadCommunity, BadSignature
@@ -228,23 +229,9 @@ def _json_object(text: str) -> dict[str, Any]:
     if len(text) > _MOST_TEXT:
         raise BadCommunity([f"the file has more than {_MOST_TEXT} characters"])
     try:
-        content = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as fault:
-        raise BadCommunity([f"the file is not JSON: {fault}"]) from fault
-    if not isinstance(content, dict):
-        raise BadCommunity(["the file is not a JSON object"])
-    return content
-
-
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
-
-
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is not JSON")
+        return strict_json.read_object(text)
+    except ValueError as fault:
+        raise BadCommunity([f"the file is {fault}"]) from fault
 
 
 def _leaf(content: Mapping[str, Any], now: datetime, faults: list[str]) -> x509.Certificate | None:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from node.administration.orders import Order, Result
-from node.administration.pushes import exchange_of
 from node.cx import escaped
 from node.documents.received import Acceptance, accepted, read_received
 from node.faults import refused
@@ -47,7 +46,7 @@ async def accept(order: Order) -> Result:
         Faults, XdsErrors: it does not wait any more; what the registry says against it.
     """
     patient, services = order.patient(), order.services
-    exchange = exchange_of(order)
+    exchange = order.exchange()
 
     def work(connection: sqlite3.Connection) -> tuple[Result, Sequence[NewRecord]]:
         received = _waiting(order, connection)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from node.cx import patient_cx
+from node.exchange import Exchange
 from node.faults import misused
 from node.records import instant, patient_object, subject
 from node.security_records import SECURITY_CONFIGURATION
@@ -22,6 +23,7 @@ from trust.audit.event import (
     Outcome,
     Participant,
 )
+from trust.identity.caller import Caller, Role
 
 if TYPE_CHECKING:
     from node.services import Services
@@ -64,6 +66,19 @@ class Order:
     def now(self) -> str:
         """This instant as 14 digits, UTC."""
         return f"{self.services.clock():%Y%m%d%H%M%S}"
+
+    def exchange(self) -> Exchange:
+        """The order as the exchange that it is where transactions are used."""
+        services = self.services
+        return Exchange(
+            actors=services.actors,
+            caller=Caller(role=Role.OPERATOR, name=self.operator, fingerprint="", address=""),
+            message_id=services.new_uuid(),
+            endpoint=services.config.base_url,
+            now=services.clock(),
+            deadline=0.0,
+            incident=services.new_uuid(),
+        )
 
     async def change(self, work: Callable[[sqlite3.Connection], tuple[T, Sequence[NewRecord]]]) -> T:
         """Do `work` in the writer's transaction, its audit records with it; returns when all is durable."""

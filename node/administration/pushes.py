@@ -15,7 +15,6 @@ from node.client.institutions import meant
 from node.cx import escaped
 from node.documents import xml_documents
 from node.documents.pushing import described, pushed
-from node.exchange import Exchange
 from node.faults import Exit, Fault, Faults, refused
 from node.federation.answered import Answered
 from node.federation.calls import Attachment, push_call
@@ -91,7 +90,7 @@ async def _sent(
     octets: int,
 ) -> Answered:
     services = order.services
-    exchange = exchange_of(order)
+    exchange = order.exchange()
     exchange.deadline = asyncio.get_running_loop().time() + _SECONDS + octets / _SLOWEST
     call = push_call(submission, attachments, community, services.new_uuid(), patient=patient)
     async with aclosing(services.actors.gateway.ask([call], exchange, durable=True)) as arrivals:
@@ -172,17 +171,3 @@ def _stored(order: Order, entry: DocumentEntry) -> StoredDocument:
 
 def _frames(order: Order, stored: StoredDocument) -> Iterator[bytes]:
     yield from order.services.actors.repository.open(stored).frames()
-
-
-def exchange_of(order: Order) -> Exchange:
-    """An order as the exchange that it is where transactions are used."""
-    services = order.services
-    return Exchange(
-        actors=services.actors,
-        caller=Caller(role=Role.OPERATOR, name=order.operator, fingerprint="", address=""),
-        message_id=services.new_uuid(),
-        endpoint=services.config.base_url,
-        now=services.clock(),
-        deadline=0.0,
-        incident=services.new_uuid(),
-    )

@@ -29,7 +29,6 @@ from registry.queries.catalogue import FIND_DOCUMENTS
 from repository.messages import DocumentRequest
 from trust.communities import Community
 from trust.errors import BadCertificate
-from trust.identity.caller import Caller, Role
 
 _NEVER: Final = BirthDate(value="18010101")
 
@@ -52,18 +51,9 @@ class _Trial:
     exchange: Exchange
 
     def __init__(self, order: Order, community: Community) -> None:
-        services = order.services
         self.order = order
         self.community = community
-        self.exchange = Exchange(
-            actors=services.actors,
-            caller=Caller(role=Role.OPERATOR, name=order.operator, fingerprint="", address=""),
-            message_id=services.new_uuid(),
-            endpoint=services.config.base_url,
-            now=services.clock(),
-            deadline=0.0,
-            incident=services.new_uuid(),
-        )
+        self.exchange = order.exchange()
 
     async def run(self, *, whole: bool) -> list[Row]:
         services = self.order.services

@@ -11,6 +11,7 @@ from node.outcome_words import ANSWERED, Outcome, Word
 from node.sources import Identity, fold
 from registry.errors import RegistryError
 from registry.metadata.objects import APPROVED, ON_DEMAND_DOCUMENT, Code, DocumentEntry
+from registry.metadata.values import readable_dtm
 
 _EXTENSIONS = {
     "text/xml": ".xml",
@@ -72,7 +73,7 @@ class Listed:
         note += " (made when it is fetched)" if self.on_demand else ""
         note += f" (also at {', '.join(self.also)})" if self.also else ""
         note += " (another institution has other content under this uniqueId)" if self.contradicted else ""
-        return self.institution, self.home, self.repository, self.unique_id, what + note, readable_time(self.created)
+        return self.institution, self.home, self.repository, self.unique_id, what + note, readable_dtm(self.created)
 
     def file_name(self) -> str:
         """A name for its file: the uniqueId reduced to harmless characters, never a path."""
@@ -131,15 +132,6 @@ def missing(outcomes: Sequence[Outcome]) -> list[str]:
     sentences += [f"{one.name} may hold more: {one.text()}." for one in outcomes if one.word is Word.REFUSED]
     sentences += [f"{one.name} may hold more: its answer is incomplete." for one in outcomes if one.incomplete]
     return sentences if outcomes else []
-
-
-def readable_time(dtm: str) -> str:
-    """A DTM for people: as much of `2026-03-01 10:15` as it says."""
-    text = dtm[:4]
-    for start, mark in ((4, "-"), (6, "-"), (8, " "), (10, ":")):
-        if len(dtm) >= start + 2:
-            text += mark + dtm[start : start + 2]
-    return text
 
 
 def _display(codes: Sequence[Code]) -> str:

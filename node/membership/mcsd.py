@@ -8,13 +8,13 @@ Source: HL7 FHIR R4, IHE mCSD 4.0.0 (Organization, Endpoint for Document Sharing
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
+from trust import strict_json
 from trust.communities import REQUIRED_ENDPOINTS
 from trust.directory.content import ACTIVE, SUSPENDED, Content, write_time
 from trust.directory.signing import Malformed
@@ -280,22 +280,6 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 
 def _object(text: object) -> dict[str, Any]:
     try:
-        value = (
-            json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant) if isinstance(text, str) else None
-        )
-    except (ValueError, RecursionError) as fault:
-        raise Malformed(f"it is not JSON: {fault}") from fault
-    if not isinstance(value, dict):
-        raise Malformed("it is not a JSON object")
-    return value
-
-
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
-
-
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is not JSON")
+        return strict_json.read_object(text if isinstance(text, str) else "null")
+    except ValueError as fault:
+        raise Malformed(f"it is {fault}") from fault

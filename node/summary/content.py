@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from registry.metadata.values import readable_dtm
+
 # Sections that are excerpted, in the order in which they are shown: LOINC code, title. Source: content-wire 2.6.
 SECTIONS: Final = {
     "48765-2": "Allergies and intolerances",
@@ -118,15 +120,6 @@ STATEMENT: Final = (
 )
 
 
-def readable_time(dtm: str) -> str:
-    """A DTM for people, in UTC."""
-    text = dtm[:4]
-    for start, mark in ((4, "-"), (6, "-"), (8, " "), (10, ":")):
-        if len(dtm) >= start + 2:
-            text += mark + dtm[start : start + 2]
-    return text
-
-
 def provenance(source: Source) -> str:
     """Where an excerpt is from, in one line."""
-    return f"{source.title}, {source.institution}, {readable_time(source.created)}, document {source.unique_id}"
+    return f"{source.title}, {source.institution}, {readable_dtm(source.created)}, document {source.unique_id}"

@@ -20,9 +20,8 @@ from node.summary.content import (
     Summary,
     Table,
     provenance,
-    readable_time,
 )
-from registry.metadata.values import is_oid
+from registry.metadata.values import is_oid, readable_dtm
 
 TITLE: Final = "Patient summary"
 CDA: Final = "text/xml"
@@ -108,7 +107,7 @@ def _sources(summary: Summary) -> str:
 def sources_table(summary: Summary) -> Table:
     """Every document that it is made of, or that was looked at."""
     rows = [
-        (source.title, source.institution, readable_time(source.created), source.unique_id, source.remark)
+        (source.title, source.institution, readable_dtm(source.created), source.unique_id, source.remark)
         for source in summary.sources
     ]
     return Table((_HEADINGS, *(rows or [("No document that can be shown.", "", "", "", "")])), 1)
@@ -150,10 +149,10 @@ def html(summary: Summary, _unique_id: str = "") -> bytes:
     patient = summary.patient
     facts = (
         ("Patient", " ".join(filter(None, (patient.given, patient.family)))),
-        ("Born", readable_time(patient.born)),
+        ("Born", readable_dtm(patient.born)),
         ("Identifier", f"{patient.identifier} ({patient.authority})"),
         ("Compiled by", summary.institution),
-        ("Newest document", readable_time(summary.as_of)),
+        ("Newest document", readable_dtm(summary.as_of)),
     )
     header = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts if value)
     sections = "".join(

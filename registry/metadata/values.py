@@ -97,6 +97,15 @@ def dtm_floor(text: str) -> str:
     return text + _FIRST_INSTANT[len(text) :]
 
 
+def readable_dtm(dtm: str) -> str:
+    """A DTM for people, in UTC: as much of `2026-03-01 10:15` as it says."""
+    text = dtm[:4]
+    for start, mark in ((4, "-"), (6, "-"), (8, " "), (10, ":")):
+        if len(dtm) >= start + 2:
+            text += mark + dtm[start : start + 2]
+    return text
+
+
 def is_cx(text: str) -> bool:
     """A patient id, `Id^^^&OID&ISO`, with nothing else in it."""
     return _CX_FORM.fullmatch(text) is not None

@@ -107,7 +107,7 @@ class Federation:
         """Raise PortTaken for the first port that a node needs and cannot have."""
         for node in self.nodes:
             for place in (WEB, HTTPS, MLLP, MANAGEMENT):
-                if not _free(node.base + place):
+                if not is_free(node.base + place):
                     raise PortTaken(f"port {node.base + place} (node {node.number}) is taken by another program")
 
     def make(self) -> None:
@@ -194,7 +194,8 @@ class Federation:
             node.process = None
 
 
-def _free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens there, on this machine alone."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -207,6 +208,6 @@ def _free(port: int) -> bool:
 def free_base(nodes: int, first: int = 32000) -> int:
     """A port base (below the ephemeral ports) whose blocks of ten are free for `nodes` nodes."""
     for base in range(first, 18000, -10 * nodes):
-        if all(_free(port) for port in range(base, base + 10 * nodes)):
+        if all(is_free(port) for port in range(base, base + 10 * nodes)):
             return base
     raise PortTaken("no free block of ports")

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from node.dispatch import Dispatcher
 from node.exchange import AS_USUAL, Exchange, Latitude
 from node.federation.gateway import Gateway
 from node.federation.outcomes import Known
-from node.services import open_services
+from node.services import Services, open_services
 from node.soap.faults import SoapFault
 from node.soap.leniencies import Leniency
 from node.soap.message import read_envelope
@@ -25,20 +26,25 @@ from trust.communities import Community
 from trust.identity.caller import Caller, Role
 
 
+def exchange_of(services: Services, **more: Any) -> Exchange:
+    return Exchange(
+        actors=services.actors,
+        caller=Caller(role=Role.APPLICATION, name="ward 7", fingerprint="", address="127.0.0.1"),
+        message_id="urn:uuid:0",
+        endpoint="https://localhost/iti-42",
+        now=services.clock(),
+        deadline=asyncio.get_running_loop().time() + 8,
+        incident="0",
+        **more,
+    )
+
+
 async def test_a_refusal_for_want_of_space_is_on_record_with_what_was_refused(made_node: Callable[..., Config]) -> None:
     async with open_services(made_node()) as services:
         services.actors.refuse_writes = lambda: True
         body = submission("P1^^^&2.999.1&ISO", [Document(b"x", hash=True)])
-        exchange = Exchange(
-            actors=services.actors,
-            caller=Caller(role=Role.APPLICATION, name="ward 7", fingerprint="", address="127.0.0.1"),
-            message_id="urn:uuid:0",
-            endpoint="https://localhost/iti-42",
-            now=services.clock(),
-            deadline=asyncio.get_running_loop().time() + 8,
-            incident="0",
-        )
-        answer = await pipeline.run(ITI_42, read_envelope(envelope(ACTIONS["iti-42"], body)), None, exchange)
+        message = read_envelope(envelope(ACTIONS["iti-42"], body))
+        answer = await pipeline.run(ITI_42, message, None, exchange_of(services))
         assert b"XDSRegistryOutOfResources" in answer.envelope
         bodies = services.reader.execute("SELECT body FROM audit_record ORDER BY seq").fetchall()
     named = [one["id"] for one in json.loads(bodies[-1][0])["event"]["objects"]]
@@ -51,6 +57,7 @@ async def test_a_deviation_is_on_record_and_refused_of_whom_it_is_refused(made_n
         found = {Leniency.MESSAGE_ID_MISSING}
 
         def exchange(*refused: str) -> Exchange:
+<<<<<<< HEAD
             return Exchange(
                 actors=services.actors,
                 caller=Caller(role=Role.APPLICATION, name="ward 7", fingerprint="", address="127.0.0.1"),
@@ -62,6 +69,9 @@ async def test_a_deviation_is_on_record_and_refused_of_whom_it_is_refused(made_n
                 leniencies=found,
                 latitude=Latitude(refused=refused),
             )
+=======
+            return exchange_of(services, leniencies=found, refused_leniencies=refused)
+>>>>>>> a8a471c (One place for what stood twice: readable times, strict JSON, an order as an exchange, a HasMember, free ports)
 
         async def parts(*_: object) -> None:
             found.add(Leniency.ENCODED_PART)
