@@ -29,6 +29,7 @@ def listening(session: NodeSession, message_id: UUID, tell: Tell) -> Iterator[No
         yield
         thread.join(5)  # the node ends the list before it answers
     finally:
+        session.hush()  # a query that was refused has no list that ends
         with contextlib.suppress(OSError):
             response.close()
 

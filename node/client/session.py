@@ -74,6 +74,7 @@ class NodeSession:
         self._base = f"https://{f'[{host}]' if ':' in host else host}:{port}"
         self._connection = _NodeConnection(host, port, config.node.host, _tls(config), seconds)
         self._second = _NodeConnection(host, port, config.node.host, _tls(config), seconds)
+        self._heard: socket.socket | None = None
 
     @property
     def home(self) -> str:
@@ -98,10 +99,17 @@ class NodeSession:
             self._second.request(
                 "GET", path, headers={"Host": f"{self._config.node.host}:{self._config.port('https')}"}
             )
+            self._heard = self._second.sock
             response = self._second.getresponse()
         except (http.client.HTTPException, OSError):
             return None
         return response if response.status == http.HTTPStatus.OK else None
+
+    def hush(self) -> None:
+        """End what is listened to, also while another thread waits for the next line of it."""
+        if self._heard is not None:
+            with contextlib.suppress(OSError):
+                self._heard.shutdown(socket.SHUT_RDWR)
 
     def send(
         self,

@@ -265,6 +265,7 @@ def test_the_assertion_issued_is_on_record(institutions: list[Node]) -> None:
     assert any(body["event"]["outcome_text"] == "assertion issued" for body in issued)
 
 
+@pytest.mark.timeout(45)  # a refusal is told at once: nobody waits for outcomes, a minute long, that do not come
 def test_without_a_person_the_command_says_what_is_missing(institutions: list[Node]) -> None:
     ended = institutions[0].run("find", "--patient", PATIENT, check=False)
     assert ended.returncode == 1
