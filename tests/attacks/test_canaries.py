@@ -297,7 +297,7 @@ def _files(node: Node, found: Outputs) -> None:
         name = str(path.relative_to(node.folder))
         if path.suffix == ".key":
             found.secrets[name] = path.read_bytes()
-        elif name.startswith(("data/node.db", "data/blobs/")):
+        elif name.startswith(("data/node.db", "data/audit-index.db", "data/blobs/")):
             found.clinical[name] = path.read_bytes()
         else:
             found.public[name] = path.read_bytes()

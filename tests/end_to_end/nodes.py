@@ -168,13 +168,15 @@ def connect(nodes: list[Node]) -> None:
                 node.run("peer", "add", str(exports[other.name]), "--fingerprint", fingerprint)
 
 
-def federation(folder: Path, count: int = 3, *, apart: bool = False) -> list[Node]:
+def federation(folder: Path, count: int = 3, *, apart: bool = False, forked: bool = True) -> list[Node]:
     """`count` started development nodes that know each other and share an assigning authority.
 
     `apart`: each has one of its own, and all of them are locators.
     """
     base = free_base(count)
-    nodes = [Node(folder / f"node{k + 1}", base + 10 * k, f"Institution {k + 1}") for k in range(count)]
+    nodes = [
+        Node(folder / f"node{k + 1}", base + 10 * k, f"Institution {k + 1}", forked=forked) for k in range(count)
+    ]
     for number, node in enumerate(nodes if apart else ()):
         node.authority = f"2.999.77.{number + 1}"
     for node in nodes:
