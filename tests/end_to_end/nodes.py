@@ -174,9 +174,7 @@ def federation(folder: Path, count: int = 3, *, apart: bool = False, forked: boo
     `apart`: each has one of its own, and all of them are locators.
     """
     base = free_base(count)
-    nodes = [
-        Node(folder / f"node{k + 1}", base + 10 * k, f"Institution {k + 1}", forked=forked) for k in range(count)
-    ]
+    nodes = [Node(folder / f"node{k + 1}", base + 10 * k, f"Institution {k + 1}", forked=forked) for k in range(count)]
     for number, node in enumerate(nodes if apart else ()):
         node.authority = f"2.999.77.{number + 1}"
     for node in nodes:

@@ -57,21 +57,7 @@ async def test_a_deviation_is_on_record_and_refused_of_whom_it_is_refused(made_n
         found = {Leniency.MESSAGE_ID_MISSING}
 
         def exchange(*refused: str) -> Exchange:
-<<<<<<< HEAD
-            return Exchange(
-                actors=services.actors,
-                caller=Caller(role=Role.APPLICATION, name="ward 7", fingerprint="", address="127.0.0.1"),
-                message_id="urn:uuid:0",
-                endpoint="https://localhost/iti-42",
-                now=services.clock(),
-                deadline=asyncio.get_running_loop().time() + 8,
-                incident="0",
-                leniencies=found,
-                latitude=Latitude(refused=refused),
-            )
-=======
-            return exchange_of(services, leniencies=found, refused_leniencies=refused)
->>>>>>> a8a471c (One place for what stood twice: readable times, strict JSON, an order as an exchange, a HasMember, free ports)
+            return exchange_of(services, leniencies=found, latitude=Latitude(refused=refused))
 
         async def parts(*_: object) -> None:
             found.add(Leniency.ENCODED_PART)
