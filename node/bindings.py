@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from lxml import etree
 
@@ -49,14 +50,17 @@ class Result(Protocol):
 Res = TypeVar("Res")
 
 
-@runtime_checkable
-class Tolerant(Protocol):
+class Tolerant(ABC):
     """A request in which more may be tolerated than SOAP: metadata, or a query."""
 
+    __slots__ = ()  # no protocol: to look whether something fulfils one costs as much as to read a query
+
     @property
+    @abstractmethod
     def tolerated(self) -> Collection[str]:
         """Names of the deviations that it was read in spite of."""
 
+    @abstractmethod
     def with_required(self, required: Collection[str]) -> Self:
         """The request as it is meant by a sender of whom these deviations are taken too."""
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from lxml import etree
 
-from node.bindings import AuditFact
+from node.bindings import AuditFact, Tolerant
+from node.http.overriding import override
 from node.records import query_object
 from registry.ebrim.messages import FAILURE, AdhocQuery, adhoc_query_response
 from registry.ebrim.tolerances import Tolerance
@@ -17,17 +18,19 @@ from registry.queries.tolerances import with_required
 
 
 @dataclass(frozen=True, slots=True)
-class QueryRequest:
+class QueryRequest(Tolerant):
     """A stored query and the element it stood in (the audit record keeps it as asked)."""
 
     query: AdhocQuery
     element: etree._Element
 
     @property
+    @override
     def tolerated(self) -> frozenset[Tolerance]:
         """How the query deviates."""
         return self.query.tolerated
 
+    @override
     def with_required(self, required: Collection[str]) -> QueryRequest:
         """The same, of an asker of whom these deviations are taken too."""
         return replace(self, query=with_required(self.query, required))

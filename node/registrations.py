@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from node.bindings import AuditFact
+from node.bindings import AuditFact, Tolerant
 from node.exchange import Exchange
+from node.http.overriding import override
 from node.records import submission_set_object
 from registry.document_registry import Registered
 from registry.ebrim.messages import registry_response
@@ -18,7 +19,7 @@ from repository.store.staging import Staged
 
 
 @dataclass(frozen=True, slots=True)
-class RegisterRequest:
+class RegisterRequest(Tolerant):
     """A submission, the faults that reading it found, what was tolerated; `documents` are those of ITI-41."""
 
     submission: Submission
@@ -26,6 +27,7 @@ class RegisterRequest:
     documents: Sequence[Any] = field(default=())
     tolerated: frozenset[Tolerance] = frozenset()
 
+    @override
     def with_required(self, required: Collection[str]) -> RegisterRequest:
         """The same, of a sender of whom these deviations are taken too."""
         submission, found = with_required(self.submission, required)

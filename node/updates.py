@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from lxml import etree
 
-from node.bindings import AuditFact
+from node.bindings import AuditFact, Tolerant
 from node.consents.documents import follow_documents
 from node.exchange import Exchange
+from node.http.overriding import override
 from node.notifications.noting import note
 from node.records import DOCUMENT_HOME, submission_set_object
 from node.update_policy import permits
@@ -26,13 +27,14 @@ from registry.updates import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateRequest:
+class UpdateRequest(Tolerant):
     """A submission of updates, the structural faults that reading it found, and what was tolerated."""
 
     submission: Submission
     faults: tuple[RegistryError, ...] = ()
     tolerated: frozenset[Tolerance] = frozenset()
 
+    @override
     def with_required(self, required: Collection[str]) -> UpdateRequest:
         """The same, of a sender of whom these deviations are taken too."""
         submission, found = with_required(self.submission, required)
