@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.faults.launcher import ForkedNode, Launcher
 
-from tests.end_to_end.nodes import AUTHORITY, free_base
+from tests.end_to_end.nodes import AUTHORITY, Node, free_base
 from tests.faults.changes import Changer
 from tests.faults.run import Run
 
@@ -23,20 +22,17 @@ CYCLES = 6
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[ForkedNode]:
-    launcher = Launcher()
-    made = ForkedNode(tmp_path / "node", free_base(), "Changes")
+def node(tmp_path: Path) -> Iterator[Node]:
+    made = Node(tmp_path / "node", free_base(), "Changes")
     made.init(tmp_path / "ca")
-    made.launcher = launcher
     made.start()
     try:
         yield made
     finally:
         made.stop()
-        launcher.close()
 
 
-def test_changes_and_removals_are_whole_or_not_at_all(node: ForkedNode) -> None:
+def test_changes_and_removals_are_whole_or_not_at_all(node: Node) -> None:
     seed = secrets.randbits(32)
     print(f"seed {seed}")
     chance = random.Random(seed)
