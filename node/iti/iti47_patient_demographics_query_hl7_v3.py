@@ -24,7 +24,8 @@ from node.patients.answers import PatientAnswer, accepted, decoded, details, env
 from node.patients.continuations import KEPT, Pending
 from node.records import query_object
 from registry.errors import ErrorCode, RegistryError, XdsErrors
-from registry.patients.comparison import compare, total
+from registry.patients.comparison import compare
+from registry.patients.evidence import total
 from registry.patients.names import spelled, words
 from registry.patients.profile import profile
 from registry.patients.records import Hit, Record

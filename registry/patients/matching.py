@@ -6,11 +6,13 @@ strangers. So a link needs every rule of `_reasons_against` besides; what is mis
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from registry.patients.comparison import Evidence, compare, total
+from registry.patients.comparison import compare
+from registry.patients.evidence import Evidence, total
 from registry.patients.profile import Profile
 
 
@@ -61,23 +63,40 @@ _CONFLICTS: Final = {
 }
 _FAMILY: Final = frozenset({"same", "part", "near"})
 _GIVEN: Final = frozenset({"same", "form"})
+_NAMES: Final = frozenset({"swapped", "in one field"})
 _DATES: Final = frozenset({"same", "exchanged"})
+_MISTYPED_DATES: Final = frozenset({"near", "digit of the year"})
 # With an identifier in common; or, since father and son have different mothers, with hers and a household.
-_WEAK_DATES: Final = frozenset({"near", "first of the year", "month", "year", "estimated", "year alone", "missing"})
+_WEAK_DATES: Final = frozenset(
+    {"near", "digit of the year", "first of the year", "month", "year", "estimated", "year alone", "missing"}
+)
+Slip = Callable[[str, str], bool]
 
 
-def match(one: Profile, other: Profile, bars: Bars) -> Match:
-    """Compare two records."""
+def no_slip(_one: str, _other: str) -> bool:
+    """Whoever has no index to look names up in takes every spelling for a name."""
+    return False
+
+
+def match(one: Profile, other: Profile, bars: Bars, slip: Slip = no_slip) -> Match:
+    """Compare two records.
+
+    `slip`: of two given names that differ in one letter, whether one is no name but a mistake in writing the other.
+    """
     evidence = compare(one, other)
     weight = total(evidence)
     pairs = {(item.field, item.level) for item in evidence}
-    against = _reasons_against(dict(pairs), pairs)
+    against = _reasons_against(dict(pairs), pairs, mistyped=_mistyped(evidence, slip))
     if weight < bars.automatic:
         against = (*against, f"the weight is below {bars.automatic:g} bits")
     verdict = Verdict.REVIEW if against else Verdict.LINK
     if weight < bars.review or _somebody_else(pairs):
         verdict = Verdict.NONE
     return Match(weight=weight, verdict=verdict, evidence=evidence, against=against)
+
+
+def _mistyped(evidence: tuple[Evidence, ...], slip: Slip) -> bool:
+    return any((item.field, item.level) == ("given name", "slip") and slip(*item.spellings) for item in evidence)
 
 
 def _somebody_else(pairs: set[tuple[str, str]]) -> bool:
@@ -87,20 +106,37 @@ def _somebody_else(pairs: set[tuple[str, str]]) -> bool:
     )
 
 
-def _reasons_against(levels: dict[str, str], pairs: set[tuple[str, str]]) -> tuple[str, ...]:
+def _reasons_against(levels: dict[str, str], pairs: set[tuple[str, str]], *, mistyped: bool) -> tuple[str, ...]:
     """Why two records are not linked without a person, whatever they weigh."""
     found = [words for pair, words in _CONFLICTS.items() if pair in pairs]
     personal = ("identifier", "same") in pairs
-    names = "names" in levels or (levels.get("family name") in _FAMILY and levels.get("given name") in _GIVEN)
-    if not names and not (personal and levels.get("given name") in {"near", "initial"}):
-        found.append("the names do not agree well enough")
     exact = levels.get("family name") == "same" and levels.get("given name") == "same"
-    household = {("address", "same"), ("telephone or e-mail", "same")}
+    household = {("address", "same"), ("telephone or e-mail", "same")} & pairs
     mother = ("mother's maiden name", "same") in pairs
     date = levels.get("birth date", "missing")
-    fits = date in _DATES or (date == "near" and exact)
-    if not fits and not (date in _WEAK_DATES and (personal or (exact and mother and household & pairs))):
+    if not _names_agree(levels, personal=personal, household=bool(household), mistyped=mistyped):
+        found.append("the names do not agree well enough")
+    fits = date in _DATES or (date in _MISTYPED_DATES and exact)
+    if not fits and not (date in _WEAK_DATES and (personal or (exact and mother and household))):
         found.append("the birth dates do not agree well enough")
-    if not personal and not mother and not household & pairs:
+    if not personal and not mother and not household:
         found.append("nothing but name, birth date and sex speaks for it")
     return tuple(found)
+
+
+def _names_agree(levels: dict[str, str], *, personal: bool, household: bool, mistyped: bool) -> bool:
+    """Whether the names are those of one person.
+
+    A family name changes with marriages, so another one is borne where given name, birth date and household are the
+    same; brothers and sisters share no given name, twins included. Chinese characters that cannot be compared are
+    borne with an identifier and the birth date.
+    """
+    family, given = levels.get("family name"), levels.get("given name")
+    if levels.get("names") in _NAMES or (family in _FAMILY and given in _GIVEN):
+        return True
+    if personal and given in {"near", "slip", "initial"}:
+        return True
+    born = levels.get("birth date") == "same"
+    if personal and levels.get("names") == "another script":
+        return born
+    return born and ((family == "same" and mistyped) or (family == "different" and given == "same" and household))

@@ -78,10 +78,24 @@ _FORMS: Final = (
     "william bill billy will wilhelm guillermo guillaume willem",
     "yuri yuriy iurii jurij",
 )
+# What stands where a given name is not known yet: newborns, and people who could not say it.
+_UNNAMED: Final = frozenset({
+    "baby", "boy", "girl", "newborn", "neonate", "infant", "male", "female", "twin", "triplet", "unknown", "unnamed",
+    "anonymous", "nn", "neugeborenes", "neugeborener", "knabe", "madchen", "saugling", "unbekannt", "bebe", "nouveau",
+    "ne", "garcon", "fille", "inconnu", "recien", "nacido", "desconocido", "neonato",
+})  # fmt: skip
+_MISREAD: Final = str.maketrans("0158", "olsb")  # digits that optical reading makes of letters
 _SOUNDS: Final = (
     ("sch", "s"), ("tch", "c"), ("sh", "s"), ("sc", "s"), ("ph", "f"), ("ck", "k"), ("qu", "k"),
     ("th", "t"), ("gh", "g"), ("kh", "h"), ("zh", "j"), ("ts", "z"), ("tz", "z"), ("cz", "c"), ("dt", "t"),
 )  # fmt: skip
+_HEARD: Final = (
+    ("sh", "S"), ("ch", "S"), ("kh", "K"), ("th", "T"), ("gh", "G"), ("ou", "W"), ("ow", "W"), ("aw", "W"), ("w", "W"),
+    ("ei", "Y"), ("ey", "Y"), ("ai", "Y"), ("ay", "Y"), ("ie", "Y"), ("y", "Y"), ("i", "Y"), ("g", "j"), ("q", "k"),
+)  # fmt: skip
+_FIRST_VOWELS: Final = re.compile(r"^[aeiou]+")
+_SHORT_VOWELS: Final = re.compile(r"[aeou]|h$")
+_NO_LONG_VOWELS: Final = str.maketrans("", "", "WY")
 _LETTERS: Final = str.maketrans({"q": "k", "x": "s", "z": "s", "v": "f", "w": "f", "d": "t", "b": "p", "c": "k"})
 _NOT_A_LETTER: Final = re.compile(r"[^a-z0-9]+")
 _APOSTROPHES: Final = re.compile(r"['`]")
@@ -111,6 +125,34 @@ def sound(word: str) -> str:
     text = text.translate(_LETTERS)
     skeleton = _DOUBLED.sub(r"\1", _SILENT.sub("", text))
     return skeleton if len(skeleton) >= 3 else text[:6]
+
+
+@lru_cache(maxsize=65_536)
+def heard(word: str) -> str:
+    """A word of `words` without the vowels that Arabic, Hebrew and Syriac leave out; those they write stay, as W and Y.
+
+    Hassan and Hussein are two, and so are Mohammed and Mahmoud.
+    """
+    text = _FIRST_VOWELS.sub("", spelled(word))
+    for written, sign in _HEARD:
+        text = text.replace(written, sign)
+    return _DOUBLED.sub(r"\1", _SHORT_VOWELS.sub("", text))
+
+
+def bones(word: str) -> str:
+    """`heard` without any vowel; "" where so little is left that it says nothing."""
+    found = heard(word).translate(_NO_LONG_VOWELS)
+    return found if len(found) >= 2 else ""
+
+
+def unnamed(given: tuple[str, ...]) -> bool:
+    """Whether given names, as `words`, only say that there is none yet: Baby, Newborn, Twin A."""
+    return any(word in _UNNAMED for word in given) and all(word in _UNNAMED or len(word) == 1 for word in given)
+
+
+def lettered(word: str) -> str:
+    """A word of a name with the letters that its digits were."""
+    return word if word.isdigit() else word.translate(_MISREAD)
 
 
 def family_words(family: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Final
 
 from registry.patients.demographics import Address, Demographics, Name
-from registry.patients.names import family_words, generation, sound, spelled, words
+from registry.patients.names import family_words, generation, lettered, sound, spelled, unnamed, words
 
 MOST_NAMES: Final = 6  # of one patient: each pair of names is compared
 MOST_ADDRESSES: Final = 6
@@ -21,14 +21,17 @@ _PHONE_DIGITS: Final = 7  # the last ones: with and without country code
 class NameWords:
     """One name: the words of the family name and of the given names, `spelled`, and the generation.
 
-    `consonants`: the script (Arabic, Hebrew, Syriac) leaves vowels out. `latin`: the given names are in Latin letters.
+    `consonants`: its words in a script that leaves vowels out (Arabic, Hebrew, Syriac). `latin`: the given names are in Latin letters.
+    `han`: there are characters whose sound depends on the language. `unnamed`: no given name is known yet.
     """
 
     family: tuple[str, ...]
     given: tuple[str, ...]
     generation: str
-    consonants: bool
+    consonants: frozenset[str]
     latin: bool
+    han: bool
+    unnamed: bool
     shown: str
 
 
@@ -36,7 +39,7 @@ class NameWords:
 class AddressWords:
     """One address: its street's words and house numbers, and where that is."""
 
-    street: str
+    street: tuple[str, ...]
     numbers: frozenset[str]
     city: str
     postal_code: str
@@ -72,7 +75,17 @@ def contact(value: str) -> str:
     if "@" in rest:
         return rest.strip().lower()
     digits = _DIGITS.sub("", rest if scheme else value)
-    return digits[-_PHONE_DIGITS:] if len(digits) >= 6 else ""
+    return "" if len(digits) < 6 or _is_filler(digits) else digits[-_PHONE_DIGITS:]
+
+
+def _is_filler(digits: str) -> bool:
+    """What is typed where there is no number: 0000000, 0123456789."""
+    return len(set(digits[-_PHONE_DIGITS:])) == 1 or digits in "01234567890"
+
+
+def contact_key(item: str) -> int:
+    """The key under which everybody with a telephone number or address of `contact` is filed."""
+    return _number(f"contact {item}")
 
 
 def keys(person: Profile) -> frozenset[int]:
@@ -111,12 +124,20 @@ def _number(text: str) -> int:
 
 def _name(name: Name) -> NameWords:
     shown = " ".join([*name.given, name.family]).strip()
+    given = tuple(spelled(lettered(word)) for part in name.given for word in words(part))
     return NameWords(
-        family=tuple(map(spelled, family_words(name.family))),
-        given=tuple(spelled(word) for given in name.given for word in words(given)),
+        family=tuple(spelled(lettered(word)) for word in family_words(name.family)),
+        given=given,
         generation=generation(name.suffix, name.family),
-        consonants=any("\u0590" <= character <= "\u08ff" for character in shown),
+        consonants=frozenset(
+            spelled(word)
+            for part in (name.family, *name.given)
+            if any("\u0590" <= character <= "\u08ff" for character in part)
+            for word in words(part)
+        ),
         latin=all(character < "\u0370" or "\u1e00" <= character <= "\u1eff" for character in "".join(name.given)),
+        han=any("\u3400" <= character <= "\u9fff" for character in shown),
+        unnamed=unnamed(given),
         shown=shown,
     )
 
@@ -124,7 +145,7 @@ def _name(name: Name) -> NameWords:
 def _address(address: Address) -> AddressWords:
     found = [spelled(word) for line in address.lines for word in words(line)]
     return AddressWords(
-        street=" ".join(sorted(word for word in found if not word.isdigit())),
+        street=tuple(sorted(word for word in found if not word[0].isdigit())),
         numbers=frozenset(word for word in found if word[0].isdigit()),
         city=" ".join(map(spelled, words(address.city))),
         postal_code="".join(words(address.postal_code)),

@@ -7,11 +7,14 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from registry.patients.demographics import Identifier
-from registry.patients.profile import Profile, keys
+from registry.patients.profile import Profile, contact_key, keys
 
 MOST_IN_A_BLOCK: Final = 500  # records under one key that are looked at: those of a common name are found by other keys
 MOST_CANDIDATES: Final = 100  # that are compared: those that share the most keys
 MOST_WITH_A_WORD: Final = 2_000
+MOST_AT_A_NUMBER: Final = 40  # records that share a telephone number: a large family with some institutions
+MOST_WITH_A_SLIP: Final = 1  # records that bear a word which is no name: the one in which it was mistyped
+LEAST_WITH_A_NAME: Final = 8  # that bear a name: more than one person has records
 
 _BLOCK: Final = f"SELECT identity FROM (SELECT identity FROM patient_key WHERE key = ? LIMIT {MOST_IN_A_BLOCK})"  # noqa: S608
 _WORD: Final = f"SELECT identity FROM patient_word WHERE word >= ? AND word < ? LIMIT {MOST_WITH_A_WORD}"  # noqa: S608
@@ -56,6 +59,25 @@ class Candidates:
             )
             found |= dict.fromkeys(no for no, _ in rows)
         return list(found)[:MOST_CANDIDATES]
+
+    def shared_by_many(self, contacts: Iterable[str]) -> frozenset[str]:
+        """Telephone numbers and e-mail addresses of so many records that they are a desk's or a home's."""
+        count = "SELECT count(*) FROM (SELECT 1 FROM patient_key WHERE key = ? LIMIT ?)"
+        return frozenset(
+            item
+            for item in contacts
+            if self._connection.execute(count, (contact_key(item), MOST_AT_A_NUMBER)).fetchone()[0] == MOST_AT_A_NUMBER
+        )
+
+    def is_slip(self, one: str, other: str) -> bool:
+        """Whether one of two words is a name that many here bear, and the other nobody's but a few records'."""
+        few, many = sorted(self._bearing(word) for word in (one, other))
+        return few <= MOST_WITH_A_SLIP and many >= LEAST_WITH_A_NAME
+
+    def _bearing(self, word: str) -> int:
+        count = "SELECT count(*) FROM (SELECT 1 FROM patient_word WHERE word = ? LIMIT ?)"
+        found: int = self._connection.execute(count, (word, LEAST_WITH_A_NAME)).fetchone()[0]
+        return found
 
     def with_identifiers(self, identifiers: Iterable[Identifier]) -> Sequence[int]:
         """Records whose own or further identifier is one of these."""

@@ -222,14 +222,16 @@ class MasterIndex:
         )
 
     def _hits(self, prepared: Profile, numbers: Sequence[int]) -> list[Hit]:
+        common = self._candidates.shared_by_many(prepared.contacts)
+        prepared = replace(prepared, contacts=prepared.contacts - common) if common else prepared
         hits = [
-            Hit(record=record, match=match(prepared, profile(record.whole), self._bars))
+            Hit(record=record, match=match(prepared, profile(record.whole), self._bars, self._candidates.is_slip))
             for record in self._read(numbers)
         ]
         return sorted(hits, key=lambda hit: (-hit.match.weight, hit.record.no))
 
     def _compared(self, one: Record, other: Record) -> Match:
-        return match(profile(one.whole), profile(other.whole), self._bars)
+        return match(profile(one.whole), profile(other.whole), self._bars, self._candidates.is_slip)
 
     def _mergeable(self, survivor: Identifier, subsumed: Identifier) -> tuple[Record, Record]:
         one, other = self.show(survivor), self.show(subsumed)

@@ -15,6 +15,7 @@ from scripts.benchmarks.federations import communities, fifty
 from scripts.benchmarks.findings import findings
 from scripts.benchmarks.huge_document import memory
 from scripts.benchmarks.machine import ROOT
+from scripts.benchmarks.matching import matching
 from scripts.benchmarks.pages import pages
 from scripts.benchmarks.report import Row, table, write
 from scripts.benchmarks.rounds import Verdict
@@ -40,6 +41,7 @@ FULL: dict[str, Case] = {
     "fifty": fifty,
     "communities": communities,
     "scenarios": scenarios,
+    "matching": matching,
     "growth": growth,
     "memory": memory,
 }

@@ -20,8 +20,42 @@ from scripts.benchmarks.matching_people import CULTURES, Somebody, Town
 NATIONAL: Final = "2.999.77"
 SOURCES: Final = tuple(f"2.999.1.{number}" for number in range(6))
 _ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-_SEEN: Final = (("rn", "m"), ("m", "rn"), ("cl", "d"), ("d", "cl"), ("l", "1"), ("o", "0"), ("i", "l"), ("h", "b"), ("vv", "w"), ("B", "8"), ("S", "5"), ("e", "c"))  # fmt: skip
-_HEARD: Final = (("ph", "f"), ("f", "v"), ("ck", "k"), ("tz", "z"), ("ei", "ey"), ("ai", "ay"), ("th", "t"), ("dt", "t"), ("y", "i"), ("c", "k"), ("ie", "ee"), ("ou", "oo"), ("z", "s"), ("qu", "kw"), ("x", "ks"), ("ll", "l"), ("nn", "n"), ("w", "v"), ("gh", "g"), ("b", "v"))  # fmt: skip
+_SEEN: Final = (
+    ("rn", "m"),
+    ("m", "rn"),
+    ("cl", "d"),
+    ("d", "cl"),
+    ("l", "1"),
+    ("o", "0"),
+    ("i", "l"),
+    ("h", "b"),
+    ("vv", "w"),
+    ("B", "8"),
+    ("S", "5"),
+    ("e", "c"),
+)
+_HEARD: Final = (
+    ("ph", "f"),
+    ("f", "v"),
+    ("ck", "k"),
+    ("tz", "z"),
+    ("ei", "ey"),
+    ("ai", "ay"),
+    ("th", "t"),
+    ("dt", "t"),
+    ("y", "i"),
+    ("c", "k"),
+    ("ie", "ee"),
+    ("ou", "oo"),
+    ("z", "s"),
+    ("qu", "kw"),
+    ("x", "ks"),
+    ("ll", "l"),
+    ("nn", "n"),
+    ("w", "v"),
+    ("gh", "g"),
+    ("b", "v"),
+)
 _SHORT: Final = {
     "William": "Bill", "Robert": "Bob", "Richard": "Dick", "Elizabeth": "Betty", "Margaret": "Peggy", "Edward": "Ted",
     "Catherine": "Kate", "Michael": "Mick", "James": "Jim", "Thomas": "Tom", "John": "Jack", "Anthony": "Tony",
@@ -31,8 +65,23 @@ _SHORT: Final = {
     "Małgorzata": "Gosia", "Katarzyna": "Kasia", "Stanisław": "Staszek", "Aleksandr": "Sasha", "Dmitry": "Dima",
     "Ekaterina": "Katya", "Mikhail": "Misha", "Georgios": "Yorgos", "Ioannis": "Yannis", "László": "Laci",
 }  # fmt: skip
-_ABBREVIATED: Final = (("Street", "St"), ("Road", "Rd"), ("Avenue", "Ave"), ("Lane", "Ln"), ("straße", "str."), ("Calle", "C/"), ("Avenida", "Av."), ("ulitsa", "ul."), ("улица", "ул."), ("Caddesi", "Cd."), ("Sokak", "Sk."), ("utca", "u."))  # fmt: skip
-_WITHOUT_MARKS: Final = str.maketrans({"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "ß": "ss", "ø": "o", "Ø": "O"})
+_ABBREVIATED: Final = (
+    ("Street", "St"),
+    ("Road", "Rd"),
+    ("Avenue", "Ave"),
+    ("Lane", "Ln"),
+    ("straße", "str."),
+    ("Calle", "C/"),
+    ("Avenida", "Av."),
+    ("ulitsa", "ul."),
+    ("улица", "ул."),
+    ("Caddesi", "Cd."),
+    ("Sokak", "Sk."),
+    ("utca", "u."),
+)
+_WITHOUT_MARKS: Final = str.maketrans(
+    {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "\u0131": "i", "ß": "ss", "ø": "o", "Ø": "O"}
+)
 _EXPANDED: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
 
 
@@ -96,7 +145,7 @@ class Draft:
 
 
 def population(originals: int, *, seed: int) -> list[Entry]:
-    """`originals` people, each with one record of the first institution and one to five of others, in a random order."""
+    """`originals` people, each with one record of the first institution and one to five of others, shuffled."""
     chance = random.Random(seed)
     town = Town(chance)
     desks = [desk(chance) for _ in SOURCES]
@@ -137,7 +186,7 @@ def _entry(town: Town, body: Somebody, number: int, source: int, at: Desk) -> En
     if body.borrowed and chance.random() < 0.2:
         draft.national = body.borrowed
         draft.kinds.add("borrowed card")
-    native = any("\u0370" <= one and not "\u1e00" <= one <= "\u1fff" for one in draft.family + "".join(draft.given))
+    native = any(one >= "\u0370" and not "\u1e00" <= one <= "\u1fff" for one in draft.family + "".join(draft.given))
     return Entry(
         identifier=Identifier(f"R{number}", SOURCES[source]),
         person=draft.written(),
@@ -198,13 +247,11 @@ def _phone(number: str, at: Desk) -> str:
 
 def _plain(text: str) -> str:
     return "".join(
-        one
-        for one in unicodedata.normalize("NFKD", text.translate(_WITHOUT_MARKS))
-        if not unicodedata.combining(one)
+        one for one in unicodedata.normalize("NFKD", text.translate(_WITHOUT_MARKS)) if not unicodedata.combining(one)
     )
 
 
-# Mistakes in one word --------------------------------------------------------------------------------------------------
+# Mistakes in one word -------------------------------------------------------------------------------------------------
 
 
 def neighbour(chance: random.Random, word: str) -> str:
@@ -258,7 +305,7 @@ def _in_name(change: Callable[[random.Random, str], str]) -> Callable[[Draft], N
     return make
 
 
-# Mistakes in a record --------------------------------------------------------------------------------------------------
+# Mistakes in a record -------------------------------------------------------------------------------------------------
 
 
 def swapped(draft: Draft) -> None:
@@ -328,7 +375,11 @@ def moved(draft: Draft) -> None:
     """Another address, and often another telephone."""
     home = draft.town.new_home(draft.body.culture)
     street = home.street.split("=")[-1].split("|")[0].replace("~", " ")
-    draft.lines, draft.city, draft.code = [f"{street} {home.number}"], home.town.split("=")[-1].replace("~", " "), home.code
+    draft.lines, draft.city, draft.code = (
+        [f"{street} {home.number}"],
+        home.town.split("=")[-1].replace("~", " "),
+        home.code,
+    )
     if draft.chance.random() < 0.5:
         draft.phones = [f"tel:{home.landline}"] if home.landline else []
 
@@ -341,7 +392,10 @@ def address_typed(draft: Draft) -> None:
     if what < 0.6:
         draft.lines = [dropped(draft.chance, draft.lines[0]), *draft.lines[1:]]
     elif what < 0.8:
-        draft.lines = [re.sub(r"\d+", lambda found: str(int(found.group()) + 1), draft.lines[0], count=1), *draft.lines[1:]]
+        draft.lines = [
+            re.sub(r"\d+", lambda found: str(int(found.group()) + 1), draft.lines[0], count=1),
+            *draft.lines[1:],
+        ]
     else:
         draft.code = transposed(draft.chance, draft.code)
 

@@ -19,8 +19,8 @@ CULTURES: Final[dict[str, dict[str, Any]]] = tomllib.loads(
 )
 # Pairs of given names that parents give to twins, alike on purpose; where a culture has none of its own.
 _TWINS: Final = {
-    "english": "Ellen-Helen Jayden-Kayden Amelia-Emelia Jon-Ron Kara-Cara",
-    "german": "Jana-Jan Lena-Lea Mara-Marta Tim-Tom Karla-Karl",
+    "english": "Ellen-Helen Martin-Marvin Jayden-Kayden Amelia-Emelia Jon-Ron Kara-Cara",
+    "german": "Jana-Jan Lena-Lea Mara-Marta Tim-Tom Karla-Karl Marina-Martina Johanna-Joanna",
     "spanish": "Juan-Juana Mario-Maria Daniel-Daniela",
     "arabic": "حسن=Hassan-حسين=Hussein محمد=Mohammed-محمود=Mahmoud",
     "chinese": "美玲=Meiling-美琳=Meilin 明=Ming-敏=Min",
@@ -95,11 +95,16 @@ class Town:
         mother = self._somebody(culture, hers if keeps else family, "F", year + chance.randint(-3, 5), home)
         yield from [father, mother][: chance.choice([1, 2, 2])]
         theirs = (family[0], hers[0]) if CULTURES[culture].get("double") else family
+        taken = {mother.given}
         for _ in range(chance.choice([0, 0, 1, 1, 2, 3])):
             child = self._somebody(
                 culture, theirs, chance.choice("FM"), mother.born[0] + chance.randint(19, 38), home, maiden=hers[0]
             )
-            if child.sex == "M" and chance.random() < 0.1:
+            if child.given in taken:  # brothers and sisters have names of their own
+                continue
+            taken.add(child.given)
+            if child.sex == "M" and father.given not in taken and chance.random() < 0.1:
+                taken.add(father.given)
                 child = replace(child, given=father.given, second=father.second, suffix=chance.choice(["", "Jr"]))
             if chance.random() < 0.02:
                 child = replace(child, unnamed=True)
@@ -113,7 +118,8 @@ class Town:
         chance, alike = self.chance, _TWINS.get(child.culture)
         other = self._somebody(child.culture, child.family, chance.choice("FM"), child.born[0], child.home)
         one_given, other_given = child.given, other.given
-        if alike and chance.random() < 0.5:
+        if (alike and chance.random() < 0.5) or one_given == other_given:
+            alike = alike or _TWINS["german"]
             one_given, other_given = chance.choice(alike.split()).split("-")
         ordered = chance.random() < 0.3
         return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,11 +18,16 @@ class Entry(Protocol):
     """A record, and whose it is."""
 
     @property
-    def identifier(self) -> Identifier: ...
+    def identifier(self) -> Identifier:
+        """Its own."""
+
     @property
-    def person(self) -> Demographics: ...
+    def person(self) -> Demographics:
+        """What it says."""
+
     @property
-    def true(self) -> int: ...
+    def true(self) -> int:
+        """Whose it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +65,14 @@ class Quality:
         return (self.together_right + self.queued_right) / max(self.of, 1)
 
 
-def judge(entries: Sequence[Entry], sources: Sequence[str], kinds: Mapping[Identifier, frozenset[str]]) -> Quality:
+def judge(
+    entries: Sequence[Entry],
+    sources: Sequence[str],
+    kinds: Callable[[Identifier, Identifier], frozenset[str]] = lambda _one, _other: frozenset(),
+) -> Quality:
     """Store all records in a new index, in their order, and compare what it made of them with what is true.
 
-    `kinds` names what is different in a record; a pair counts under each name of either record.
+    `kinds` names what is different in a pair of records; a pair counts under each.
     """
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.executescript(SCHEMA)
@@ -87,8 +96,7 @@ def judge(entries: Sequence[Entry], sources: Sequence[str], kinds: Mapping[Ident
     for group in own.values():
         for pair in itertools.combinations(group, 2):
             linked = person_of[pair[0]] == person_of[pair[1]]
-            different = kinds.get(names[pair[0]], frozenset()) | kinds.get(names[pair[1]], frozenset())
-            for kind in different or {"nothing"}:
+            for kind in kinds(names[pair[0]], names[pair[1]]) or {"nothing"}:
                 counts[kind][0] += 1
                 counts[kind][1] += linked
                 counts[kind][2] += linked or pair in queued

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.patients.comparison import WEIGHTS, compare
+from registry.patients.comparison import compare
 from registry.patients.demographics import Address, BirthDate, Demographics, Identifier, Name, Telecom
+from registry.patients.evidence import WEIGHTS
 from registry.patients.matching import Bars, Verdict, match
 from registry.patients.profile import keys, profile
 from registry.patients.stored import from_text, to_text
@@ -60,6 +61,23 @@ def level(field: str, one: Demographics, other: Demographics) -> str:
         (("Щербаков", "Юрий"), ("Shcherbakov", "Yuri"), "same", "form"),
         (("حسن", "محمد"), ("Hassan", "Mohammed"), "same", "same"),
         (("Αθανασίου", "Ελένη"), ("Athanasiou", "Eleni"), "near", "same"),
+        (("Smith", "Katarzyna"), ("Smith", "Katarzyan"), "same", "near"),
+        (("Smith", "Katarzyna"), ("Smith", "Katrzyna"), "same", "slip"),
+        (("Smith", "Martina"), ("Smith", "Marina"), "same", "slip"),
+        (("Smith", "Jayden"), ("Smith", "Kayden"), "same", "near"),
+        (("Smith", "Maria Rosa"), ("Smith", "Marvia Anna"), "same", "near"),
+        (("Smith", "J0seph"), ("5mith", "Joseph"), "same", "same"),
+        (("Smith", "Baby Girl"), ("Smith", "Twin A"), "same", ""),
+        (("Smith", "Baby"), ("Smith", "Emma"), "same", ""),
+        (("حسن", "حسين"), ("Hassan", "Hussein"), "same", "same"),
+        (("حسن", "حسن"), ("Hassan", "Hussein"), "same", "near"),
+        (("حسن", "محمد"), ("Hassan", "Mahmoud"), "same", "near"),
+        (("الحداد", "نور"), ("Al-Haddad", "Nur"), "same", "near"),
+        (("Иванов", "Александр"), ("Ivanov", "Aleksandra"), "same", "near"),
+        (("Κωνσταντίνου", "Κωνσταντίνος"), ("Constantinou", "Constantine"), "near", "near"),
+        (("김", "지영"), ("Kim", "Jiyoung"), "near", "near"),
+        (("王", "小红"), ("Wang", "Xiaoming"), "same", "near"),
+        (("王", "小红"), ("Wang", "Jianguo"), "same", "different"),
     ],
 )
 def test_names(one: tuple[str, str], other: tuple[str, str], family: str, given_level: str) -> None:
@@ -67,9 +85,55 @@ def test_names(one: tuple[str, str], other: tuple[str, str], family: str, given_
     assert (level("family name", first, second), level("given name", first, second)) == (family, given_level)
 
 
-def test_exchanged_names_are_one_piece_of_evidence() -> None:
-    found = compare(profile(person("Halvorsen", "Nora")), profile(person("Nora", "Halvorsen")))
-    assert [item.level for item in found if "name" in item.field] == ["swapped"]
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (("Halvorsen", "Nora"), ("Nora", "Halvorsen"), "swapped"),
+        (("Halvorsen", "Nora Maria"), ("Nora", "Halvorson"), "nearly swapped"),
+        (("Иванов", "Дмитрий"), ("Dmitri", "Ivanov"), "nearly swapped"),
+        (("Nora Halvorsen", ""), ("Halvorsen", "Nora"), "in one field"),
+        (("", "Halvorsen Nora"), ("Halvorsen", "Nora"), "in one field"),
+        (("Nguyễn Thị Lan", ""), ("Nguyen", "Thi Lan"), "in one field"),
+        (("Nora Halvorson", ""), ("Halvorsen", "Nora Maria"), "nearly in one field"),
+        (("田中", "浩"), ("Tanaka", "Hiroshi"), "another script"),
+    ],
+)
+def test_names_that_stand_in_other_fields_are_one_piece_of_evidence(
+    one: tuple[str, str], other: tuple[str, str], expected: str
+) -> None:
+    for first, second in ((one, other), (other, one)):
+        found = compare(profile(person(*first)), profile(person(*second)))
+        assert [item.level for item in found if "name" in item.field] == [expected]
+
+
+def test_a_whole_name_that_is_another_says_so() -> None:
+    found = compare(profile(person("Peter Brown", "")), profile(person("Halvorsen", "Nora")))
+    assert [(item.field, item.level) for item in found if "name" in item.field] == [("family name", "different")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("7 Quay Road", "7 Quay Rd", "same"),
+        ("7 Quay Road", "Quay Road 7 Flat 3", "same"),
+        ("7 Quay Road", "7 Quya Road", "same"),
+        ("Hauptstraße 7", "Hauptstr. 7", "same"),
+        ("7 Quay Road", "7 Mill Road", "place"),
+        ("7 Quay Road", "9 Quay Road", "place"),
+        ("7 Quay Road", "Quay Road", "place"),
+    ],
+)
+def test_addresses(one: str, other: str, expected: str) -> None:
+    def at(line: str) -> Demographics:
+        return replace(NORA, addresses=(Address(lines=(line,), city="Norwick", postal_code="90210"),))
+
+    assert level("address", at(one), at(other)) == level("address", at(other), at(one)) == expected
+
+
+@pytest.mark.parametrize("number", ["0000000", "999 999 9999", "0123456789", "1234567"])
+def test_what_is_typed_for_want_of_a_number_is_none(number: str) -> None:
+    filled = replace(NORA, telecoms=(Telecom(value=f"tel:{number}"),))
+    assert level("telephone or e-mail", filled, filled) == ""
 
 
 @pytest.mark.parametrize(
@@ -78,7 +142,11 @@ def test_exchanged_names_are_one_piece_of_evidence() -> None:
         ("19720415", "19720415", "same"),
         ("19720104", "19720401", "exchanged"),
         ("19720415", "19720416", "near"),
-        ("19720415", "19730415", "year alone"),
+        ("19720415", "19730415", "digit of the year"),
+        ("19720415", "19790415", "digit of the year"),
+        ("19720415", "19920415", "year alone"),
+        ("19690415", "19710415", "year alone"),
+        ("19720101", "19730101", "year alone"),
         ("19720415", "19730620", "different"),
         ("19720415", "19900415", "generations"),
         ("197204", "19720415", "month"),
@@ -125,6 +193,15 @@ ELSEWHERE = {"addresses": (Address(lines=("1 Mill Lane",), city="Altdorf"),), "t
         pytest.param(replace(NORA, identifiers=NATIONAL), replace(NORA, identifiers=NATIONAL, **ELSEWHERE), Verdict.LINK, id="moved, with one national identifier"),
         pytest.param(replace(NORA, identifiers=NATIONAL), replace(person("Berg", "Ole", "19500304", "M"), identifiers=NATIONAL), Verdict.NONE, id="somebody else's card"),
         pytest.param(NORA, replace(NORA, birth_date=BirthDate(value="1972", estimated=True)), Verdict.REVIEW, id="an estimated year"),
+        pytest.param(NORA, replace(NORA, names=(Name(family="Berg", given=("Nora",)),)), Verdict.LINK, id="married, at home with the same telephone"),
+        pytest.param(NORA, replace(NORA, names=(Name(family="Berg", given=("Nora",)),), telecoms=()), Verdict.REVIEW, id="married, the address alone"),
+        pytest.param(NORA, replace(NORA, birth_date=BirthDate(value="19730415")), Verdict.LINK, id="a wrong digit of the year"),
+        pytest.param(person("Halvorsen", "Baby Girl", **HOME), person("Halvorsen", "Baby Girl", **HOME), Verdict.REVIEW, id="newborns, perhaps twins"),
+        pytest.param(replace(NORA, names=(Name(family="Nora Halvorsen"),)), NORA, Verdict.LINK, id="the whole name in one field"),
+        pytest.param(person("Martens", "Martina", **HOME), person("Martens", "Marina", **HOME), Verdict.REVIEW, id="a slip or a twin: no index to ask"),
+        pytest.param(person("田中", "浩", **HOME), person("Tanaka", "Hiroshi", **HOME), Verdict.REVIEW, id="characters and letters"),
+        pytest.param(person("田中", "浩", **HOME, identifiers=NATIONAL), person("Tanaka", "Hiroshi", **HOME, identifiers=NATIONAL), Verdict.LINK, id="characters and letters with one identifier"),
+        pytest.param(person("田中", "浩", **HOME, identifiers=NATIONAL), person("Tanaka", "Hiroshi", "19720416", **HOME, identifiers=NATIONAL), Verdict.REVIEW, id="characters and letters, another day"),
         pytest.param(Demographics(), Demographics(), Verdict.NONE, id="nothing is known"),
     ],
 )  # fmt: skip

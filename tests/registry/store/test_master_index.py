@@ -289,3 +289,31 @@ def test_every_order_of_three_sources_gives_one_person(tmp_path: Path) -> None:
         found = [{record.identifier for record in index.records(identifier)} for identifier, _ in records]
         assert all(one == other for one, other in pairwise(found))
         assert len(found[0]) == 3
+
+
+def _in_many_families(index: MasterIndex, given_name: str) -> None:
+    for number in range(8):
+        other = replace(NORA, names=(Name(family=f"Berg{'aeiouybl'[number]}", given=(given_name,)),), birth_date=None)
+        index.store(own(f"other{number}"), other, NOW)
+
+
+def test_a_slip_of_the_pen_is_no_name_and_is_linked(index: MasterIndex) -> None:
+    """Where many bear the name and nobody what was written; two names that people bear are two persons' as well."""
+    martina, marina = (replace(NORA, names=(Name(family="Halvorsen", given=(one,)),)) for one in ("Martina", "Marina"))
+    index.store(own(1), martina, NOW)
+    assert index.store(Identifier("L1", LAB), marina, NOW).doubtful == (own(1),)
+    _in_many_families(index, "Martina")
+    assert index.store(Identifier("L1", LAB), replace(marina, sex=""), NOW).linked == (own(1),)
+    index.store(Identifier("C2", CLINIC), replace(marina, names=(Name(family="Dahl", given=("Marina",)),)), NOW)
+    assert index.store(Identifier("L1", LAB), marina, LATER).doubtful == (own(1),)
+
+
+def test_a_telephone_number_of_very_many_says_nothing_of_a_household(index: MasterIndex) -> None:
+    desk = (Telecom(value="tel:+1-555-0100999"),)
+    at_the_desk, elsewhere = replace(NORA, telecoms=desk), replace(NORA, telecoms=desk, addresses=())
+    index.store(own(1), at_the_desk, NOW)
+    assert index.store(Identifier("L1", LAB), elsewhere, NOW).linked == (own(1),)
+    for number in range(40):
+        name = Name(family=f"Strand{chr(97 + number % 26)}{number}", given=("Ola",))
+        index.store(own(f"other{number}"), replace(elsewhere, names=(name,), birth_date=None), NOW)
+    assert index.store(Identifier("L1", LAB), replace(elsewhere, sex=""), LATER).doubtful == (own(1),)
