@@ -93,6 +93,8 @@ def _address_level(one: AddressWords, other: AddressWords) -> str:
 
 def _same_street(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """Whether streets share a word, and only one of them has further ones: the name of a house, a quarter."""
+    if one == other:
+        return bool(one)
     mine = [word for word in one if not any(_same_word(word, item) for item in other)]
     theirs = [word for word in other if not any(_same_word(word, item) for item in one)]
     if len(mine) == len(one) or len(theirs) == len(other):

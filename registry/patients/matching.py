@@ -66,10 +66,9 @@ _GIVEN: Final = frozenset({"same", "form"})
 _NAMES: Final = frozenset({"swapped", "in one field"})
 _DATES: Final = frozenset({"same", "exchanged"})
 _MISTYPED_DATES: Final = frozenset({"near", "digit of the year"})
-# With an identifier in common; or, since father and son have different mothers, with hers and a household.
-_WEAK_DATES: Final = frozenset(
-    {"near", "digit of the year", "first of the year", "month", "year", "estimated", "year alone", "missing"}
-)
+# An age that fits: with an identifier in common, or with a household and the mother, who is another one of fathers.
+_AGES: Final = frozenset({"near", "digit of the year", "first of the year", "month", "year", "estimated"})
+_NO_AGES: Final = frozenset({"year alone", "missing"})  # with an identifier in common alone
 Slip = Callable[[str, str], bool]
 
 
@@ -117,7 +116,8 @@ def _reasons_against(levels: dict[str, str], pairs: set[tuple[str, str]], *, mis
     if not _names_agree(levels, personal=personal, household=bool(household), mistyped=mistyped):
         found.append("the names do not agree well enough")
     fits = date in _DATES or (date in _MISTYPED_DATES and exact)
-    if not fits and not (date in _WEAK_DATES and (personal or (exact and mother and household))):
+    borne = date in _AGES and (personal or (exact and mother and household))
+    if not fits and not borne and not (personal and date in _NO_AGES):
         found.append("the birth dates do not agree well enough")
     if not personal and not mother and not household:
         found.append("nothing but name, birth date and sex speaks for it")

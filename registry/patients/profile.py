@@ -21,7 +21,8 @@ _PHONE_DIGITS: Final = 7  # the last ones: with and without country code
 class NameWords:
     """One name: the words of the family name and of the given names, `spelled`, and the generation.
 
-    `consonants`: its words in a script that leaves vowels out (Arabic, Hebrew, Syriac). `latin`: the given names are in Latin letters.
+    `consonants`: its words in a script that leaves vowels out (Arabic, Hebrew, Syriac).
+    `latin`: the given names are in Latin letters.
     `han`: there are characters whose sound depends on the language. `unnamed`: no given name is known yet.
     """
 

@@ -192,6 +192,8 @@ ELSEWHERE = {"addresses": (Address(lines=("1 Mill Lane",), city="Altdorf"),), "t
         pytest.param(replace(NORA, identifiers=NATIONAL), replace(NORA, identifiers=(Identifier("N999999", "2.999.77"),)), Verdict.REVIEW, id="different national identifiers"),
         pytest.param(replace(NORA, identifiers=NATIONAL), replace(NORA, identifiers=NATIONAL, **ELSEWHERE), Verdict.LINK, id="moved, with one national identifier"),
         pytest.param(replace(NORA, identifiers=NATIONAL), replace(person("Berg", "Ole", "19500304", "M"), identifiers=NATIONAL), Verdict.NONE, id="somebody else's card"),
+        pytest.param(replace(NORA, mothers_maiden_name="Lund"), replace(NORA, birth_date=None, mothers_maiden_name="Lund"), Verdict.REVIEW, id="mother or daughter, the birth date is missing"),
+        pytest.param(replace(NORA, mothers_maiden_name="Lund"), replace(NORA, birth_date=BirthDate(value="1972"), mothers_maiden_name="Lund"), Verdict.LINK, id="the year alone, with household and mother"),
         pytest.param(NORA, replace(NORA, birth_date=BirthDate(value="1972", estimated=True)), Verdict.REVIEW, id="an estimated year"),
         pytest.param(NORA, replace(NORA, names=(Name(family="Berg", given=("Nora",)),)), Verdict.LINK, id="married, at home with the same telephone"),
         pytest.param(NORA, replace(NORA, names=(Name(family="Berg", given=("Nora",)),), telecoms=()), Verdict.REVIEW, id="married, the address alone"),
