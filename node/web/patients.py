@@ -184,7 +184,7 @@ async def begin_visit(view: View) -> web.StreamResponse:
         problem = view.words("Say why you open this record: choose a reason, and write what it is for.")
         return _page(view, [_again(view, handle, person)], problem, 422)
     user, services = view.signed_in.user, view.desk.services
-    before = seen.before(services.reader, user, person.cx)
+    before = seen.before(services.reader, user, services.registry.identities_of(person.cx) or (person.cx,))
     visit = Visit(person=person, purpose=purpose, seen=view.now, before=before)
     what = f"visit opened: {purpose.text}; {note}"
     records = patient_page(view, view.caller(visit), what, [person.cx], action=Action.EXECUTE)

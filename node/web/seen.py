@@ -2,12 +2,15 @@
 
 The mark moves over what really stood on a page, together with the record of it; dates of documents play no part.
 So what an institution brings late, or what nobody turned the page to, is still new the next time.
+
+A merge of patients moves no mark, and its undoing needs none moved back: whoever looks is told what was shown under any
+identifier of the person.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,10 +29,12 @@ class Before:
         return Before(entries=self.entries | frozenset(entries), last=self.last)
 
 
-def before(connection: sqlite3.Connection, user: str, patient: str) -> Before:
-    """What this user has been shown of this patient (CX) so far."""
+def before(connection: sqlite3.Connection, user: str, identities: Collection[str]) -> Before:
+    """What this user has been shown so far of the person with these identifiers (CX)."""
     rows = connection.execute(
-        "SELECT entry, shown FROM shown_entry WHERE user = ? AND patient = ?", (user, patient)
+        f"SELECT entry, max(shown) FROM shown_entry WHERE user = ? AND patient IN ({','.join('?' * len(identities))}) "  # noqa: S608
+        "GROUP BY entry",
+        (user, *identities),
     ).fetchall()
     said = dict(rows)
     return Before(last=said.pop(_VISIT, ""), entries=frozenset(said))
