@@ -11,9 +11,10 @@ import asyncio
 import logging
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +39,8 @@ log = logging.getLogger("node.discovery")
 RECORDS: Final = 100  # of the master index that are told at once
 _AWAY, _LONGEST_AWAY = 15.0, 240.0  # seconds for which a locator is left alone that could not be told, then twice that
 _HOUR: Final = 3600.0
+_DAY: Final = 24 * _HOUR
+SILENT: Final = timedelta(days=30)  # after that what somebody told who tells nothing any more is dropped
 _SECONDS: Final = 5.0  # that one has to answer
 _MOST_WAITING: Final = 10_000  # changes that are kept where there is nobody to tell
 
@@ -71,6 +74,9 @@ class Teller:
         self._behind: set[str] = set()  # locators that were not told something in this pass
         self._whole: set[str] = set()  # locators that know that they were told everything
         self._root = ""
+        self._lost: set[str] = set()  # locators that have dropped what they were told
+        self._members: frozenset[str] = frozenset()  # whose tokens are kept here
+        self._looked = -_DAY  # when they were looked at
         self._away: dict[str, tuple[float, float]] = {}  # until when, and for how long
 
     async def round(self) -> None:
@@ -79,6 +85,7 @@ class Teller:
         if not duty.exists:
             await self._nobody()
             return
+        await self._drop(duty)
         if duty.root != self._root:
             await self._begin(duty)
         await self._policies()
@@ -109,18 +116,34 @@ class Teller:
         """The locators are others than before, or this process knows none yet."""
         actors, root = self._actors, duty.root
         if locations.sources(actors.reader).get(self._own) != root:
-            duties = self._own in duty.homes
-            members = [self._own, *(one.home for one in actors.gateway.communities())] if duties else []
             authority = actors.own.assigning_authority
 
             def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
                 locations.all_due(connection, authority)
-                locations.keep_members(connection, members)
                 return None, [noted(f"{len(duty.homes)} locators are told of every patient", self._actors)]
 
             await actors.sequencer.transact(work)
         self._root, self._after, self._since, self._newest = root, 0, 0, 0
         self._whole, self._behind, self._away = set(), set(), {}
+
+    async def _drop(self, duty: Duty) -> None:
+        """As a locator: what members told that are none any more, or say nothing for long. Each day all say a word."""
+        actors, now = self._actors, asyncio.get_running_loop().time()
+        of_it = (one.home for one in actors.gateway.communities() if one.federation == duty.federation)
+        members = frozenset((self._own, *of_it) if self._own in duty.homes else ())
+        if members == self._members and now < self._looked + _DAY:
+            return
+        if now >= self._looked + _DAY:
+            self._whole, self._looked = set(), now
+        since = f"{actors.clock() - SILENT:%Y%m%d}"
+        if gone := [home for home in locations.outdated(actors.reader, members, since) if home != self._own]:
+
+            def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+                locations.drop(connection, gone)
+                return None, [noted(f"tokens dropped of {', '.join(gone)[:300]}: no members, or silent", actors)]
+
+            await actors.sequencer.transact(work)
+        self._members = members
 
     async def _policies(self) -> None:
         """Whoever's policy has changed; at the start and each hour all that have one, since they begin and end."""
@@ -145,13 +168,33 @@ class Teller:
     async def _end(self, duty: Duty) -> None:
         """A pass over all changes has ended: whoever has heard everything is told so."""
         able = [home for home in duty.homes if home not in self._behind | self._whole and self._reachable(home)]
-        told_all = told.Told(root=duty.root, complete=True)
-        self._whole |= await self._send(dict.fromkeys(able, told_all))
+        kept = await asyncio.to_thread(self._told_to) if able else {}
+        self._whole |= await self._send(
+            {home: told.Told(root=duty.root, complete=True, kept=kept.get(home, 0)) for home in able}
+        )
+        if self._lost:
+            await self._all_lost()
+            return
         if self._whole >= {*duty.homes} and locations.sources(self._actors.reader).get(self._own) != duty.root:
             await self._all_told(duty)
         waiting = any(not self._reachable(home) for home in self._away)
         self._after, self._since = 0, max(self._newest, self._since) if waiting else 0
         self._behind = {home for home in self._behind if waiting}
+
+    def _told_to(self) -> Mapping[str, int]:
+        with closing(open_reader(self._database)) as connection:
+            return locations.told_to(connection)
+
+    async def _all_lost(self) -> None:
+        """Some have dropped what they were told, because this community was no member for a while: begin anew."""
+        own, lost = self._own, sorted(self._lost)
+
+        def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+            locations.all_lost(connection, own, lost)
+            return None, [noted(f"locators are told anew, they had dropped it: {', '.join(lost)[:300]}", self._actors)]
+
+        await self._actors.sequencer.transact(work)
+        self._root, self._lost = "", set()
 
     async def _all_told(self, duty: Duty) -> None:
         """Remember it, so that the next start does not begin anew."""
@@ -221,6 +264,8 @@ class Teller:
                 if status == 204:
                     self._away.pop(home, None)
                     return True
+                if status == told.GONE:
+                    self._lost.add(home)
                 log.info("a locator did not take what it was told", extra={"peer": community.name, "status": status})
             except (PeerFault, TimeoutError) as problem:
                 log.info("a locator cannot be told", extra={"peer": community.name, "reason": str(problem)[:100]})

@@ -24,6 +24,7 @@ from trust.directory.signing import Malformed, fields, items, text
 if TYPE_CHECKING:
     from node.exchange import Actors, Desk
 
+GONE: Final = 410  # says a locator that has dropped what the holder told it
 MOST_BODY: Final = 4 << 20
 MOST_TOLD: Final = 5_000_000  # tokens of one community
 _MOST_TOKENS: Final = 10_000  # of one message: a hundred records are told at once
@@ -32,19 +33,22 @@ _MOST_HOMES: Final = 1 << 20  # characters of a list of homes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """One message: tokens to add, each with the homes that may learn it (`store.locations`), and to remove."""
+    """One message: tokens to add, each with the homes that may learn it (`store.locations`), and to remove.
+
+    `kept`, with `complete`: how many tokens the holder believes to be kept here; None where it does not say.
+    """
 
     root: str
     add: tuple[tuple[bytes, str], ...] = ()
     remove: tuple[bytes, ...] = ()
     complete: bool = False
+    kept: int | None = None
 
     def write(self) -> bytes:
         """As it is sent."""
         added = [[token.hex(), only] for token, only in self.add]
-        return orjson.dumps(
-            {"root": self.root, "add": added, "remove": [one.hex() for one in self.remove], "complete": self.complete}
-        )
+        said = {"root": self.root, "add": added, "remove": [one.hex() for one in self.remove]}
+        return orjson.dumps({**said, "complete": self.complete, "kept": self.kept})
 
 
 def read(body: bytes) -> Told:
@@ -57,13 +61,15 @@ def read(body: bytes) -> Told:
         content = fields(orjson.loads(body), "root", "add", "remove", "complete")
     except orjson.JSONDecodeError as problem:
         raise Malformed("not JSON") from problem
-    if not isinstance(content["complete"], bool):
-        raise Malformed("complete is not true or false")
+    kept = content.get("kept")
+    if not isinstance(content["complete"], bool) or not (kept is None or type(kept) is int):
+        raise Malformed("complete is not true or false, or kept no number")
     return Told(
         root=text(content["root"], 64),
         add=tuple(_added(one) for one in items(content["add"], _MOST_TOKENS)),
         remove=tuple(_token(one) for one in items(content["remove"], _MOST_TOKENS)),
         complete=content["complete"],
+        kept=kept,
     )
 
 
@@ -96,7 +102,10 @@ async def take(asked: Asked, desk: Desk) -> Given:
     community = actors.gateway.community(home)
     if community is None or community.federation != duty.federation:
         return Given(status=409, body=b"this community is of another federation")
-    if locations.count(actors.reader, home) + len(told.add) > MOST_TOLD:
+    count = locations.count(actors.reader, home)
+    if told.complete and told.kept is not None and count < told.kept:
+        return Given(status=GONE, body=b"this locator has less: it was told as of a community that was no member then")
+    if count + len(told.add) > MOST_TOLD:
         return Given(status=409, body=b"more tokens than this locator keeps for one community")
     await keep(told, home, asked.caller.name, actors)
     return Given(status=204)
@@ -118,7 +127,7 @@ async def keep(told: Told, home: str, name: str, actors: Actors) -> None:
     record = noted(what + ("; that was everything" if told.complete else ""), actors, name)
 
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
-        locations.take(connection, home, told.add, told.remove)
+        locations.take(connection, home, told.add, told.remove, f"{actors.clock():%Y%m%d}")
         if told.complete:
             locations.complete(connection, home, told.root)
         return None, [record]

@@ -27,18 +27,26 @@ class Told:
 # What this node knows as a locator ------------------------------------------------------------------------------------
 
 
-def take(connection: sqlite3.Connection, home: str, add: Iterable[tuple[bytes, str]], remove: Iterable[bytes]) -> None:
-    """What one community says of its patients. For a write job."""
+def take(
+    connection: sqlite3.Connection, home: str, add: Iterable[tuple[bytes, str]], remove: Iterable[bytes], day: str
+) -> None:
+    """What one community says of its patients, on this day (YYYYMMDD). For a write job."""
     connection.executemany("DELETE FROM location_token WHERE token = ? AND home = ?", [(one, home) for one in remove])
     connection.executemany(
         "INSERT OR REPLACE INTO location_token (token, home, only) VALUES (?, ?, ?)",
         [(token, home, only) for token, only in add],
     )
+    connection.execute(
+        "INSERT INTO location_source (home, root, heard) VALUES (?1, '', ?2) ON CONFLICT DO UPDATE SET heard = ?2",
+        (home, day),
+    )
 
 
 def complete(connection: sqlite3.Connection, home: str, root: str) -> None:
     """A community has told everything under this set of locators. For a write job."""
-    connection.execute("INSERT OR REPLACE INTO location_source (home, root) VALUES (?, ?)", (home, root))
+    connection.execute(
+        "INSERT INTO location_source (home, root) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET root = ?2", (home, root)
+    )
 
 
 def holders(connection: sqlite3.Connection, token: bytes, asker: str) -> list[str]:
@@ -58,11 +66,18 @@ def count(connection: sqlite3.Connection, home: str) -> int:
     return int(found)
 
 
-def keep_members(connection: sqlite3.Connection, homes: Iterable[str]) -> int:
-    """Drop what others told than these; how many tokens that were. For a write job."""
-    gone = [(home,) for home in sources(connection).keys() - {*homes}]
+def outdated(connection: sqlite3.Connection, members: Iterable[str], since: str) -> list[str]:
+    """Who told something and is none of these, or has told nothing since this day (YYYYMMDD)."""
+    kept = {*members}
+    rows = connection.execute("SELECT home, heard FROM location_source ORDER BY home")
+    return [home for home, heard in rows if home not in kept or heard < since]
+
+
+def drop(connection: sqlite3.Connection, homes: Iterable[str]) -> None:
+    """Forget what these communities told. For a write job."""
+    gone = [(home,) for home in homes]
     connection.executemany("DELETE FROM location_source WHERE home = ?", gone)
-    return connection.executemany("DELETE FROM location_token WHERE home = ?", gone).rowcount if gone else 0
+    connection.executemany("DELETE FROM location_token WHERE home = ?", gone)
 
 
 # What this node tells -------------------------------------------------------------------------------------------------
@@ -114,6 +129,17 @@ def told_as(connection: sqlite3.Connection, token: bytes) -> list[Told]:
 def _told(connection: sqlite3.Connection, where: str, value: object) -> list[Told]:
     rows = connection.execute(f"SELECT identity, token, locator, only FROM location_told WHERE {where}", (value,))  # noqa: S608
     return [Told(identity=identity, token=token, locator=locator, only=only) for identity, token, locator, only in rows]
+
+
+def told_to(connection: sqlite3.Connection) -> Mapping[str, int]:
+    """How many tokens each locator has from here, as far as this node knows. Reads every one."""
+    return dict(connection.execute("SELECT locator, count(DISTINCT token) FROM location_told GROUP BY locator"))
+
+
+def all_lost(connection: sqlite3.Connection, own: str, locators: Iterable[str]) -> None:
+    """These have nothing of what they were told; it is told anew. For a write job."""
+    connection.executemany("DELETE FROM location_told WHERE locator = ?", [(home,) for home in locators])
+    complete(connection, own, "")
 
 
 def replace_told(connection: sqlite3.Connection, gone: Sequence[Told], new: Sequence[Told]) -> None:

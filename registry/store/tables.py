@@ -106,10 +106,11 @@ location_token = Table(
 )
 
 location_source = Table(
-    "location_source",  # communities that told this locator everything, under which set of locators
+    "location_source",  # communities that told this locator something; under which set of locators they told everything
     metadata,
     Column("home", String, primary_key=True),
     Column("root", String, nullable=False),
+    Column("heard", String(8), nullable=False, server_default=""),  # YYYYMMDD of the last that it told
     sqlite_with_rowid=False,
 )
 

@@ -70,6 +70,7 @@ class Locating:
     told: list[dict] = field(default_factory=list)  # what holders have sent, as it came
     holder: str = ""  # who tells
     away: bool = False  # nothing can be told to it
+    lost: bool = False  # it has dropped what it was told, and says so to whoever believes otherwise
     days: int = 7  # that an answer may be kept
 
 
@@ -148,6 +149,9 @@ async def told(community: Community, request: web.Request) -> web.Response:
     said = json.loads(await request.read())
     if community.locating.away:
         return web.Response(status=503)
+    if community.locating.lost and said["complete"] and said["kept"]:
+        community.locating.lost = False
+        return web.Response(status=410)
     located = community.locating.located
     community.locating.told.append(said)
     if not community.locating.holder:

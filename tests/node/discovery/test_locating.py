@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,7 +24,7 @@ from node.discovery.asking import ask_everywhere
 from node.discovery.discovery import Discovery
 from node.discovery.duty import Duty
 from node.discovery.locating import holders
-from node.discovery.telling import Teller
+from node.discovery.telling import SILENT, Teller
 from node.discovery.told import Told, keep
 from node.exchange import Exchange
 from node.federation.circuit import Circuits
@@ -337,6 +337,73 @@ async def test_everything_is_told_once_and_the_rest_when_a_locator_is_back(world
     text = services.reader.execute("SELECT group_concat(person) FROM patient_identity").fetchone()[0]
     assert "Halvorsen" in text
     assert not any(b"Halvorsen" in token for token in known)
+
+
+async def test_a_locator_that_has_dropped_what_it_was_told_is_told_it_again(world: World) -> None:
+    """This community was no member for a while, so its tokens went; whoever tells on finds that out, each day."""
+    services = world.services
+    await world.patient()
+    teller = Teller(services.actors, services.client, services.config.folder.database)
+    await teller.round()
+    locators = {one.described.home: one.community.locating for one in world.locators()}
+    before = locations.told_to(services.reader)
+    assert before.keys() == locators.keys()
+    assert {home: one.told[-1]["kept"] for home, one in locators.items()} == before
+    dropped = next(iter(locators))
+    for one in locators.values():
+        one.told.clear()
+    locators[dropped].lost = True
+    again = Teller(services.actors, services.client, services.config.folder.database)
+    await again.round()
+    assert not locations.told_to(services.reader).get(dropped)
+    await again.round()
+    told = {home: sum(len(said["add"]) for said in one.told) for home, one in locators.items()}
+    assert told == {home: before[home] if home == dropped else 0 for home in locators}
+    assert locators[dropped].told[-1] == {**locators[dropped].told[-1], "complete": True, "kept": before[dropped]}
+    assert locations.waiting(services.reader) == 0
+
+
+async def test_what_a_member_told_goes_when_it_is_none_any_more_or_silent_for_long(world: World) -> None:
+    """This node as a locator; somebody who cannot be reached is named for as long, since they may know the patient."""
+    services, actors = world.services, world.services.actors
+    removed, silent, away = (one.described for one in world.others[5:8])
+    duty = Duty("", (actors.own.home, *actors.discovery.duty().homes))
+    real, actors.discovery.duty = actors.discovery.duty, lambda: duty
+    token = duty.token("somebody they know")
+    long_ago = f"{services.clock() - SILENT - timedelta(days=1):%Y%m%d}"
+    try:
+        for one in (removed, silent, away):
+            told = Told(root=duty.root, add=((token, ""),), complete=True, kept=0)
+            await keep(told, one.home, one.name, actors)
+
+        await change(services, lambda connection: locations.take(connection, silent.home, (), (), long_ago))
+        await change(services, lambda connection: Communities.remove(connection, removed.home))
+        apply_communities(services)
+        teller = Teller(actors, services.client, services.config.folder.database)
+        await teller.round()
+        assert locations.holders(services.reader, token, "") == [away.home]
+        assert locations.sources(services.reader).keys() & {removed.home, silent.home, away.home} == {away.home}
+        assert silent.home in holders(token, duty, "", actors), "nobody knows what it would tell: it is asked"
+        assert removed.home not in holders(token, duty, "", actors)
+        await change(services, lambda connection: Communities.remove(connection, away.home))
+        apply_communities(services)
+        await teller.round()
+        assert locations.holders(services.reader, token, "") == []
+    finally:
+        actors.discovery.duty = real
+        for one in (removed, away):
+            await change(services, lambda connection, one=one: Communities.add(connection, one, services.clock()))
+        apply_communities(services)
+
+
+async def change(services: Services, work: Callable) -> None:
+    """One change of the database."""
+
+    def job(connection):
+        work(connection)
+        return None, [services.membership.record("a change for a test")]
+
+    await services.sequencer.transact(job)
 
 
 async def test_c14_a_dictionary_of_look_ups_is_stopped(world: World) -> None:

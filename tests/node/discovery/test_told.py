@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from node.discovery.duty import Duty
 from node.discovery.told import Told, read, refusal
 from trust.directory.signing import Malformed
 
-TELLING = Told(root="2.25.1", add=((b"\x01" * 16, "urn:oid:2.999.1"),), remove=(b"\x02" * 16,), complete=True)
+TELLING = Told(root="2.25.1", add=((b"\x01" * 16, "urn:oid:2.999.1"),), remove=(b"\x02" * 16,), complete=True, kept=3)
 
 
 def test_what_is_told_is_read_as_it_was_written() -> None:
     assert read(TELLING.write()) == TELLING
+
+
+def test_an_older_node_does_not_say_how_much_it_believes_to_be_kept() -> None:
+    assert read(TELLING.write().replace(b',"kept":3', b"")) == replace(TELLING, kept=None)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +32,7 @@ def test_what_is_told_is_read_as_it_was_written() -> None:
         TELLING.write().replace(b"02" * 16, b"zz" * 16),
         TELLING.write().replace(b'"urn:oid:2.999.1"', b"7"),
         TELLING.write().replace(b'"2.25.1"', b'""'),
+        TELLING.write().replace(b'"kept":3', b'"kept":true'),
     ],
 )
 def test_what_no_holder_writes_is_refused(body: bytes) -> None:
