@@ -11,8 +11,8 @@ import time
 from collections import defaultdict
 
 from registry.patients.demographics import Identifier
-from scripts.benchmarks.matching_mistakes import SOURCES, population
 from scripts.benchmarks.matching_quality import Quality, judge
+from scripts.benchmarks.matching_records import SOURCES, population
 from scripts.benchmarks.report import Goal, Row, figure
 from scripts.benchmarks.rounds import Spread, Verdict
 from scripts.benchmarks.setting import Setting
