@@ -19,10 +19,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: "tests/end_to_end" not in item.nodeid)
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(_shared(item) or item.nodeid.partition("::")[0]))
+            item.add_marker(pytest.mark.xdist_group(_shared(item) or _place(item)))
         if config.getoption("loadgroup", default=False):  # in a worker: pytest 9.2 does not read what xdist 3.8 writes
             (group,) = {marker.args[0] for marker in item.iter_markers("xdist_group")}
             item._id = NodeId.parse(f"{item.nodeid}@{group}")
+
+
+def _place(item: pytest.Item) -> str:
+    """Its module; those of the architecture are one, because they read the same sources."""
+    module = item.nodeid.partition("::")[0]
+    return "architecture" if module.startswith("tests/architecture/") else module
 
 
 def _shared(item: pytest.Item) -> str:

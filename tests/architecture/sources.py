@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -21,8 +22,10 @@ def modules(*tops: str) -> list[Path]:
 
 @cache
 def tree(path: Path) -> ast.Module:
-    """The syntax tree of one module."""
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    """The syntax tree of one module. It stays to the end: no collection of garbage has to look at it again."""
+    found = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    gc.freeze()
+    return found
 
 
 def name_of(path: Path) -> str:
