@@ -12,12 +12,10 @@ it in none, which some refuse.
 from __future__ import annotations
 
 import argparse
-import getpass
-import sys
 from pathlib import Path
 from typing import Any, Final
 
-from node.commands import console
+from node.commands import asking, console
 from node.commands.execution import execute
 from node.commands.options import add_dir, add_json, root
 from node.configuration.config import Config, load
@@ -108,18 +106,7 @@ def _pem(path: Path) -> str:
 def _password(file: Path | None) -> str:
     from trust.accounts.factors import LEAST_CHARACTERS, MOST_CHARACTERS  # noqa: PLC0415
 
-    if file is not None:
-        try:
-            found = file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as problem:
-            raise misused("password.unreadable", str(file), str(problem), "name a readable file") from None
-    elif sys.stdin.isatty():
-        found = getpass.getpass("password: ")
-        if getpass.getpass("the same again: ") != found:
-            raise misused("password.differs", "terminal", "the two are not the same", "try again")
-    else:
-        step = "add --password-file FILE, or run it in a terminal"
-        raise misused("password.missing", "terminal", "there is nobody to ask for the password", step)
+    found = asking.secret("password", file, prompt="password: ", twice=True)
     if not LEAST_CHARACTERS <= len(found) <= MOST_CHARACTERS:
         step = f"take {LEAST_CHARACTERS} to {MOST_CHARACTERS} characters, e.g. four random words"
         raise misused("password.length", "password", f"it has {len(found)} characters", step)

@@ -17,8 +17,8 @@ from node.hl7v3.identifiers import (
     source_place,
     write_identifiers,
 )
-from node.hl7v3.wrapper import BadMessage, acknowledgement, control_act, write_message
-from node.patients.answers import PatientAnswer, decoded, details, envelope_of, fresh_id, party, unknown_key
+from node.hl7v3.wrapper import BadMessage
+from node.patients.answers import PatientAnswer, decoded, details, fresh_id, party, refuse_query, unknown_key
 from node.records import query_object
 from registry.errors import RegistryError, XdsErrors
 from registry.patients.records import Record
@@ -62,17 +62,7 @@ def refuse(body: etree._Element, errors: Sequence[RegistryError], exchange: Exch
     try:
         query = read_identifiers_query(body)
     except BadMessage:
-        request = envelope_of(body)
-        return write_message(
-            ANSWER,
-            id_=fresh_id(exchange),
-            now=exchange.now,
-            sender=party(exchange),
-            receiver=request.sender,
-            accept="NE",
-            acknowledgement=acknowledgement("AE", request.id, more=details(errors)),
-            act=control_act("PRPA_TE201310UV02", '<queryAck><queryResponseCode code="AE"/></queryAck>'),
-        )
+        return refuse_query(body, errors, exchange, answer=ANSWER, event="PRPA_TE201310UV02")
     return write_identifiers(
         query,
         id_=fresh_id(exchange),

@@ -19,8 +19,8 @@ from node.hl7v3.answer import ANSWER, Subject, write_answer
 from node.hl7v3.continuation import CONTINUATION, Continuation, read_continuation
 from node.hl7v3.datatypes import child, read_digits
 from node.hl7v3.query import DemographicsQuery, read_query
-from node.hl7v3.wrapper import BadMessage, acknowledgement, control_act, read_wrapper, write_message
-from node.patients.answers import PatientAnswer, accepted, decoded, details, envelope_of, fresh_id, party, unknown_key
+from node.hl7v3.wrapper import BadMessage, read_wrapper
+from node.patients.answers import PatientAnswer, accepted, decoded, details, fresh_id, party, refuse_query, unknown_key
 from node.patients.continuations import KEPT, Pending
 from node.records import query_object
 from registry.errors import ErrorCode, RegistryError, XdsErrors
@@ -177,17 +177,7 @@ def refuse(body: etree._Element, errors: Sequence[RegistryError], exchange: Exch
             code="AE",
             details=details(errors),
         )
-    request = envelope_of(body)
-    return write_message(
-        ANSWER,
-        id_=fresh_id(exchange),
-        now=exchange.now,
-        sender=party(exchange),
-        receiver=request.sender,
-        accept="NE",
-        acknowledgement=acknowledgement("AE", request.id, more=details(errors)),
-        act=control_act("PRPA_TE201306UV02", '<queryAck><queryResponseCode code="AE"/></queryAck>'),
-    )
+    return refuse_query(body, errors, exchange, answer=ANSWER, event="PRPA_TE201306UV02")
 
 
 def facts(request: Request, result: PatientAnswer | None, _exchange: Exchange) -> list[AuditFact]:

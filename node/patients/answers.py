@@ -16,8 +16,10 @@ from node.hl7v3.wrapper import (
     Wrapper,
     accept_acknowledgement,
     acknowledgement,
+    control_act,
     error_detail,
     read_wrapper,
+    write_message,
 )
 from registry.errors import ErrorCode, RegistryError, XdsErrors
 
@@ -106,6 +108,26 @@ def refuse(body: etree._Element, errors: Sequence[RegistryError], exchange: Exch
     """MCCI_IN000002UV01 with CE: nothing was done, and why."""
     request = envelope_of(body)
     return _acknowledged(request, exchange, acknowledgement("CE", request.id, more=details(errors)))
+
+
+def refuse_query(
+    body: etree._Element, errors: Sequence[RegistryError], exchange: Exchange, *, answer: str, event: str
+) -> bytes:
+    """AE in acknowledgement and queryAck of a query that cannot be repeated, because it cannot be read.
+
+    `answer` is the interaction, `event` the code of its trigger event.
+    """
+    request = envelope_of(body)
+    return write_message(
+        answer,
+        id_=fresh_id(exchange),
+        now=exchange.now,
+        sender=party(exchange),
+        receiver=request.sender,
+        accept="NE",
+        acknowledgement=acknowledgement("AE", request.id, more=details(errors)),
+        act=control_act(event, '<queryAck><queryResponseCode code="AE"/></queryAck>'),
+    )
 
 
 def _acknowledged(request: Wrapper, exchange: Exchange, written: str) -> bytes:
