@@ -25,7 +25,8 @@ from pathlib import Path
 import pytest
 
 from tests.commands import command
-from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base
+from tests.end_to_end.couple import couple
+from tests.end_to_end.nodes import AUTHORITY, Node
 from tests.end_to_end.wire import (
     ACTIONS,
     NS,
@@ -40,7 +41,7 @@ from tests.end_to_end.wire import (
     slot,
     submission,
 )
-from tests.simulator.community import Community, Keys, garbage, refusing, running, truthful
+from tests.simulator.community import Community, garbage, refusing, running, truthful
 
 MARK = "QZCANARY"  # stands in everything about a patient
 PATIENT = f"{MARK}4711^^^&{AUTHORITY}&ISO"
@@ -76,17 +77,10 @@ class Outputs:
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outputs]:
     """One session, everything that it wrote."""
     folder = tmp_path_factory.mktemp("canaries")
-    base = free_base(2)
-    node, other = (Node(folder / f"node{k}", base + 10 * k, f"Institution {k}", forked=False) for k in range(2))
-    for one in (node, other):
-        one.init(folder / "ca")
+    node, _, there = couple(folder, forked=False)
     _configure(node, '# level = "INFO"', 'level = "DEBUG"')
     _configure(node, "# deadline = 8.0", "deadline = 1.0")
-    connect([node, other])
     found = Outputs()
-    keys = other.folder / "keys"
-    there = Community(other.home, Keys(keys / "tls.pem", keys / "tls.key", keys / "trust.pem"))
-    there.port = other.base + 1
     try:
         with running(there):
             node.start()

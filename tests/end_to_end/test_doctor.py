@@ -16,12 +16,12 @@ from node.federation import client, engine, gateway, peer_answer
 from node.membership import membership
 from node.witness import forks
 from tests.commands import command
-from tests.end_to_end.nodes import Node, connect, free_base
+from tests.end_to_end.couple import couple
+from tests.end_to_end.nodes import Node, free_base
 from tests.end_to_end.wire import FAILURE, NS, SUCCESS, Document, urn
 from tests.simulator.community import (
     Community,
     Held,
-    Keys,
     garbage,
     hangs_up,
     query_answer,
@@ -39,26 +39,13 @@ DEADLINE = 2.0
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Node, Community]]:
     """A node with a short deadline, and one community."""
-    folder = tmp_path_factory.mktemp("doctor")
-    base = free_base(2)
-    node, other = (Node(folder / f"node{k}", base + 10 * k, f"Institution {k}") for k in range(2))
-    for one in (node, other):
-        one.init(folder / "ca")
-    connect([node, other])
+    node, other, there = couple(tmp_path_factory.mktemp("doctor"))
     plain = other.folder / "export.json"  # the simulated community does not speak ITI-55
     export = json.loads(plain.read_text())
     del export["endpoints"]["iti-55"]
     plain.write_text(json.dumps(export))
     node.run("peer", "add", str(plain), "--fingerprint", export["fingerprint"], "--replace")
-    config = node.folder / "node.toml"
-    text = config.read_text()
-    assert "# deadline = 8.0" in text
-    config.write_text(text.replace("# deadline = 8.0", f"deadline = {DEADLINE}"))
-    keys = other.folder / "keys"
-    there = Community(
-        other.home, Keys(keys / "tls.pem", keys / "tls.key", keys / "trust.pem"), repository=other.repository
-    )
-    there.port = other.base + 1
+    node.set("deadline", str(DEADLINE))
     try:
         with running(there):
             node.start()

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.nodes import AUTHORITY, Node, connect, free_base
+from tests.end_to_end.couple import couple
+from tests.end_to_end.nodes import AUTHORITY, Node
 from tests.end_to_end.wire import FAILURE, NS, PARTIAL, SUCCESS, Document, find_documents, retrieve, urn
-from tests.simulator.community import Community, Keys, garbage, hangs_up, query_answer, refusing, running, truthful
+from tests.simulator.community import Community, garbage, hangs_up, query_answer, refusing, running, truthful
 
 ELSEWHERE = f"ELSEWHERE1^^^&{AUTHORITY}&ISO"
 NOBODY = f"NOBODY1^^^&{AUTHORITY}&ISO"
@@ -23,19 +24,8 @@ HERE = f"HERE1^^^&{AUTHORITY}&ISO"
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Node, Community]]:
     """A node with the switch on, and one community."""
-    folder = tmp_path_factory.mktemp("unknown")
-    base = free_base(2)
-    node, other = (Node(folder / f"node{k}", base + 10 * k, f"Institution {k}") for k in range(2))
-    for one in (node, other):
-        one.init(folder / "ca")
-    connect([node, other])
-    config = node.folder / "node.toml"
-    text = config.read_text()
-    assert "# unknown_patient_is_error = false" in text
-    config.write_text(text.replace("# unknown_patient_is_error = false", "unknown_patient_is_error = true"))
-    keys = other.folder / "keys"
-    there = Community(other.home, Keys(keys / "tls.pem", keys / "tls.key", keys / "trust.pem"))
-    there.port = other.base + 1
+    node, _, there = couple(tmp_path_factory.mktemp("unknown"))
+    node.set("unknown_patient_is_error", "true")
     there.holds(ELSEWHERE, Document(b"there"))
     node.know(HERE)
     try:

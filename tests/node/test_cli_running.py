@@ -6,25 +6,23 @@ The node is a real process; so is each command once (`apart`), where its output 
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from hashlib import sha1
 from pathlib import Path
 
 import pytest
 
-from tests.commands import XDSNODE, command, process
+from tests.commands import command, process
+from tests.end_to_end import nodes
 from tests.end_to_end.nodes import free_base
 
 
-class Node:
-    def __init__(self, folder: Path, base: int) -> None:
-        self.folder = folder
-        self.base = base
-        self.process: subprocess.Popen[bytes] | None = None
+class Node(nodes.Node):
+    """A node whose commands say with which status they must end."""
+
+    def __init__(self, folder: Path, base: int, *, forked: bool = True) -> None:
+        super().__init__(folder, base, "Klinik", forked=forked)
 
     def run(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         return self._checked(command, arguments, status)
@@ -41,32 +39,10 @@ class Node:
     def json(self, *arguments: str, status: int = 0):
         return json.loads(self.run(*arguments, "--json", status=status).stdout)
 
-    def start(self) -> None:
-        log = (self.folder / "serve.log").open("ab")
-        self.process = subprocess.Popen([XDSNODE, "serve", "--dir", str(self.folder)], stdout=log, stderr=log)
-        log.close()
-        until = time.monotonic() + 40
-        while time.monotonic() < until:
-            assert self.process.poll() is None, (self.folder / "serve.log").read_text()
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.base + 9}/ready", timeout=2) as answer:
-                    if answer.status == 200:
-                        return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError((self.folder / "serve.log").read_text())
-
-    def stop(self) -> int:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(20)
-        self.process = None
-        return code
-
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    node = Node(tmp_path_factory.mktemp("running") / "node", free_base())
+    node = Node(tmp_path_factory.mktemp("running") / "node", free_base(), forked=False)
     node.apart("init", "--name", "Klinik", "--dev", "--port-base", str(node.base), "--authority", "2.999.1")
     node.start()
     node.run("patient", "add", "1")
