@@ -31,32 +31,36 @@ def http(path: str, content_type: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def _envelope(action: str, body: bytes) -> bytes:
+def _envelope(path: str, action: str, body: bytes) -> bytes:
     return (
         b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" '
         b'xmlns:wsa="http://www.w3.org/2005/08/addressing"><s:Header>'
         b'<wsa:Action s:mustUnderstand="1">' + action.encode() + b"</wsa:Action>"
         b"<wsa:MessageID>urn:uuid:00000000-0000-4000-8000-" + NUMBER + b"</wsa:MessageID>"
         b"<wsa:ReplyTo><wsa:Address>http://www.w3.org/2005/08/addressing/anonymous</wsa:Address></wsa:ReplyTo>"
-        b"<wsa:To>https://localhost/</wsa:To></s:Header><s:Body>" + body + b"</s:Body></s:Envelope>"
+        b"<wsa:To>https://localhost"
+        + path.encode()
+        + b"</wsa:To></s:Header><s:Body>"
+        + body
+        + b"</s:Body></s:Envelope>"
     )
 
 
 def stored_query(path: str, query: AdhocQuery) -> bytes:
     """ITI-18."""
-    return http(path, _SOAP, _envelope("urn:ihe:iti:2007:RegistryStoredQuery", adhoc_query_request(query)))
+    return http(path, _SOAP, _envelope(path, "urn:ihe:iti:2007:RegistryStoredQuery", adhoc_query_request(query)))
 
 
 def cross_gateway_query(path: str, query: AdhocQuery) -> bytes:
     """ITI-38."""
-    return http(path, _SOAP, _envelope("urn:ihe:iti:2007:CrossGatewayQuery", adhoc_query_request(query)))
+    return http(path, _SOAP, _envelope(path, "urn:ihe:iti:2007:CrossGatewayQuery", adhoc_query_request(query)))
 
 
 def register(path: str, repository: str) -> bytes:
     """ITI-42 with one document of another repository."""
     ids = ["SubmissionSet01", "Document01", "as01"]
     body = submit_objects_request(submission([f"9{NUMBER.decode()}"], 4711, ANY_PATIENT, ids, repository))
-    return http(path, _SOAP, _envelope("urn:ihe:iti:2007:RegisterDocumentSet-b", body))
+    return http(path, _SOAP, _envelope(path, "urn:ihe:iti:2007:RegisterDocumentSet-b", body))
 
 
 def provide(path: str, content: bytes) -> bytes:
@@ -68,7 +72,7 @@ def provide(path: str, content: bytes) -> bytes:
         b'Document01"><xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:document@bench"/>'
         b"</xds:Document></xds:ProvideAndRegisterDocumentSetRequest>"
     )
-    root = _envelope("urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b", body)
+    root = _envelope(path, "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b", body)
     return http(path, _MTOM, _package(root, NUMBER + content))
 
 
@@ -81,7 +85,7 @@ def retrieve(path: str, repository: str, unique_id: str, home: str = "") -> byte
         f"<xds:DocumentUniqueId>{unique_id}</xds:DocumentUniqueId>"
         "</xds:DocumentRequest></xds:RetrieveDocumentSetRequest>"
     ).encode()
-    return http(path, _MTOM, _package(_envelope("urn:ihe:iti:2007:RetrieveDocumentSet", body), None))
+    return http(path, _MTOM, _package(_envelope(path, "urn:ihe:iti:2007:RetrieveDocumentSet", body), None))
 
 
 def download(path: str) -> bytes:
