@@ -19,6 +19,7 @@ from node.federation.resolver import ForbiddenAddress, GuardedResolver
 from node.hl7v3.wrapper import BadMessage
 from node.outcome_words import Word
 from node.soap.faults import SoapFault
+from node.soap.leniencies import Leniency
 from node.soap.limits import ANSWER, MimeLimits
 from node.soap.message import Message, read_answer
 from node.soap.mime import MediaType, read_media_type
@@ -180,12 +181,7 @@ class PeerClient:
         if media_type.name.startswith("multipart/"):
             answer = await self._read_package(media_type, response, progress)
         elif media_type.name in ("application/soap+xml", "text/xml", "application/xml"):
-            root = bytearray()
-            async for chunk in response.content.iter_chunked(_CHUNK):
-                root += chunk
-                _bounded(len(root), ANSWER.size)
-            message = read_answer(bytes(root), charset=media_type.parameter("charset"))
-            answer = self._answer(message, "body", {})
+            answer = await self._read_plain(call, media_type, response)
         else:
             what = f"answered no SOAP under HTTP status {response.status}"
             raise PeerFault(what, media_type.name, word=_word_of(response.status))
@@ -195,13 +191,27 @@ class PeerClient:
             return None
         return checked(call, answer)
 
+    async def _read_plain(self, call: Call, media_type: MediaType, response: aiohttp.ClientResponse) -> PeerAnswer:
+        root = bytearray()
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            root += chunk
+            _bounded(len(root), ANSWER.size)
+        message = read_answer(bytes(root), charset=media_type.parameter("charset"))
+        if media_type.name != "application/soap+xml":
+            message.leniencies.add(Leniency.ROOT_TYPE)
+        if call.mtom:
+            message.leniencies.add(Leniency.PLAIN_ANSWER)
+        return self._answer(message, "body", {})
+
     async def _read_package(
         self, media_type: MediaType, response: aiohttp.ClientResponse, progress: Callable[[int], None]
     ) -> PeerAnswer:
         parts = _Parts(self._spool, progress)
         try:
-            await parts.read(MultipartReader(media_type, self._limits), response.content, self._limits.total)
+            reader = MultipartReader(media_type, self._limits)
+            await parts.read(reader, response.content, self._limits.total)
             message = read_answer(bytes(parts.root))
+            message.leniencies |= reader.leniencies
         except BaseException:
             parts.close()
             raise

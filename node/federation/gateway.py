@@ -311,6 +311,9 @@ def _judge_receipt(answered: Answered, exchange: Exchange) -> None:
 def _count(answered: Answered, exchange: Exchange) -> None:
     assert answered.outcome is not None  # noqa: S101  it was judged
     exchange.actors.metrics.peers.labels(answered.community.home, str(answered.outcome.word)).inc()
+    if answered.received and answered.answer and answered.answer.message:
+        for name in answered.answer.message.leniencies:
+            exchange.actors.metrics.leniencies.labels(str(name)).inc()
     if answered.error is not None:
         extra = {"community": answered.community.name, "reason": answered.reason, "incident": exchange.incident}
         log.warning("a community gave no usable answer", extra=extra)

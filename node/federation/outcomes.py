@@ -109,7 +109,9 @@ def outcome_record(outcome: Answered, exchange: Exchange) -> list[NewRecord]:
 def _note(outcome: Answered, answer: PeerAnswer | None) -> dict[str, str]:
     word = {"outcome": str(outcome.outcome.word)} if outcome.outcome else {}
     if answer:
-        return {**outcome.receipt.note(), **word}
+        found = sorted(map(str, answer.message.leniencies)) if answer.message else []
+        tolerated = {"tolerated": " ".join(found)} if found else {}
+        return {**outcome.receipt.note(), **tolerated, **word}
     return {"reason": "; ".join(error.context for error in outcome.faults()), **word}
 
 

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
+from node.federation.quirks import read
 from node.hl7v3.wrapper import read_wrapper
 from node.outcome_words import Word
+from node.soap.leniencies import EVERY, Leniency
+from registry.ebrim.elements import REGISTRY_RESPONSE
 
 if TYPE_CHECKING:
     from node.federation.calls import Call
     from node.soap.message import Message
     from repository.store.spool import SpooledPart
 
+_EBXML_PARTIAL_SUCCESS: Final = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:PartialSuccess"
 _SECURITY: Final = frozenset(  # subcodes of WS-Security 1.1
     {
         "UnsupportedSecurityToken",
@@ -108,10 +112,21 @@ def checked(call: Call, answer: PeerAnswer) -> PeerAnswer:
     elif message.body.tag != call.response_root:
         wanted = call.response_root.rpartition("}")[2]
         wrong = PeerFault(f"answered something else instead of {wanted}", etree.QName(message.body).localname)
+    elif named := _not_tolerated(call, message):
+        wrong = PeerFault("answered with deviations that are not tolerated of it", named)
     if wrong:
         answer.close()
         raise wrong
     return answer
+
+
+def _not_tolerated(call: Call, message: Message) -> str:
+    """Names of the deviations of an answer that its community's description refuses."""
+    heads = (message.body, *message.body.iterchildren(REGISTRY_RESPONSE))
+    if any(head.get("status") == _EBXML_PARTIAL_SUCCESS for head in heads):
+        message.leniencies.add(Leniency.EBXML_PARTIAL_SUCCESS)
+    refused = read(call.community.quirks).refused_leniencies
+    return ", ".join(sorted(str(one) for one in message.leniencies if EVERY in refused or one in refused))
 
 
 def judge_taken(answer: PeerAnswer) -> None:

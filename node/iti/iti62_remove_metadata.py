@@ -18,7 +18,7 @@ from node.exchange import Exchange
 from node.records import removed_object
 from registry.document_registry import RemovedObject
 from registry.ebrim.messages import registry_response
-from registry.ebrim.reader import read_remove_objects
+from registry.ebrim.reader import RemoveObjects, read_remove_objects
 from registry.errors import ErrorCode, RegistryError, UnresolvedReference, XdsErrors
 
 
@@ -31,7 +31,7 @@ class RemoveResult:
     documents: tuple[()] = ()
 
 
-def decode(body: etree._Element) -> tuple[str, ...]:
+def decode(body: etree._Element) -> RemoveObjects:
     """Read lcm:RemoveObjectsRequest."""
     return read_remove_objects(body)
 
@@ -46,22 +46,25 @@ def encode_errors(errors: Sequence[RegistryError]) -> bytes:
     return registry_response(errors)
 
 
-async def nothing(_entry_uuids: tuple[str, ...], _incoming: object, _exchange: Exchange) -> None:
+async def nothing(_request: RemoveObjects, _incoming: object, _exchange: Exchange) -> None:
     """Nothing to wait for."""
 
 
 def remove_metadata(
-    entry_uuids: tuple[str, ...], _prepared: None, exchange: Exchange, connection: sqlite3.Connection
+    request: RemoveObjects, _prepared: None, exchange: Exchange, connection: sqlite3.Connection
 ) -> RemoveResult:
-    """Remove these objects, all or none.
+    """Remove these objects, all or none. Whoever asks for something else as well gets nothing removed by mistake.
 
     Raises:
         XdsErrors: nothing is named, or something speaks against it (`registry.store.removal`).
     """
-    if not entry_uuids:
+    if request.beside:
+        text = f"ITI-62 removes the objects that are named, and has no {' and no '.join(request.beside)}"
+        raise XdsErrors([RegistryError(ErrorCode.REGISTRY_ERROR, text)])
+    if not request.entry_uuids:
         raise UnresolvedReference("the request names no object")
     registry = exchange.actors.registry_on(connection)
-    objects = registry.remove(entry_uuids)
+    objects = registry.remove(request.entry_uuids)
     _refuse_what_may_not_be_seen(objects, exchange)
     by = exchange.caller.user or exchange.caller.name
     for unique_id in {item.unique_id for item in objects if item.kind == "document"}:
@@ -86,10 +89,10 @@ def _refuse_what_may_not_be_seen(objects: tuple[RemovedObject, ...], exchange: E
         )
 
 
-def audited(entry_uuids: tuple[str, ...], result: RemoveResult | None, _exchange: Exchange) -> list[AuditFact]:
+def audited(request: RemoveObjects, result: RemoveResult | None, _exchange: Exchange) -> list[AuditFact]:
     """One record for each patient whose objects went; one for a request that was refused."""
     if result is None:
-        return [AuditFact(objects=tuple(removed_object(one or "none", ()) for one in entry_uuids))]
+        return [AuditFact(objects=tuple(removed_object(one or "none", ()) for one in request.entry_uuids))]
     return [
         AuditFact(
             patient=patient,

@@ -78,8 +78,12 @@ def read_relaxed(header: etree._Element | None) -> Addressing:
         tag = str(block.tag)
         if tag in places:
             setattr(into, places[tag], _value(block, into))
+            if tag == _ACTION and block.get(names.MUST_UNDERSTAND) not in _TRUE:
+                into.leniencies.add(Leniency.ACTION_NOT_MUST_UNDERSTAND)
         elif block.tag == names.SECURITY:
             into.security.append(block)
+    if not into.relates_to:
+        into.leniencies.add(Leniency.RELATES_TO_MISSING)
     return into
 
 
@@ -107,7 +111,7 @@ def _check_endpoints(found: dict[str, etree._Element], into: Addressing) -> None
         into.reply_to = _address(found[_REPLY_TO], into)
         if into.reply_to != names.ANONYMOUS and not into.reply_to.startswith("https://"):
             raise elsewhere()
-    else:
+    elif not into.relates_to:  # an answer on a connection of its own has none
         into.leniencies.add(Leniency.REPLY_TO_MISSING)
     if _FAULT_TO in found and _address(found[_FAULT_TO], into) not in (names.ANONYMOUS, into.reply_to):
         raise elsewhere()

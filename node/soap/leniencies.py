@@ -26,6 +26,7 @@ class Leniency(StrEnum):
     CONTENT_ID_WITHOUT_BRACKETS = "content-id-without-brackets"
     DISCOURAGED_PATIENT_INFO = "discouraged-patient-info"
     DOUBLE_QUOTES = "double-quotes"
+    EBXML_PARTIAL_SUCCESS = "ebxml-partial-success"
     ENCODED_PART = "encoded-part"
     ESCAPED_TWICE = "escaped-twice"
     EXTRA_NAME = "extra-name"
@@ -41,7 +42,9 @@ class Leniency(StrEnum):
     PADDED_NAME = "padded-name"
     PADDED_VALUE = "padded-value"
     PART_NOT_REFERENCED = "part-not-referenced"
+    PLAIN_ANSWER = "plain-answer"
     QUOTED_TIME = "quoted-time"
+    RELATES_TO_MISSING = "relates-to-missing"
     REPLY_TO_MISSING = "reply-to-missing"
     ROOT_NOT_FIRST = "root-not-first"
     ROOT_TYPE = "root-type"
@@ -94,6 +97,7 @@ WHAT_IS_DONE: Final[dict[Leniency, str]] = {
     Leniency.CONTENT_ID_WITHOUT_BRACKETS: "Content-ID lacks < and >: compared without them",
     Leniency.DISCOURAGED_PATIENT_INFO: "sourcePatientInfo has a field that should not be sent (PID-2, 4, 12, 19): kept",
     Leniency.DOUBLE_QUOTES: "a value of a query stands in double quotes: read as in single ones",
+    Leniency.EBXML_PARTIAL_SUCCESS: "an answer has PartialSuccess in the namespace of ebXML: read as IHE's",
     Leniency.ENCODED_PART: "a part is base64 or quoted-printable: decoded while it streams",
     Leniency.ESCAPED_TWICE: "the ampersands of a patient id in a query were escaped twice: unescaped once more",
     Leniency.EXTRA_NAME: "extra metadata is named by half a URN: kept",
@@ -109,7 +113,9 @@ WHAT_IS_DONE: Final[dict[Leniency, str]] = {
     Leniency.PADDED_NAME: "blanks around the name of a slot: stripped",
     Leniency.PADDED_VALUE: "blanks around a value: stripped",
     Leniency.PART_NOT_REFERENCED: "a part that nothing refers to: read and dropped",
+    Leniency.PLAIN_ANSWER: "an MTOM request is answered with simple SOAP: read as it is",
     Leniency.QUOTED_TIME: "a time in a query stands in quotes: read as without",
+    Leniency.RELATES_TO_MISSING: "an answer lacks wsa:RelatesTo: the connection says what it answers",
     Leniency.REPLY_TO_MISSING: "wsa:ReplyTo is missing: read as anonymous",
     Leniency.ROOT_NOT_FIRST: "parts stand before the root: spooled until the root is known",
     Leniency.ROOT_TYPE: "the type of the root part or of the package is unusual: the root is what parses",

@@ -47,6 +47,7 @@ from registry.metadata.objects import ON_DEMAND_DOCUMENT, Association, DocumentE
 from registry.metadata.submission import Submission
 from registry.metadata.values import shown
 
+_DELETE_ALL: Final = "urn:oasis:names:tc:ebxml-regrep:DeletionScopeType:DeleteAll"
 _NO_SIBLINGS: Final[list[etree._Element]] = []
 
 
@@ -122,8 +123,16 @@ def _package(element: etree._Element, siblings: list[etree._Element], faults: Fa
     return read_folder(element, siblings, faults)
 
 
-def read_remove_objects(request: etree._Element) -> tuple[str, ...]:
-    """The entryUUIDs of lcm:RemoveObjectsRequest, each once.
+@dataclass(frozen=True, slots=True)
+class RemoveObjects:
+    """lcm:RemoveObjectsRequest: entryUUIDs, each once. `beside`: what it asks for that ITI-62 does not have."""
+
+    entry_uuids: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+
+
+def read_remove_objects(request: etree._Element) -> RemoveObjects:
+    """Read lcm:RemoveObjectsRequest.
 
     Source: ITI TF-2: 3.62.4.1.2
     """
@@ -132,7 +141,10 @@ def read_remove_objects(request: etree._Element) -> tuple[str, ...]:
         for listed in request.iterchildren(OBJECT_REF_LIST)
         for item in listed.iterchildren(OBJECT_REF)
     ]
-    return tuple(dict.fromkeys(references))
+    beside = ["a query"] if request.find(ADHOC_QUERY) is not None else []
+    if (scope := request.get("deletionScope")) not in (None, _DELETE_ALL):
+        beside.append(f"deletionScope {shown(scope)}")
+    return RemoveObjects(tuple(dict.fromkeys(references)), tuple(beside))
 
 
 # --- stored queries -------------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from hashlib import sha1
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,16 @@ def put(node: Node, patient: str, *documents: Document, inline: bool = False) ->
     assert answer.status == SUCCESS, answer.errors
 
 
+def tolerated_of_peers(node: Node) -> set[str]:
+    """What this node has tolerated of other communities so far, in questions and answers."""
+    connection = sqlite3.connect(f"file:{node.folder / 'data' / 'node.db'}?mode=ro", uri=True)
+    with contextlib.closing(connection):
+        rows = connection.execute("SELECT body FROM audit_record WHERE kind IN (2, 3, 4)").fetchall()
+    assert rows
+    notes = (json.loads(body).get("event", {}).get("note", {}) for (body,) in rows)
+    return {note.get("tolerated", "") for note in notes}
+
+
 def test_one_question_gives_the_documents_of_all_institutions(nodes: list[Node], patient: str) -> None:
     contents = {}
     for number, node in enumerate(nodes):
@@ -58,6 +70,8 @@ def test_one_question_gives_the_documents_of_all_institutions(nodes: list[Node],
     assert {key: value for key, (_, value) in fetched.documents().items()} == {
         key: content for key, (_, content) in contents.items()
     }
+    for node in nodes:
+        assert tolerated_of_peers(node) == {""}, "what a node sends is strict"
 
 
 def test_object_refs_of_all_institutions_carry_their_home(nodes: list[Node], patient: str) -> None:

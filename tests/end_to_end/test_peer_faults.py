@@ -204,9 +204,76 @@ def test_query(trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Documen
     on_record(node, fake, received=name == "objects of another community")
 
 
+def empty(status: str = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success", *, of: str = "") -> bytes:
+    """An answer that found nothing; `of` is the message it answers."""
+    found = soap(
+        RESPONSE,
+        f'<query:AdhocQueryResponse xmlns:query="{NS["query"]}" xmlns:rim="{NS["rim"]}" status="{status}">'
+        "<rim:RegistryObjectList/></query:AdhocQueryResponse>",
+    )
+    return found.replace(
+        b"</s:Header>", f"<wsa:RelatesTo>{of}</wsa:RelatesTo></s:Header>".encode() if of else b"</s:Header>"
+    )
+
+
+def packaged(envelope: bytes, line_end: bytes) -> bytes:
+    kind = 'multipart/related; boundary="B"; type="application/xop+xml"; start="<root@source>"'
+    return http(package("B", envelope, []).replace(b"\r\n", line_end), kind=kind)
+
+
+# What an answer deviates in -> the answer, made of one without deviation.
+TOLERATED: dict[str, Callable[[str], bytes]] = {
+    "": lambda of: http(empty(of=of)),
+    "relates-to-missing": lambda _: http(empty()),
+    "action-not-must-understand": lambda of: http(empty(of=of).replace(b' s:mustUnderstand="1"', b"")),
+    "padded-address": lambda of: http(empty(of=of).replace(b"</wsa:Action>", b"\n  </wsa:Action>")),
+    "ebxml-partial-success": lambda of: http(empty("urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:PartialSuccess", of=of)),
+    "root-type": lambda of: http(empty(of=of), kind="text/xml; charset=UTF-8"),
+    "line-feed-only": lambda of: packaged(empty(of=of), b"\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOLERATED)
+def test_what_is_tolerated_of_an_answer(
+    trio: tuple[Node, Node, FakePeer], known: tuple[str, list[Document]], name: str
+) -> None:
+    """It is read; what it deviates in is in its record by name."""
+    node, _, fake = trio
+    patient, documents = known
+
+    def answer(connection: ssl.SSLSocket, request: bytes) -> None:
+        connection.sendall(TOLERATED[name](message_id_of(request)))
+
+    fake.behaviour = answer
+    found = node.client().send("iti-18", find_documents(patient))
+    assert (found.codes, len(found.unique_ids())) == ([], len(documents))
+    record = node.records(message_id_of(fake.requests[-1]))[4]
+    assert record["event"]["note"].get("tolerated", "") == name
+
+
+def test_an_mtom_request_may_be_answered_plainly(trio: tuple[Node, Node, FakePeer]) -> None:
+    node, _, fake = trio
+    body = f'<xds:RetrieveDocumentSetResponse xmlns:xds="{NS["xds"]}"><rs:RegistryResponse xmlns:rs="{NS["rs"]}" status="{FAILURE}"><rs:RegistryErrorList><rs:RegistryError errorCode="XDSDocumentUniqueIdError" codeContext="none" location="2.999.4.1" severity="urn:oasis:names:tc:ebxml-regrep:ErrorSeverityType:Error"/></rs:RegistryErrorList></rs:RegistryResponse></xds:RetrieveDocumentSetResponse>'
+
+    def answer(connection: ssl.SSLSocket, request: bytes) -> None:
+        whole = soap("urn:ihe:iti:2007:CrossGatewayRetrieveResponse", body)
+        related = f"<wsa:RelatesTo>{message_id_of(request)}</wsa:RelatesTo></s:Header>".encode()
+        connection.sendall(http(whole.replace(b"</s:Header>", related)))
+
+    fake.behaviour = answer
+    found = node.client().send("iti-43", retrieve((fake.node.home, fake.node.repository, "2.999.4.1")))
+    assert [(code, location) for code, location, _ in found.errors] == [("XDSDocumentUniqueIdError", "2.999.4.1")]
+    record = node.records(message_id_of(fake.requests[-1]))[4]
+    assert record["event"]["note"]["tolerated"] == "plain-answer"
+
+
+def message_id_of(request: bytes) -> str:
+    return request.partition(b"MessageID>")[2].partition(b"<")[0].decode()
+
+
 def on_record(node: Node, fake: FakePeer, *, received: bool) -> None:
     """The request, and what became of it: kind 4 when its answer could be read, also if it was of no use, else kind 6."""
-    message_id = fake.requests[-1].partition(b"MessageID>")[2].partition(b"<")[0].decode()
+    message_id = message_id_of(fake.requests[-1])
     records = node.records(message_id)
     assert sorted(records) == ([1, 4] if received else [1, 6])
     assert {record["peer"] for record in records.values()} == {fake.node.home}

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from tests.end_to_end.wire import APPROVED, DEPRECATED, FAILURE, NS, SUCCESS, Answer, oid, slot, submission, urn
+from tests.end_to_end.wire import (
+    APPROVED,
+    DEPRECATED,
+    FAILURE,
+    NS,
+    SUCCESS,
+    Answer,
+    oid,
+    remove_metadata,
+    slot,
+    submission,
+    urn,
+)
 from tests.pitfalls.registry import (
     APND,
     HAS_MEMBER,
+    QUERIES,
     RPLC,
     SIGNS,
     XFRM,
@@ -27,6 +40,7 @@ from tests.pitfalls.registry import (
     slot_of,
 )
 
+SCOPE = "urn:oasis:names:tc:ebxml-regrep:DeletionScopeType:"
 LONG_AGO = "20200101000000"
 
 
@@ -172,3 +186,28 @@ def test_a_relationship_may_be_documented(registry: Registry, type_: str) -> Non
     (found,) = associations(registry.ask("GetAssociations", uuid=listed(first)), type_)
     (classified,) = found.findall("rim:Classification", NS)
     assert (classified.get("classifiedObject"), classified.get("nodeRepresentation")) == (link, "LDIP")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("<lcm:RemoveObjectsRequest ", f'<lcm:RemoveObjectsRequest deletionScope="{SCOPE}DeleteRepositoryItemOnly" '), "deletionScope"),
+        (("<rim:ObjectRefList>", f'<rim:AdhocQuery id="{QUERIES["FindDocuments"]}"/><rim:ObjectRefList>'), "a query"),
+    ],
+    ids=["another scope", "a query beside it"],
+)  # fmt: skip
+def test_nothing_is_removed_that_was_asked_for_otherwise(
+    registry: Registry, change: tuple[str, str], words: str
+) -> None:
+    """ebRS 3.0 has more ways to remove than ITI-62 does; whoever uses one must not lose more than they meant."""
+    own = new_patient()
+    assert registry.register(submission(own, [entry()])).status == SUCCESS
+    ids = [item.get("id") for item in registry.everything(own).body.find("rim:RegistryObjectList", NS)]
+    body = remove_metadata(*ids)
+    refused = registry.client.send("iti-62", body.replace(*change))
+    assert (refused.status, refused.codes) == (FAILURE, ["XDSRegistryError"])
+    assert words in refused.errors[0][2]
+    assert len(registry.everything(own).body.find("rim:RegistryObjectList", NS)) == 3
+    whole = body.replace("<lcm:RemoveObjectsRequest ", f'<lcm:RemoveObjectsRequest deletionScope="{SCOPE}DeleteAll" ')
+    assert registry.client.send("iti-62", whole).status == SUCCESS
+    assert len(registry.everything(own).body.find("rim:RegistryObjectList", NS)) == 0
