@@ -83,17 +83,16 @@ class SubmissionRule:
 # --- objects --------------------------------------------------------------------------------------------------------
 
 
-def _ids(obj: RegistryObject) -> Iterator[str]:
-    """Every id that an object and its parts claim."""
-    yield obj.entry_uuid
+def _ids(obj: RegistryObject) -> list[str]:
+    """Every id that an object and its parts claim; "" for a part without one."""
     if isinstance(obj, Association):
-        yield from [code.id for code in obj.documentation]
-        return
-    yield from [part_id for _, part_id in obj.part_ids]
+        return [obj.entry_uuid, *[code.id for code in obj.documentation]]
+    ids = [obj.entry_uuid, *[part_id for _, part_id in obj.part_ids]]
     if isinstance(obj, DocumentEntry | SubmissionSet):
-        yield from [author.id for author in obj.authors]
+        ids += [author.id for author in obj.authors]
     for codes in _codes(obj):
-        yield from [code.id for code in codes]
+        ids += [code.id for code in codes]
+    return ids
 
 
 def _codes(obj: DocumentEntry | SubmissionSet | Folder) -> tuple[tuple[Code, ...], ...]:
@@ -113,13 +112,15 @@ def _codes(obj: DocumentEntry | SubmissionSet | Folder) -> tuple[tuple[Code, ...
 
 
 def _unique_ids_of_objects(linked: Linked) -> Iterator[Finding]:
+    claimed = [(obj, part_id) for obj in linked.submission.objects() for part_id in _ids(obj) if part_id]
+    if len({part_id.lower() for _, part_id in claimed}) == len(claimed):
+        return  # the usual case: no two are alike, in whatever case
     seen: set[str] = set()
-    for obj in linked.submission.objects():
-        for part_id in _ids(obj):
-            key = same_id(part_id)
-            if part_id and key in seen:
-                yield obj.entry_uuid, f"id {shown(part_id)} is used twice in the submission"
-            seen.add(key)
+    for obj, part_id in claimed:
+        key = same_id(part_id)
+        if key in seen:
+            yield obj.entry_uuid, f"id {shown(part_id)} is used twice in the submission"
+        seen.add(key)
 
 
 def _one_submission_set(linked: Linked) -> Iterator[Finding]:

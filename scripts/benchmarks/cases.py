@@ -35,6 +35,7 @@ class RawInserts:
 
 
 def _loaded(setting: Setting, aims: Mapping[str, Aim]) -> dict[str, Loaded]:
+    setting.stage.settle()
     return setting.workshop.load(setting.stage.tls, aims, setting.patients)
 
 

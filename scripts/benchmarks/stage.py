@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.benchmarks.machine import ROOT
+from scripts.benchmarks.machine import ROOT, cpu_seconds
 from scripts.benchmarks.metadata import AUTHORITY
 from scripts.benchmarks.wire import Tls
 from scripts.benchmarks.workshop import BenchError, Server, Workshop
@@ -30,6 +30,8 @@ _DECIDES: Final = (
     "registry/ebrim/fragments.py",
     "trust/ledger/tables.py",
 )
+_AT_REST: Final = 0.05  # seconds of CPU that a node uses in a second in which nobody asks it anything
+_RESTS: Final = 3  # seconds of rest in a row: longer than until it looks whether its audit index is behind
 
 
 def _fingerprint() -> str:
@@ -75,6 +77,14 @@ class Stage:
             except OSError:
                 time.sleep(0.05)
         raise BenchError(f"{self.folder.name} does not answer; see {self._workshop.folder}/node-{self.folder.name}.log")
+
+    def settle(self) -> None:
+        """Wait until it rests: what it still does because of an earlier case is not charged to the next one."""
+        until, resting = time.monotonic() + 120, 0
+        while resting < _RESTS and time.monotonic() < until:
+            before = cpu_seconds(self.pid)
+            time.sleep(1)
+            resting = resting + 1 if cpu_seconds(self.pid) - before < _AT_REST else 0
 
     def stop(self) -> None:
         """End it."""
