@@ -157,7 +157,7 @@ class Transaction(Generic[Req, Prep, Res]):
 
     `prepare` may wait for others (peers, document bytes) and never holds the writing connection; `handle` is
     synchronous, runs inside the unit of work when `writes`, on the reading connection otherwise.
-    `error` and `busy` are the codes for a failure that has no code of its own. For the actions of
+    `error` is the code for a failure that has no code of its own. For the actions of
     `without_user` nobody has to stand behind a request: no assertion is asked for.
     """
 
@@ -172,5 +172,4 @@ class Transaction(Generic[Req, Prep, Res]):
     handle: Callable[[Req, Prep, Exchange, sqlite3.Connection], Res]
     audit: AuditProfile[Req]
     error: str = "XDSRegistryError"
-    busy: str = "XDSRegistryBusy"
     without_user: tuple[str, ...] = ()

@@ -112,7 +112,6 @@ ITI_39: Final = Transaction(
         event=EventId.EXPORT, action=Action.READ, caller_is_source=False, facts=retrievals.retrieve_facts
     ),
     error="XDSRepositoryError",
-    busy="XDSRepositoryBusy",
 )
 
 ITI_41: Final = Transaction(
@@ -138,7 +137,6 @@ ITI_41: Final = Transaction(
         event=EventId.IMPORT, action=Action.CREATE, caller_is_source=True, facts=registrations.registration_facts
     ),
     error="XDSRepositoryError",
-    busy="XDSRepositoryBusy",
 )
 
 ITI_42: Final = Transaction(
@@ -188,7 +186,6 @@ ITI_43: Final = Transaction(
         event=EventId.EXPORT, action=Action.READ, caller_is_source=False, facts=retrievals.retrieve_facts
     ),
     error="XDSRepositoryError",
-    busy="XDSRepositoryBusy",
 )
 
 TRANSACTIONS: Final[tuple[Transaction[Any, Any, Any], ...]] = (

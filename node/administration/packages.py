@@ -34,31 +34,48 @@ from trust.consent import store as consents
 
 _BOTH_TYPES: Final = "('urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1','urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248')"
 _CHUNK: Final = 1 << 20
+_PAGE: Final = 100  # patients
 
 
 async def export_begin(order: Order) -> Result:
-    """What there is of a patient: identifiers, consents, submission sets; or, where none is named, who is known."""
-    services = order.services
-    directory = PatientDirectory(services.reader)
+    """What there is of a patient: identifiers, consents, submission sets.
+
+    Where none is named: the same of everybody known, beyond the number `after`, as many as fit into a page.
+    """
+    directory = PatientDirectory(order.services.reader)
     if not order.text("patient", ""):
-        found = [one.patient for one in directory.list() if not one.subsumed_by]
-        what = f"export of {len(found)} patients begun"
-        await order.record([order.patient_record(Action.READ, what, "", event=EventId.EXPORT)])
-        return {"patients": [{"patient": one, "number": directory.number(one)} for one in found]}
+        after = order.arguments.get("after")
+        page = directory.page(after if isinstance(after, int) else 0, _PAGE)
+        begun = [_begun(order, patient) for _, patient in page]
+        await order.record([record for _, record in begun] or [_nobody(order)])
+        patients = [{"number": number, **one} for (number, _), (one, _) in zip(page, begun, strict=True)]
+        return {"total": directory.count(), "patients": patients}
     survivor = directory.resolve(order.patient())
     if survivor is None:
         step = "xdsnode patient list shows who is known"
         raise refused("patient.unknown", order.command, f"{order.patient()} is not known here", step)
-    identities = services.registry.identities_of(survivor)
+    found, record = _begun(order, survivor)
+    await order.record([record])
+    return found
+
+
+def _begun(order: Order, patient: str) -> tuple[Result, NewRecord]:
+    """What there is of a surviving identity, and the record that it was told."""
+    services = order.services
+    identities = services.registry.identities_of(patient)
     kept = [consents.as_row(one) for one in consents.of_patient(services.reader, identities)]
-    what = f"export begun, {len(kept)} consents"
-    await order.record([order.patient_record(Action.READ, what, survivor, event=EventId.EXPORT)])
-    return {
-        "patient": survivor,
+    found = {
+        "patient": patient,
         "identities": list(identities),
         "consents": kept,
-        "sets": services.registry.keeping().submission_sets(survivor),
+        "sets": services.registry.keeping().submission_sets(patient),
     }
+    what = f"export begun, {len(kept)} consents"
+    return found, order.patient_record(Action.READ, what, patient, event=EventId.EXPORT)
+
+
+def _nobody(order: Order) -> NewRecord:
+    return order.patient_record(Action.READ, "export: no more patients", "", event=EventId.EXPORT)
 
 
 async def export_set(order: Order) -> Result:

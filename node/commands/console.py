@@ -13,9 +13,11 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
-from node.amounts import size
+from node.amounts import duration, size
 from node.faults import Faults
 
+_REWRITTEN = 0.5  # seconds between two lines on a terminal
+_LOGGED = 60.0  # and elsewhere
 _HIDDEN = "\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f"
 _STEERING = re.compile(f"[\x00-\x08\x0a-\x1f{_HIDDEN}]")
 
@@ -72,7 +74,7 @@ def table(rows: Iterable[Sequence[object]], headings: Sequence[str]) -> None:
 class Progress:
     """Progress of long work on the error output: at most twice a second, and one line at the end.
 
-    On a terminal the line is rewritten in place; in a log file only start and end appear.
+    On a terminal the line is rewritten in place; a log file gets a line each minute. Long work says when it will end.
     """
 
     def __init__(self, what: str, total: int, unit: str = "") -> None:
@@ -80,7 +82,8 @@ class Progress:
         self._total = total
         self._unit = unit
         self._done = 0
-        self._shown = 0.0
+        self._began = time.monotonic()
+        self._shown = 0.0 if sys.stderr.isatty() else self._began
         self._live = sys.stderr.isatty()
 
     def __enter__(self) -> Progress:
@@ -89,10 +92,21 @@ class Progress:
     def advance(self, by: int = 1) -> None:
         """`by` more are done."""
         self._done += by
-        if self._live and time.monotonic() - self._shown > 0.5:
-            self._shown = time.monotonic()
-            sys.stderr.write(f"\r\x1b[K{self._text()}")
+        now = time.monotonic()
+        if now - self._shown < (_REWRITTEN if self._live else _LOGGED):
+            return
+        self._shown = now
+        if self._live:
+            sys.stderr.write(f"\r\x1b[K{self._text()}{self._left(now)}")
             sys.stderr.flush()
+        else:
+            note(f"{self._text()}{self._left(now)}")
+
+    def _left(self, now: float) -> str:
+        seconds = now - self._began
+        if seconds < _LOGGED or not self._total:
+            return ""
+        return f", {duration(seconds / self._done * (self._total - self._done))} left"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -102,8 +116,10 @@ class Progress:
         note(self._text())
 
     def _text(self) -> str:
-        share = f" of {_amount(self._total, self._unit)}" if self._total else ""
-        return f"{self._what}: {_amount(self._done, self._unit)}{share}"
+        if not self._total:
+            return f"{self._what}: {_amount(self._done, self._unit)}"
+        done = _amount(self._done, "bytes") if self._unit == "bytes" else self._done
+        return f"{self._what}: {done} of {_amount(self._total, self._unit)}"
 
 
 def _amount(number: int, unit: str) -> str:

@@ -3,22 +3,24 @@
 The layout is IHE XDM: a folder for each submission set, its metadata as XML beside the documents, pages for people, and
 MANIFEST.TXT with the SHA-256 of every file (sha256sum -c MANIFEST.TXT). Consents go along. Each submission set is an
 entry of the audit log. FOLDER holds patients' data in clear: keep it as safe as the node. Run it again after a stop:
-what was written is not written again. Left out: documents made on demand, those in quarantine, older versions of
-metadata, demographics.
+what was written is not written again. A node that does not run is this command's alone until the end. Left out:
+documents made on demand, those in quarantine, older versions of metadata, demographics.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from node import __version__
 from node.commands import console
 from node.commands.environment import now
-from node.commands.execution import execute
+from node.commands.execution import Order, many
 from node.commands.options import add_dir, add_json, root
 from node.configuration.config import Config, load
 from node.faults import Exit, misused
@@ -31,7 +33,8 @@ examples:
   xdsnode import /media/stick/4711 --dir OTHER          at another node
 """
 
-_EVERY_SECONDS = 2.0
+AT_ONCE: Final = 8  # patients whose records and files share the waiting for the disk
+_COUNTED: Final = ("patients", "submission_sets", "documents", "left_out", "missing")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,28 +52,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the folder."""
     config, folder = load(root(args)), args.output.expanduser().resolve()
-    patients = [(args.patient, folder)]
-    if args.node:
-        known = execute(config, "export begin", {})["patients"]
-        patients = [(one["patient"], folder / layout.patient_name(one["number"])) for one in known]
-    counted = {"patients": 0, "submission_sets": 0, "documents": 0, "left_out": 0, "missing": 0}
-    said = time.monotonic()
-    for patient, place in patients:
-        for name, value in _patient(config, patient, place).items():
-            counted[name] += value
-        if time.monotonic() - said > _EVERY_SECONDS:
-            said = time.monotonic()
-            console.note(f"{counted['patients']} of {len(patients)} patients, {counted['documents']} documents")
+    counted = Counter(dict.fromkeys(_COUNTED, 0))
+    with many(config) as order:
+        for one in _everybody(config, folder, order) if args.node else _one(config, args.patient, folder, order):
+            counted.update(one)
     if args.json:
         console.emit(counted)
     console.note(", ".join(f"{value} {name.replace('_', ' ')}" for name, value in counted.items()))
     return Exit.PARTLY if counted["missing"] else Exit.DONE
 
 
-def _patient(config: Config, patient: str, folder: Path) -> dict[str, int]:
+def _everybody(config: Config, folder: Path, order: Order) -> Iterator[dict[str, int]]:
+    """What was written of each patient, page by page: nothing here grows with the number of patients."""
+    page = order("export begin", {})
+    pool = ThreadPoolExecutor(AT_ONCE)
+
+    def written(found: dict[str, Any]) -> dict[str, int]:
+        return _patient(config, found, folder / layout.patient_name(found["number"]), order)
+
+    try:
+        with console.Progress("exported", page["total"], "patients") as progress:
+            while page["patients"]:
+                for counted in pool.map(written, page["patients"]):
+                    progress.advance()
+                    yield counted
+                page = order("export begin", {"after": page["patients"][-1]["number"]})
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _one(config: Config, patient: str, folder: Path, order: Order) -> Iterator[dict[str, int]]:
+    yield _patient(config, order("export begin", {"patient": patient}), folder, order)
+
+
+def _patient(config: Config, found: dict[str, Any], folder: Path, order: Order) -> dict[str, int]:
     """One patient's folder; MANIFEST.TXT comes last, so that a folder with one is whole."""
-    found = execute(config, "export begin", {"patient": patient})
     _ours(folder, found["patient"])
+    if whole := _whole(folder, len(found["sets"])):
+        return whole
     counted = {"patients": 1, "submission_sets": len(found["sets"]), "documents": 0, "left_out": 0, "missing": 0}
     hashes: dict[str, str] = {}
     titles: list[tuple[str, str, str]] = []
@@ -82,7 +101,7 @@ def _patient(config: Config, patient: str, folder: Path) -> dict[str, int]:
         if result is None or (result["written"] and not target.exists()):
             _clear(target)
             arguments = {"patient": found["patient"], "set": set_, "folder": str(target)}
-            result = execute(config, "export set", arguments)
+            result = order("export set", arguments)
             facts.write_text(json.dumps(result), encoding="utf-8")
         counted["documents"] += result["documents"] - len(result["missing"])
         counted["left_out"] += result["left_out"]
@@ -93,8 +112,17 @@ def _patient(config: Config, patient: str, folder: Path) -> dict[str, int]:
         titles += [(below + file, title, created) for file, title, created in result["titles"]]
         text = (target / layout.MANIFEST).read_text(encoding="utf-8")
         hashes |= {below + file: digest for file, digest in layout.read_manifest(text).items()}
-    _finish(config, folder, found, hashes, titles)
+    _finish(config, folder, {**found, "counted": counted}, hashes, titles)
     return counted
+
+
+def _whole(folder: Path, sets: int) -> dict[str, int]:
+    """What a folder holds that an earlier run has finished, and to which no submission set was added since."""
+    if not (folder / layout.MANIFEST).exists():
+        return {}
+    row = json.loads((folder / layout.PATIENT).read_text(encoding="utf-8"))
+    counted: dict[str, int] = row.get("counted", {})
+    return counted if counted.get("submission_sets") == sets else {}
 
 
 def _ours(folder: Path, patient: str) -> None:
@@ -105,7 +133,8 @@ def _ours(folder: Path, patient: str) -> None:
         raise misused("export.folder", str(folder), "this folder holds another patient", "name another folder")
     if not path.exists() and any(one.name != layout.XDM for one in folder.iterdir()):
         raise misused("export.folder", str(folder), "this folder is not empty", "name another folder")
-    path.write_text(layout.lines([{"patient": patient}]), encoding="utf-8")
+    if not path.exists():
+        path.write_text(layout.lines([{"patient": patient}]), encoding="utf-8")
 
 
 def _clear(target: Path) -> None:
@@ -121,7 +150,8 @@ def _finish(
 ) -> None:
     when = f"{now():%Y-%m-%d}"
     row = {"patient": found["patient"], "identities": found["identities"], "institution": config.node.name,
-           "home_community_id": config.node.home_community_id, "sets": len(found["sets"])}  # fmt: skip
+           "home_community_id": config.node.home_community_id, "counted": found["counted"]}  # fmt: skip
+    (folder / layout.MANIFEST).unlink(missing_ok=True)  # of an earlier run: until the new one, it is not whole
     texts = {
         layout.PATIENT: layout.lines([row]),
         layout.CONSENTS: layout.lines({"consent": one} for one in found["consents"]),

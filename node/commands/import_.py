@@ -2,20 +2,25 @@
 
 Every document is compared with its hash before anything of its submission set is registered. What is here already is
 left as it is, so that the same folder may be given again, after a stop too. Consents are kept before documents can be
-seen. A patient of another assigning authority needs --as. Each submission set is an entry of the audit log.
+seen. A patient of another assigning authority needs --as. Each submission set is an entry of the audit log. A node that
+does not run is this command's alone until the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from node.commands import console
-from node.commands.execution import execute
+from node.commands.execution import Order, many
 from node.commands.options import add_dir, add_json, root
-from node.configuration.config import Config, load
+from node.configuration.config import load
 from node.faults import Exit, Faults, misused
 from node.packages import layout
 
@@ -25,6 +30,10 @@ examples:
   xdsnode import /media/stick/4711 --as 8811        the patient has another identifier here
   xdsnode import /backup/open                       a folder for each patient, as export --node writes
 """
+
+AT_ONCE: Final = 8  # patients whose records and files share the waiting for the disk
+_PAGE: Final = 500
+_COUNTED: Final = ("patients", "submission_sets", "already_here", "documents", "refused")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,29 +47,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Take it in."""
     config, folder = load(root(args)), args.folder.expanduser().resolve()
-    packages = (
-        [folder] if (folder / layout.XDM).is_dir() else sorted(one.parent for one in folder.glob(f"*/{layout.XDM}"))
-    )
-    if not packages:
+    names = [""] if (folder / layout.XDM).is_dir() else _packages(folder)
+    if not names:
         raise misused("import.folder", str(folder), f"there is no {layout.XDM} in it", "name the folder that holds it")
-    if args.patient and len(packages) > 1:
-        raise misused("usage", "--as", f"{folder} holds {len(packages)} patients", "import them one by one")
-    counted = {"patients": 0, "submission_sets": 0, "already_here": 0, "documents": 0, "refused": 0}
-    for package in packages:
-        for name, value in _package(config, package, args.patient).items():
-            counted[name] += value
-        if len(packages) > 1:
-            console.note(f"{counted['patients']} of {len(packages)} patients, {counted['documents']} documents")
+    if args.patient and len(names) > 1:
+        raise misused("usage", "--as", f"{folder} holds {len(names)} patients", "import them one by one")
+    counted = Counter(dict.fromkeys(_COUNTED, 0))
+    with many(config) as order:
+        for one in _each(folder, names, args.patient, order):
+            counted.update(one)
     if args.json:
         console.emit(counted)
     console.note(", ".join(f"{value} {name.replace('_', ' ')}" for name, value in counted.items()))
     return Exit.PARTLY if counted["refused"] else Exit.DONE
 
 
-def _package(config: Config, folder: Path, as_: str) -> dict[str, int]:
+def _packages(folder: Path) -> list[str]:
+    """The folders of patients in the export of a whole node."""
+    with os.scandir(folder) as entries:
+        return sorted(one.name for one in entries if one.is_dir() and (Path(one.path) / layout.XDM).is_dir())
+
+
+def _each(folder: Path, names: Sequence[str], as_: str, order: Order) -> Iterator[dict[str, int]]:
+    """What was taken in of each patient, several at once, in the order of their names."""
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        with console.Progress("imported", len(names), "patients") as progress:
+            for start in range(0, len(names), _PAGE):
+                for counted in pool.map(lambda name: _package(folder / name, as_, order), names[start : start + _PAGE]):
+                    progress.advance()
+                    yield counted
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _package(folder: Path, as_: str, order: Order) -> dict[str, int]:
     patient = as_ or _named(folder)
     consents = [json.loads(line)["consent"] for line in _text(folder / layout.CONSENTS).splitlines()]
-    execute(config, "import patient", {"patient": patient, "consents": consents})
+    order("import patient", {"patient": patient, "consents": consents})
     counted = {"patients": 1, "submission_sets": 0, "already_here": 0, "documents": 0, "refused": 0}
     places = [one for one in (folder / layout.XDM).iterdir() if not one.suffix and (one / layout.METADATA).is_file()]
     waiting = sorted(places, key=lambda one: (len(one.name.rstrip("0123456789")) < len("SUBSET"), one.name))
@@ -70,7 +94,7 @@ def _package(config: Config, folder: Path, as_: str) -> dict[str, int]:
         for place in waiting:
             try:
                 arguments = {"patient": patient, "folder": str(place), "root": str(folder)}
-                result = execute(config, "import set", arguments)
+                result = order("import set", arguments)
             except Faults as refusal:
                 refusals[place] = refusal
                 continue
@@ -84,7 +108,7 @@ def _package(config: Config, folder: Path, as_: str) -> dict[str, int]:
             counted["refused"] = len(refusals)
             break
         waiting = list(refusals)
-    execute(config, "import end", {"patient": patient, "deprecated": deprecated})
+    order("import end", {"patient": patient, "deprecated": deprecated})
     return counted
 
 

@@ -67,7 +67,6 @@ ITI_41_XDR: Final = Transaction(
         event=EventId.IMPORT, action=Action.CREATE, caller_is_source=True, facts=iti41_xdr.received_facts
     ),
     error="XDSRepositoryError",
-    busy="XDSRepositoryBusy",
 )
 
 ITI_61: Final = Transaction(

@@ -86,7 +86,6 @@ ITI_86: Final = Transaction(
     handle=iti86.remove_documents,
     audit=AuditProfile(event=EventId.PATIENT_RECORD, action=Action.DELETE, caller_is_source=True, facts=iti86.audited),
     error="XDSRepositoryError",
-    busy="XDSRepositoryBusy",
 )
 
 ITI_92: Final = Transaction(

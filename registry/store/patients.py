@@ -135,6 +135,16 @@ class PatientDirectory:
         )
         return _identities(self._connection.execute(_SHOW + "ORDER BY p.no"), links)
 
+    def count(self) -> int:
+        """How many identities there are that were not subsumed."""
+        (found,) = self._connection.execute("SELECT count(*) FROM patient WHERE subsumed_by IS NULL").fetchone()
+        return int(found)
+
+    def page(self, after: int, most: int) -> Sequence[tuple[int, str]]:
+        """Identities that were not subsumed, with their numbers, in the order they were added, beyond a number."""
+        query = "SELECT no, cx FROM patient WHERE no > ? AND subsumed_by IS NULL ORDER BY no LIMIT ?"
+        return self._connection.execute(query, (after, most)).fetchall()
+
     def chain(self, patient: str) -> Sequence[int]:
         """Numbers of a surviving identity and of all that it subsumes; empty when it is unknown or subsumed itself."""
         rows = self._connection.execute(_WITH_SUBSUMED, (patient,)).fetchall()

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from lxml import etree
 
+from node import database
+from node.administration import packages
 from node.cli import main
-from node.commands import export, import_
+from node.commands import execution, export, import_
+from node.configuration.config import Config
 from node.faults import Faults
 from node.packages import layout
 from registry.metadata.objects import APND, RPLC, Association, LocalizedString
+from registry.store.patients import PatientDirectory
 from tests.node import policy_bench
 from tests.node.policy_bench import ANNA, BEN, BOTH_STATUSES, Bench
 from tests.registry.registry_bench import entry, relation, stored_query, uuid
@@ -76,11 +82,14 @@ def submitted(bench: Bench, patient: str, title: str, *, relations=(), content: 
 def run(bench: Bench, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     """A command, carried out by the services that are open already."""
 
-    def execute(_config, command, arguments):
-        return bench.order(command, **json.loads(json.dumps(arguments)))
+    lock = threading.Lock()
+
+    def order(command, arguments):
+        with lock:
+            return bench.order(command, **json.loads(json.dumps(arguments)))
 
     for module in (export, import_):
-        monkeypatch.setattr(module, "execute", execute)
+        monkeypatch.setattr(module, "many", lambda _config: contextlib.nullcontext(order))
     return main([*words, "--dir", str(bench.services.config.root)])
 
 
@@ -142,13 +151,13 @@ def test_a_run_that_was_stopped_goes_on(source: Bench, target: Bench, tmp_path: 
     whole = exported(source, monkeypatch, tmp_path / "whole")
     folder, calls = tmp_path / "anna", []
 
-    def stopping(_config, command, arguments):
+    def stopping(command, arguments):
         calls.append(command)
         if command == "export set" and calls.count(command) == 3:
             raise KeyboardInterrupt
         return source.order(command, **arguments)
 
-    monkeypatch.setattr(export, "execute", stopping)
+    monkeypatch.setattr(export, "many", lambda _config: contextlib.nullcontext(stopping))
     words = ["export", "--patient", "ANNA", "--output", str(folder), "--dir", str(source.services.config.root)]
     assert main(words) == 130
     assert not (folder / "MANIFEST.TXT").exists()
@@ -156,6 +165,8 @@ def test_a_run_that_was_stopped_goes_on(source: Bench, target: Bench, tmp_path: 
     assert main(words) == 0
     assert calls.count("export set") == 3 + 4  # six there are
     assert content_of(folder) == content_of(whole)
+    assert main(words) == 0
+    assert calls.count("export set") == 3 + 4, "a folder that is whole is not written again"
     # The other way: what is registered already stays, the rest comes.
     rest = folder / layout.XDM / "SUBSET03"
     rest.rename(tmp_path / "away")
@@ -228,3 +239,33 @@ def test_a_folder_of_somebody_else_is_not_written_into(source: Bench, tmp_path: 
     assert run(source, monkeypatch, "export", "--patient", "ANNA", "--output", str(tmp_path / "full")) == 2
     folder = exported(source, monkeypatch, tmp_path / "anna")
     assert run(source, monkeypatch, "export", "--patient", "BEN", "--output", str(folder)) == 2
+
+
+def test_everybody_of_a_node_that_does_not_run(made_node: Callable[..., Config], tmp_path: Path, monkeypatch) -> None:
+    """More patients than a page has; each command opens the node once, and lets it go at the end."""
+    north, south = made_node("north"), made_node("south", base=8010)
+    people = [f"P{number}" for number in range(packages._PAGE + 7)]
+    with execution.many(north) as order:
+        for one in people:
+            order("patient add", {"patient": one})
+        order("patient merge", {"survivor": "P1", "subsumed": "P0"})
+        with pytest.raises(Faults):
+            order("patient add", {"patient": "1^^^&2.999.404&ISO"})
+    opened = []
+    monkeypatch.setattr(
+        execution, "_opened", lambda config, really=execution._opened: (opened.append(config), really(config))[1]
+    )
+    folder = tmp_path / "all"
+    assert main(["export", "--node", "--output", str(folder), "--dir", str(north.root)]) == 0
+    assert main(["import", str(folder), "--dir", str(south.root)]) == 0
+    assert [one.root for one in opened] == [north.root, south.root]
+    with contextlib.closing(database.open_reader(south.folder.database)) as reader:
+        known = {one.patient.partition("^")[0] for one in PatientDirectory(reader).list()}
+    assert known == {*people} - {"P0"}
+    begun = [json.loads(body)["event"]["patient"] for body in bodies(north) if b"export begun" in body]
+    assert len(begun) == len(set(begun)) == len(known)
+
+
+def bodies(config: Config) -> list[bytes]:
+    with contextlib.closing(database.open_reader(config.folder.database)) as reader:
+        return [body for (body,) in reader.execute("SELECT body FROM audit_record")]
