@@ -20,7 +20,7 @@ _V3: Final = "{urn:hl7-org:v3}"
 _DEEPEST: Final = 20
 MOST_TEXT: Final = 8000  # characters of one excerpt
 _MOST_CELLS: Final = 1000
-_STRUCK: Final = frozenset({"strike", "strikethrough", "linethrough"})
+_STRUCK: Final = frozenset({"strike", "strikethrough", "linethrough", "line-through", "deleted", "del"})
 _CUT: Final = "[cut here; the document has more]"
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPACE: Final = re.compile("[ \\t\\r\\n]+")
@@ -77,7 +77,7 @@ def _of_section(section: etree._Element) -> list[Block]:
     entries = section.findall(f"{_V3}entry")
     if entries and not found:
         found.append(Paragraph(f"[coded entries without text, to be found in the document: {len(entries)}]"))
-    denied = sum(one.get("negationInd") == "true" for entry in entries for one in entry.iter(f"{_V3}*"))
+    denied = sum(one.get("negationInd") in ("true", "1") for entry in entries for one in entry.iter(f"{_V3}*"))
     if denied:
         found.append(Paragraph(f"[coded entries that say something is NOT so: {denied}]"))
     return found
@@ -143,13 +143,15 @@ def _text(element: etree._Element, depth: int) -> str:
         return "[an image or file within the document]"
     parts = [_laid_out(element.text)]
     for child in element:
-        parts.append(_text(child, depth + 1) if depth < _DEEPEST else "".join(map(str, child.itertext(tag="*"))))
+        parts.append(_text(child, depth + 1) if depth < _DEEPEST else _CUT)  # its marks could not be told
         if _name(child) in {"paragraph", "item", "tr", "table", "list"}:
             parts.append("\n")
         elif _name(child) in {"td", "th"}:
             parts.append(" ")
         parts.append(_laid_out(child.tail))
     text = "".join(parts)
+    if name == "sup" and text.strip():
+        text = f"^{text}"  # 10 to the 9th is not 109
     struck = _STRUCK & {*str(element.get("styleCode") or "").lower().split()}
     if struck or element.get("revised") == "delete":
         return f"[deleted: {text.strip()}]"

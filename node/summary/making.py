@@ -16,6 +16,7 @@ from node.summary.content import Summary
 from node.summary.gathering import Found, gather, read
 from node.summary.snapshots import Snapshot, keep
 from node.summary.writing import FORMS
+from registry.errors import XdsErrors
 from registry.metadata.objects import APPROVED
 from registry.store.on_demand import OnDemandDocuments
 from repository.messages import DocumentRequest
@@ -99,7 +100,11 @@ async def _outgoing(  # noqa: PLR0913, PLR0917  one document with all that is kn
     )
     try:
         await keep(snapshot, exchange)
-    except (LedgerBusy, StorageFailed):  # nothing was kept: the document still goes out, without a place of its own
+    except (
+        LedgerBusy,
+        StorageFailed,
+        XdsErrors,
+    ):  # nothing was kept, as where these codes are not taken any more: it still goes out, without a place of its own
         log.warning("a snapshot could not be kept", extra={"incident": exchange.incident})
         return outgoing
     return replace(outgoing, new_repository_unique_id=own.repository_unique_id)

@@ -38,7 +38,7 @@ class Block:
     @property
     def plain(self) -> str:
         """The text with every number in one form: 8.20 and 8,2 are one."""
-        return _NUMBER.sub(lambda found: f"{_value(found[0]):g}", self.text)
+        return _NUMBER.sub(lambda found: _one_form(found[0]), self.text)
 
 
 class _Blocks(HTMLParser):
@@ -49,6 +49,7 @@ class _Blocks(HTMLParser):
         self.found: list[Block] = []
         self._struck = struck
         self._section, self._text, self._heading, self._skipped = "", "", False, 0
+        self._raised = False
 
     def handle_starttag(  # type: ignore[explicit-override]
         self,
@@ -64,6 +65,7 @@ class _Blocks(HTMLParser):
             self._text += " "
         if tag == "s":
             self._text += f" [{self._struck}] "
+        self._raised = tag == "sup"
 
     def handle_endtag(self, tag: str) -> None:  # type: ignore[explicit-override]
         if tag in _HEADINGS and not self._skipped:
@@ -78,6 +80,9 @@ class _Blocks(HTMLParser):
     def handle_data(self, data: str) -> None:  # type: ignore[explicit-override]
         if self._skipped:
             return
+        if self._raised and not data.startswith("["):  # 10 to the 9th is not 109; a footnote is in brackets
+            self._text += "^"
+        self._raised = False
         if self._heading or "\n" not in data:
             self._text += data
             return
@@ -189,15 +194,19 @@ def _numbers(one: str, other: str) -> str:
         return ""
     said = []
     for before, after in zip(first, second, strict=True):
-        if _value(before[0]) != _value(after[0]):
+        if _one_form(before[0]) != _one_form(after[0]):
             units = [_unit(one, before.end()), _unit(other, after.end())]
             left = f" {units[0]}" if units[0] != units[1] else ""
             said.append(f"{before[0]}{left} \u2192 {after[0]} {units[1]}".strip())
     return f'<p class="note">{shown("; ".join(said))}</p>' if said else ""
 
 
-def _value(number: str) -> float:
-    return float(number.replace(",", "."))
+def _one_form(number: str) -> str:
+    """A number without zeros at its end, with a point; as it stands where a mark may stand before thousands: 1,000."""
+    whole, _, part = number.replace(",", ".").partition(".")
+    if not part or (len(part) == 3 and whole.lstrip("+-") != "0"):
+        return number
+    return f"{whole}.{part.rstrip('0')}".rstrip(".")
 
 
 def _unit(text: str, at: int) -> str:

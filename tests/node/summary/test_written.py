@@ -147,6 +147,8 @@ MARKED = {
     "a deletion": ('<paragraph>no <content revised="delete">penicillin</content> allergy</paragraph>', "no [deleted: penicillin] allergy"),
     "an insertion": ('<paragraph><content revised="insert">new</content></paragraph>', "[inserted: new]"),
     "a strike": ('<paragraph><content styleCode="Bold Strike">old</content></paragraph>', "[deleted: old]"),
+    "a line through": ('<paragraph><content styleCode="line-through">old</content></paragraph>', "[deleted: old]"),
+    "a power": ("<paragraph>4.2 x 10<sup>9</sup>/L, H<sub>2</sub>O</paragraph>", "4.2 x 10^9/L, H2O"),
     "an image": ('<paragraph><renderMultiMedia referencedObject="x"/></paragraph>', "[an image or file within the document]"),
     "white space": ("<paragraph>one\n   two<br/>three</paragraph>", "one two\nthree"),
     "turned text": ("<paragraph>a\u202eb</paragraph>", "a[U+202E]b"),
@@ -159,8 +161,18 @@ def test_what_marks_mean_is_kept_in_words(narrative: str, said: str) -> None:
     assert read(narrative) == (Paragraph(said),)
 
 
-def test_negations_and_entries_without_text_are_said() -> None:
-    negated = '<entry><observation negationInd="true"/></entry>'
+def test_what_is_too_deep_for_its_marks_is_cut() -> None:
+    deep = '<content revised="delete">penicillin</content>'
+    for _ in range(40):
+        deep = f"<content>{deep}</content>"
+    (found,) = read(f"<paragraph>{deep}</paragraph>")
+    assert "penicillin" not in found.text.replace("[deleted: penicillin]", "")
+    assert "cut here" in found.text
+
+
+@pytest.mark.parametrize("true", ["true", "1"])
+def test_negations_and_entries_without_text_are_said(true: str) -> None:
+    negated = f'<entry><observation negationInd="{true}"/></entry>'
     assert read("<paragraph>none</paragraph>", more=negated)[-1] == Paragraph(
         "[coded entries that say something is NOT so: 1]"
     )

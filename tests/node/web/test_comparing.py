@@ -1,5 +1,6 @@
 """Two documents side by side: every difference is marked, and nothing else is."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,3 +86,32 @@ def test_every_block_of_both_stands_once_on_its_side(former, latter):
     assert ("Thetextsarethesame." in shown) == (
         [(b.section, b.plain) for b in former] == [(b.section, b.plain) for b in latter]
     )
+
+
+@pytest.mark.parametrize(
+    ("former", "latter"),
+    [
+        ("1,000 mg", "1 mg"),
+        ("1.000 mg", "1 mg"),
+        ("1,000 mg", "1.000 mg"),
+        ("lot 12345678", "lot 12345679"),
+        ("120000.4", "120000.6"),
+        ("0.1234567", "0.1234568"),
+    ],
+)
+def test_I16_numbers_that_may_differ_are_never_the_same(former, latter):
+    html = compared([Block("", former)], [Block("", latter)], {})
+    assert "Differences: 1." in Page(html).text
+
+
+@pytest.mark.parametrize(
+    ("former", "latter"), [("8.20", "8,2"), ("0.500 mg", "0,5 mg"), ("5.0", "5"), ("7.125", "7.125")]
+)
+def test_numbers_that_are_one_in_another_form_are_the_same(former, latter):
+    assert "The texts are the same." in Page(compared([Block("", former)], [Block("", latter)], {})).text
+
+
+def test_I16_a_power_is_no_other_number():
+    (one,) = blocks("<p>4 x 10<sup>9</sup>/L <span><sup>[1]</sup> note</span></p>", {})
+    assert one.text.startswith("4 x 10^9/L")
+    assert "^[" not in one.text
