@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -50,9 +50,8 @@ async def add(order: Order) -> Result:
         code_secret=Sealing(order.services.config.folder.accounts_key).seal(name.lower(), secret) if secret else b"",
         changed=_now(order),
     )
-    await _change(
-        order, account, " ".join(["account opened or renewed as", account.role, *(one.text for one in profession)])
-    )
+    what = " ".join(["account opened or renewed as", account.role, *(one.text for one in profession)])
+    await _change(order, lambda _: account, what)
     code = {"code_secret": secret, "code_uri": uri(secret, name, order.services.config.node.name)} if secret else {}
     return {**_shown(account), **code}
 
@@ -64,38 +63,45 @@ async def find_all(order: Order) -> Result:
 
 async def close(order: Order) -> Result:
     """Close an account: whoever is signed in with it is out with the next click."""
-    account = store.find(order.services.reader, order.text("name"))
-    if account is None or account.closed:
-        raise refused("user.unknown", order.text("name"), "no account in force has this name", "xdsnode user list")
-    closed = replace(account, closed=_now(order))
-    await _change(order, closed, "account closed")
-    return _shown(closed)
+    now = _now(order)
+    return _shown(
+        await _change(order, lambda connection: replace(_in_force(order, connection), closed=now), "account closed")
+    )
 
 
 async def certificate(order: Order) -> Result:
     """Bind the certificate that an account signs in with instead of a password, or take it away again."""
-    account = store.find(order.services.reader, order.text("name"))
+    pem, now = order.text("certificate", ""), _now(order)
+    found = fingerprint_of(from_pem(pem)[0]) if pem else ""
+
+    def bound(connection: sqlite3.Connection) -> Account:
+        account, other = _in_force(order, connection), store.holder(connection, found)
+        if other is not None and other.name != account.name:
+            step = f"take it from {other.name} first: xdsnode user certificate {other.name} --remove"
+            raise refused("user.certificate", found, f"it is bound to {other.name}", step)
+        return replace(account, certificate=found, changed=now)
+
+    what = f"certificate {found} bound" if found else "certificate taken away"
+    return _shown(await _change(order, bound, what))
+
+
+def _in_force(order: Order, connection: sqlite3.Connection) -> Account:
+    account = store.find(connection, order.text("name"))
     if account is None or account.closed:
         raise refused("user.unknown", order.text("name"), "no account in force has this name", "xdsnode user list")
-    pem = order.text("certificate", "")
-    found = fingerprint_of(from_pem(pem)[0]) if pem else ""
-    other = store.holder(order.services.reader, found)
-    if other is not None and other.name != account.name:
-        step = f"take it from {other.name} first: xdsnode user certificate {other.name} --remove"
-        raise refused("user.certificate", found, f"it is bound to {other.name}", step)
-    bound = replace(account, certificate=found, changed=_now(order))
-    await _change(order, bound, f"certificate {found} bound" if found else "certificate taken away")
-    return _shown(bound)
+    return account
 
 
-async def _change(order: Order, account: Account, what: str) -> None:
-    person = AuditedObject(id=account.name, type_code="1", role="11", id_type=_USER_ID, name=account.full_name)
+async def _change(order: Order, make: Callable[[sqlite3.Connection], Account], what: str) -> Account:
+    """Keep what is made of the account as it is in the transaction: a code that was used meanwhile stays used."""
 
-    def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+    def work(connection: sqlite3.Connection) -> tuple[Account, Sequence[NewRecord]]:
+        account = make(connection)
         store.put(connection, account)
-        return None, [order.security_record(what, person)]
+        person = AuditedObject(id=account.name, type_code="1", role="11", id_type=_USER_ID, name=account.full_name)
+        return account, [order.security_record(what, person)]
 
-    await order.change(work)
+    return await order.change(work)
 
 
 def _now(order: Order) -> str:

@@ -20,6 +20,7 @@ from node.membership.membership import url_of
 from trust.audit.event import NewRecord
 from trust.directory.content import Content, Revoked
 from trust.directory.directory import Directory, Pin, Refusal, accept, standing
+from trust.directory.members import with_lists
 from trust.directory.store import Invitation
 from trust.errors import BadCertificate
 from trust.pki.authority import requested_key
@@ -210,7 +211,7 @@ async def revoke(order: Order) -> Result:
 
         def edit(content: Content) -> Content:
             authorities = (*content.issuers, *([issuers] if issuers not in content.issuers else []))
-            return replace(content, issuers=authorities, crls=(lists,))
+            return with_lists(replace(content, issuers=authorities), lists)
     else:
         try:
             fingerprint = read_fingerprint(order.text("fingerprint"))

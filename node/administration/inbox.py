@@ -31,11 +31,11 @@ async def find_all(order: Order) -> Result:
 async def show(order: Order) -> Result:
     """One submission that waits; with `output` its documents are written to that folder."""
     received = _waiting(order, order.services.reader)
-    shown = _shown(order, received)
-    if folder := order.text("output", ""):
-        shown["files"] = [str(path) for path in await asyncio.to_thread(_written, order, received, Path(folder))]
+    shown, folder = _shown(order, received), order.text("output", "")
     own = submission_set_object(received.unique_id)
     await order.record([order.patient_record(Action.READ, "pushed documents looked at", shown["patient"], own)])
+    if folder:
+        shown["files"] = [str(path) for path in await asyncio.to_thread(_written, order, received, Path(folder))]
     return shown
 
 

@@ -19,7 +19,7 @@ from registry.patients.stored import to_plain
 from trust.audit.event import Action, NewRecord
 
 MOST_SHOWN: Final = 20
-MOST_TO_REVIEW: Final = 1_000
+MOST_TO_REVIEW: Final = 200  # at once: whoever is shown is on record
 
 
 async def search(order: Order) -> Result:
@@ -76,7 +76,9 @@ async def review_list(order: Order) -> Result:
         {"one": pair.one.cx, "other": pair.other.cx, "since": pair.since, **_match(index.compare(pair.one, pair.other))}
         for pair in pairs
     ]
-    await order.record([order.patient_record(Action.READ, f"list of {len(pairs)} pairs to review", "")])
+    seen = dict.fromkeys(patient for one in found for patient in (one["one"], one["other"]))
+    what = f"shown among {len(pairs)} pairs to review"
+    await order.record([order.patient_record(Action.READ, what, patient) for patient in seen or [""]])
     return {"pairs": found}
 
 

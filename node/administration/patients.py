@@ -138,18 +138,15 @@ async def unmove(order: Order) -> Result:
         order.text("submission_set"),
     )
 
-    def work(connection: sqlite3.Connection) -> tuple[Moved | None, Sequence[NewRecord]]:
+    def work(connection: sqlite3.Connection) -> tuple[Moved, Sequence[NewRecord]]:
         moved = changer.take_back(connection, unique_id, by=order.operator, now=now)
         if moved is None:
-            return None, []
+            cause = "no submission set of a move has this uniqueId, or all that it moved was changed since"
+            raise refused("patient.not-moved", unique_id, cause, "xdsnode audit search --patient ID names it")
         asked = LinkChange(patient=moved.patient, previous=moved.previous, local="")
         return moved, _moved_records(order, "move undone", asked, moved)
 
-    moved = await order.change(work)
-    if moved is None:
-        cause = "no submission set of a move has this uniqueId, or all that it moved was changed since"
-        raise refused("patient.not-moved", unique_id, cause, "xdsnode audit search --patient ID names it")
-    return _moved(moved)
+    return _moved(await order.change(work))
 
 
 def _moved_records(order: Order, what: str, asked: LinkChange, moved: Moved) -> list[NewRecord]:

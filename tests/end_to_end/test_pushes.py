@@ -50,6 +50,12 @@ def exchanges(node: Node, kind: int) -> list[dict]:
     return [one for one in found if '"ITI-41"' in json.dumps(one["event"])]
 
 
+def looked(node: Node, patient: str) -> list[dict]:
+    """Records of looks into the inbox about a patient."""
+    found = json.loads(node.run("audit", "search", "--patient", patient, "--json").stdout)["entries"]
+    return [one for one in found if "inbox show" in json.dumps(one)]
+
+
 def test_a_pushed_document_waits_and_is_registered_when_it_is_accepted(
     nodes: list[Node], patient: str, letter: str, tmp_path: Path
 ):
@@ -62,6 +68,10 @@ def test_a_pushed_document_waits_and_is_registered_when_it_is_accepted(
     number = str(waiting["no"])
     shown = data(recipient, "inbox", "show", number, "--output", str(tmp_path / "read"))
     assert Path(shown["files"][0]).read_text() == f"Dear colleague, about {patient}"
+    looks = len(looked(recipient, patient))
+    again = recipient.run("inbox", "show", number, "--output", str(tmp_path / "read"), check=False)
+    assert again.returncode, "the file is there already"
+    assert len(looked(recipient, patient)) == looks + 1, "who looks is on record before a byte is written"
     accepted = data(recipient, "inbox", "accept", number, "--patient", patient)
     assert accepted["documents"] == [letter]
     (here,) = held_at(recipient, patient)

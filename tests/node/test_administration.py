@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 
@@ -11,7 +12,9 @@ from node.administration.exports import audit_identity, own_export
 from node.configuration.config import Config
 from node.faults import Exit, Faults
 from node.operations import OPERATIONS, execute
+from node.security_records import refusal
 from node.services import Services, open_services
+from trust.accounts import store
 from trust.identity.caller import Role
 from trust.ledger.checkpoint import open_checkpoint
 from trust.pki.certificates import from_pem
@@ -286,3 +289,27 @@ async def test_a_file_with_a_wrong_quirk_is_refused(services: Services, other: t
     text, fingerprint = other
     filed = json.dumps({**json.loads(text), "quirks": {"retrieve_packaging": "zip"}})
     assert await refused(services, "peer add", export=filed, fingerprint=fingerprint) == "peer.quirk"
+
+
+async def test_an_account_that_is_closed_stays_closed_whatever_is_ordered_at_the_same_time(services):
+    hashed = "$argon2id$v=19$m=65536,t=3,p=4$" + "a" * 22 + "$" + "b" * 43
+    await run(services, "user add", name="a.li", role="clinician", password=hashed, without_code=True)
+    orders = (run(services, "user close", name="a.li"), run(services, "user certificate", name="a.li", certificate=""))
+    ended = await asyncio.gather(*orders, return_exceptions=True)
+    assert isinstance(ended[1], Faults)
+    (account,) = (await run(services, "user list"))["users"]
+    assert account["closed"]
+
+
+async def test_what_administrators_change_makes_no_used_code_new(services):
+    hashed = "$argon2id$v=19$m=65536,t=3,p=4$" + "a" * 22 + "$" + "b" * 43
+    await run(services, "user add", name="a.li", role="clinician", password=hashed)
+
+    def used(connection):
+        store.use_code(connection, "a.li", 7)
+        return None, [refusal(services.clock(), incident="i", caller=None, address="", node="n", reason="r")]
+
+    await asyncio.gather(
+        services.sequencer.transact(used), run(services, "user certificate", name="a.li", certificate="")
+    )
+    assert store.find(services.reader, "a.li").code_step == 7

@@ -128,6 +128,8 @@ def test_doubtful_pairs_wait_until_somebody_decides(folder: Path) -> None:
     ]
     waiting = data(folder, "review", "list")["pairs"]
     assert len(waiting) == 3
+    looks = [one for one in asyncio.run(on_record(folder)) if one[0] == "patient review list"]
+    assert sorted(looks) == [("patient review list", "R", number) for number in ("1", "2", "3")]
     assert "one authority gave them different identifiers" in waiting[0]["against"]
     assert "are two persons" in said(folder, "review", "reject", "1", "2")
     assert "are one person" in said(folder, "review", "accept", "1", "3")
@@ -184,7 +186,7 @@ def test_documents_of_a_local_id_are_moved_and_moved_back(folder: Path) -> None:
     moved = data(folder, "move", local, "--from", "1", "--to", "2")
     assert (moved["documents"], moved["previous"], moved["lost"]) == (["2.999.4.1.1"], owner, [])
     assert "1 documents and 0 folders are of 1^^^" in said(folder, "unmove", moved["submission_set"])
-    assert "nothing" not in said(folder, "unmove", "2.999.404", status=1)
+    assert "patient.not-moved" in said(folder, "unmove", "2.999.404", status=1)
     assert "is not known" in said(folder, "move", local, "--from", "1", "--to", "404", status=1)
     moves = [one for one in asyncio.run(on_record(folder)) if one[0] in ("patient move", "patient unmove")]
     assert moves == [("patient move", "U", "2"), ("patient move", "U", "1")] * 2 + [

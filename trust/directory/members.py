@@ -9,6 +9,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from trust.communities import Community, read_description
 from trust.directory.content import SUSPENDED, Content
@@ -112,6 +113,24 @@ def _lists(content: Content) -> Iterator[tuple[x509.Certificate, x509.Certificat
                     yield issuer, crl
         except BadCertificate:
             continue
+
+
+def with_lists(content: Content, pem: str) -> Content:
+    """The content with these revocation lists, each in the place of the one of its CA; those of other CAs stay.
+
+    Raises:
+        BadCertificate: no list, one that none of the content's CAs signed, or one older than what it would replace.
+    """
+    listed = sorted(_lists(content), key=lambda pair: pair[1].last_update_utc)
+    kept = {fingerprint_of(issuer): crl for issuer, crl in listed}
+    signers = {fingerprint_of(issuer): crl for issuer, crl in _lists(replace(content, crls=(pem,)))}
+    if len(signers) != len(revocation.from_pem(pem.encode("utf-8"))):
+        raise BadCertificate("a revocation list is not signed by a CA of this federation, or two are of one CA")
+    for issuer, crl in signers.items():
+        if issuer in kept and crl.last_update_utc < kept[issuer].last_update_utc:
+            raise BadCertificate("the revocation list is older than the one that is in force")
+    texts = [crl.public_bytes(Encoding.PEM).decode("ascii") for crl in (kept | signers).values()]
+    return replace(content, crls=tuple(texts))
 
 
 def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
