@@ -96,9 +96,9 @@ class MllpListener:
     """Accepts connections and hands their messages to `handle`, which answers each.
 
     `handle(message, address)` must not raise: whatever is wrong with a message is an acknowledgement. `admit(der,
-    address)` says whether a client with this certificate (None without TLS) may feed; without it everybody may.
-    Where there are `most_connections`, the one that is without a message longest makes room for another, but not
-    before `patience` seconds.
+    address)` says whether a client with this certificate (None without TLS) may feed, when it connects and for each
+    message; without it everybody may. Where there are `most_connections`, the one that is without a message longest
+    makes room for another, but not before `patience` seconds.
     """
 
     def __init__(
@@ -166,8 +166,7 @@ class MllpListener:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         address = str((writer.get_extra_info("peername") or ("unknown",))[0])
-        if self._admit is not None and not self._admit(_certificate(writer), address):
-            log.warning("patient feed refused: this certificate may not feed", extra={"address": address})
+        if not self._admitted(writer, address):
             writer.close()
             return
         loop = asyncio.get_running_loop()
@@ -190,6 +189,12 @@ class MllpListener:
         longest.task.cancel()
         return True
 
+    def _admitted(self, writer: asyncio.StreamWriter, address: str) -> bool:
+        if self._admit is None or self._admit(_certificate(writer), address):
+            return True
+        log.warning("patient feed refused: this certificate may not feed", extra={"address": address})
+        return False
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str) -> None:
         framer = Framer(self._most_bytes)
         task = asyncio.current_task()
@@ -207,6 +212,8 @@ class MllpListener:
                 was_inside, feeder.waits_since = framer.inside, None
                 messages = framer.feed(data)
                 for message in messages:
+                    if not self._admitted(writer, address):  # withdrawn since the connection began
+                        return
                     feeder.handling = True
                     answer = await self._handle(message, address)
                     writer.write(START + answer + END)

@@ -46,7 +46,8 @@ from node.tuning import settle
 from node.web.listening import PageListener, hosts_of
 from trust.audit.event import Action, Coded, EventId
 from trust.errors import BadCertificate, LedgerBroken, NotAuthenticated, TrustError
-from trust.identity.caller import Caller
+from trust.identity.caller import Caller, Role
+from trust.identity.claims import acts_as
 from trust.ledger.checkpoint import parse_checkpoint, parse_note
 from trust.pki.certificates import days_left
 from trust.pki.keyfiles import check_key_files, harden_process
@@ -57,7 +58,9 @@ log = logging.getLogger("node.serving")
 ORPHAN_SECONDS: Final = 60.0
 _QUIET: Final = 50  # new audit entries in a second, below which the index is filled
 _MOST_BEHIND: Final = 50_000  # entries after which it is filled all the same
+_AGAIN: Final = 5.0  # seconds until work that lasts begins anew
 _GRACE: Final = 8.0  # seconds that requests under way have when the node stops
+_FEEDERS: Final = frozenset({Role.APPLICATION, Role.OPERATOR})
 _START: Final = Coded("110120", "DCM", "Application Start")
 _STOP: Final = Coded("110121", "DCM", "Application Stop")
 
@@ -201,9 +204,15 @@ class Running:
         return MllpListener(feed.handle, admit=admit, most_bytes=config.limits.mllp_bytes)
 
     def _admitted(self, der: bytes | None, address: str) -> bool:
+        """Whether the holder of a certificate may feed patients: this institution's own systems, as with ITI-44."""
+        services = self._services
         try:
-            self._services.bindings.authenticate(der or b"", address, self._services.clock())
-        except NotAuthenticated:
+            caller = services.bindings.authenticate(der or b"", address, services.clock())
+        except NotAuthenticated as problem:
+            services.refusals.append(f"patient feed: {problem}"[:300])
+            return False
+        if acts_as(caller).isdisjoint(_FEEDERS):
+            services.refusals.append(f"patient feed: {caller.name!r} is no {' or '.join(sorted(_FEEDERS))}")
             return False
         return True
 
@@ -233,15 +242,15 @@ class Running:
         for exporter in self._exporters:
             exporter.start(self._services.actors.alarm, self._services.refusals.append)
         telling = deliverer(config, self._services.actors, self._tls, self._services.bindings)
-        lasting = (
-            self._services.witnessing.cosigner().run(),
-            self._bearer.run(),
-            telling.run(),
-            reach(config, self._services.actors).run(),
-            self._owing.run(self._owed),
-            self._services.actors.summaries.run(self._services.actors),
+        lasting: tuple[unasked.Work, ...] = (
+            self._services.witnessing.cosigner().run,
+            self._bearer.run,
+            telling.run,
+            reach(config, self._services.actors).run,
+            partial(self._owing.run, self._owed),
+            partial(self._services.actors.summaries.run, self._services.actors),
         )
-        self._tasks += [asyncio.create_task(one) for one in lasting]
+        self._tasks += [asyncio.create_task(kept_up(one)) for one in lasting]
         upkeep.begin()
         settle()
         self._ready = True
@@ -374,6 +383,16 @@ class Running:
         services.metrics.free_bytes.set(services.blobs.free_bytes())
         services.metrics.audit_size.set(parse_checkpoint(parse_note(services.sequencer.checkpoint).text).size)
         services.metrics.certificate_days.set(days_left(self._tls.chain[0], services.clock()))
+
+
+async def kept_up(work: unasked.Work, pause: float = _AGAIN) -> None:
+    """Work that lasts as long as the node: one failure must not end it for good, and without a word."""
+    while True:
+        try:
+            return await work()
+        except Exception:  # whatever it was, the failure is in the log
+            log.exception("work that lasts has failed; it begins anew")
+        await asyncio.sleep(pause)
 
 
 def allow_files() -> None:

@@ -173,10 +173,14 @@ def _in_place(making: Path, target: Path) -> None:
 async def import_patient(order: Order) -> Result:
     """Make a patient known and keep the consents, before any document of theirs can be seen."""
     patient, rows = _own_patient(order), order.arguments.get("consents") or []
+    try:
+        given = [replace(consents.from_row(row), patient=patient) for row in rows]
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        step = "take the folder from whoever wrote it once more"
+        raise refused("package.consents", order.command, f"{type(problem).__name__}: {problem}"[:200], step) from None
 
     def work(connection: sqlite3.Connection) -> tuple[int, Sequence[NewRecord]]:
         PatientDirectory(connection, order.services.config.node.assigning_authority).add(patient, order.now)
-        given = [replace(consents.from_row(row), patient=patient) for row in rows]
         new = [one for one in given if consents.get(connection, one.id) is None]
         for one in new:
             consents.add(connection, one)

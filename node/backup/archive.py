@@ -22,7 +22,8 @@ FORMAT: Final = "xdsnode-backup/v1"
 ABOUT: Final = "backup.json"
 MANIFEST: Final = "manifest.json"
 _FILES: Final = frozenset({ABOUT, MANIFEST, "head.db", "database.db", "node.toml", "keys.wrapped"})
-_IN_FOLDERS = re.compile(r"(audit|blobs|certificates)(/[A-Za-z0-9_-][A-Za-z0-9._-]*){1,8}")
+_IN_FOLDERS: Final = re.compile(r"(audit|blobs)(/[A-Za-z0-9_-][A-Za-z0-9._-]*){1,8}")
+_CERTIFICATE: Final = re.compile(r"certificates(/[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*){1,8}")  # named by people
 _MOST_SMALL: Final = 256 << 20  # manifest of some million documents
 _CHUNK: Final = 1 << 20
 
@@ -136,7 +137,7 @@ def files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _allowed(name: str) -> bool:
-    return name in _FILES or bool(_IN_FOLDERS.fullmatch(name))
+    return name in _FILES or bool(_IN_FOLDERS.fullmatch(name) or _CERTIFICATE.fullmatch(name))
 
 
 def _small(source: Path, member: tarfile.TarInfo, content: bytes) -> bytes:

@@ -28,6 +28,7 @@ from node.folder import Folder
 Advance = Callable[[int], None]
 Passphrase = Callable[[], str]
 _PRIVATE: Final = b"PRIVATE KEY"
+_PUBLIC: Final = b"-----BEGIN "  # certificates, requests for them, revocation lists, public keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,13 +171,13 @@ def _snapshot(path: Path, target: Path) -> Iterator[Path]:
 
 
 def _add_keys(archive: ArchiveWriter, folder: Folder, passphrase: str | None) -> None:
-    """Certificates as they are; private keys only under a passphrase."""
+    """Certificates as they are; private keys, and whatever else is no certificate, only under a passphrase."""
     private: dict[str, bytes] = {}
     for name, path in files(folder.keys):
         if path.resolve().name.startswith(folder.head.name):
             continue
         content = path.read_bytes()
-        if path.suffix == ".key" or _PRIVATE in content:
+        if path.suffix == ".key" or _PRIVATE in content or _PUBLIC not in content:
             private[name] = content
         else:
             archive.add_bytes(f"certificates/{name}", content)

@@ -21,6 +21,7 @@ _TEMPLATES: Final = frozenset({"1.3.6.1.4.1.19376.1.5.3.1.1.7", "1.3.6.1.4.1.193
 _EVENT: Final = "1.3.6.1.4.1.19376.1.5.3.1.2.6"
 _CODE: Final = ("57016-8", "2.16.840.1.113883.6.1")  # LOINC: Privacy policy acknowledgement Document
 _MOST_EVENTS: Final = 50
+_LAST_YEAR: Final = 9999
 _UNITS: Final = {4: "year", 6: "month", 8: "day", 10: "hour", 12: "minute", 14: "second"}
 
 
@@ -91,9 +92,11 @@ def _moment(digits: str) -> datetime:
     return datetime.strptime(padded, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
 
 
-def _after(digits: str) -> datetime:
-    """The first instant after the unit of time that is written: a high of a day includes that day."""
+def _after(digits: str) -> datetime | None:
+    """The first instant after the unit of time that is written: a high of a day includes that day; None for never."""
     moment, unit = _moment(digits), _UNITS[len(digits)]
+    if moment.year == _LAST_YEAR:  # as "99991231" is written for a consent without an end
+        return None
     if unit == "year":
         return moment.replace(year=moment.year + 1)
     if unit == "month":

@@ -16,6 +16,7 @@ import pytest
 from node import database
 from node.backup import backups, key_wrap
 from node.backup.archive import MANIFEST
+from node.backup.backups import write_private
 from node.configuration.config import Config, load
 from node.faults import Faults
 from node.making import Wanted, make
@@ -112,6 +113,25 @@ async def test_without_keys_there_is_no_private_key_in_it(tmp_path: Path) -> Non
     for path in config.folder.keys.glob("*.key"):
         shutil.copy(path, copy.folder.keys)
     assert documents(copy) == CONTENTS
+
+
+async def test_a_certificate_comes_back_whatever_people_called_it(tmp_path: Path) -> None:
+    config = await node(tmp_path / "a")
+    (config.folder.keys / "IdP (new) +1 é.pem").write_bytes(config.folder.trust.read_bytes())
+    backups.create(config, tmp_path / "set.tar", now="x")
+    backups.restore(tmp_path / "set.tar", tmp_path / "b", passphrase=no_passphrase)
+    assert (load(tmp_path / "b").folder.keys / "IdP (new) +1 é.pem").exists()
+
+
+async def test_a_secret_that_is_no_pem_is_not_in_it_in_clear(tmp_path: Path) -> None:
+    """As that of a client of an identity provider, which node.toml may name here."""
+    config = await node(tmp_path / "a")
+    write_private(config.folder.keys / "oidc-client", b"correct horse battery staple")
+    assert not backups.create(config, tmp_path / "set.tar", now="x").keys
+    assert b"correct horse" not in (tmp_path / "set.tar").read_bytes()
+    backups.create(config, tmp_path / "whole.tar", now="x", passphrase=PASSPHRASE)
+    backups.restore(tmp_path / "whole.tar", tmp_path / "b", passphrase=lambda: PASSPHRASE)
+    assert (load(tmp_path / "b").folder.keys / "oidc-client").read_bytes() == b"correct horse battery staple"
 
 
 async def test_a_backup_beside_a_writer(tmp_path: Path) -> None:

@@ -208,6 +208,15 @@ def test_c4_a_period_is_kept(row: None, bench: Bench) -> None:
     assert sees(bench, person=BEN, now=NOW + timedelta(days=1))
 
 
+@pytest.mark.parametrize("high", ["9999", "999912", "99991231", "99991231235959"])
+def test_the_last_day_of_the_calendar_is_no_end(high: str, bench: Bench) -> None:
+    bench.submit(document("bppc"), bppc(high=high))
+    assert not sees(bench)
+    bench.consents([])
+    bench.submit(document("appc", patient=BEN), appc(patient="BEN", environments=date("greater", "9999-12-31")))
+    assert not sees(bench, person=BEN)
+
+
 @pytest.mark.parametrize("row", [pytest.param(None, id="C4 superseded")])
 def test_c4_the_latest_acknowledgement_wins(row: None, bench: Bench) -> None:
     bench.submit(document("bppc"), bppc())

@@ -192,12 +192,14 @@ async def test_tls_admits_by_certificate() -> None:
 
     def admit(certificate: bytes | None, _address: str) -> bool:
         seen.append(certificate)
-        return len(seen) == 1
+        return len(seen) < 3
 
     async with listening(upper, tls=inside, admit=admit) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=outside)
         writer.write(frame(b"a"))
         assert await reader.readexactly(4) == frame(b"A")
+        writer.write(frame(b"b"))  # withdrawn meanwhile
+        assert await asyncio.wait_for(reader.read(), 10) == b""
         writer.close()
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=outside)
         assert await asyncio.wait_for(reader.read(), 10) == b""

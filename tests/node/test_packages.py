@@ -195,6 +195,10 @@ def test_under_another_identifier(source: Bench, target: Bench, tmp_path: Path, 
     with pytest.raises(Faults) as raised:
         target.order("import patient", patient="1^^^&2.999.404&ISO")
     assert raised.value.faults[0].code == "package.patient"
+    for rows in (["x"], [[]], [{"id": "x"}], [None]):
+        with pytest.raises(Faults) as raised:
+            target.order("import patient", patient="X-9", consents=rows)
+        assert raised.value.faults[0].code == "package.consents"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ _EQUAL: Final = frozenset(
         f"{_XACML}1.0:function:anyURI-equal",
     }
 )
+_LAST_YEAR: Final = 9999  # as it is written where there is no end
 _FROM, _UNTIL = (f"{_XACML}1.0:function:date-{order}-than-or-equal" for order in ("less", "greater"))
 _PATIENT: Final = frozenset(
     {
@@ -259,7 +260,7 @@ def _environment(function: str, text: str, reading: _Reading, *, top: bool) -> P
         raise _OutsideError("a period that does not hold for the whole document")
     if function == _FROM:
         reading.start = day
-    else:
+    elif day.year < _LAST_YEAR:  # else without an end
         reading.end = day + timedelta(days=1)
     return {}
 
