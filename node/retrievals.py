@@ -133,7 +133,16 @@ def _given_with_sources(request: DocumentRequest, view: Access, exchange: Exchan
     if not sources:
         return True
     registered = actors.registry.documents(sources)
-    return all(visible(registered.get(source, []), view) for source in sources)
+    return all(_is_there(visible(registered.get(source, []), view), exchange) for source in sources)
+
+
+def _is_there(entry: RegisteredDocument | None, exchange: Exchange) -> bool:
+    """Whether a document can be had: what was removed (ITI-86) is not given out as an excerpt either."""
+    actors = exchange.actors
+    if entry is None:
+        return False
+    elsewhere = entry.repository_unique_id != actors.own.repository_unique_id
+    return elsewhere or actors.repository.locate(entry.unique_id) is not None
 
 
 def _outgoing(

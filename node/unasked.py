@@ -19,7 +19,7 @@ Work = Callable[[], Awaitable[None]]
 
 
 def works(services: Services, index: AuditIndex) -> Sequence[tuple[float, Work]]:
-    """Seconds between two rounds of a piece of work, and the round: locators told, identifiers taken back, offers."""
+    """Seconds between two rounds of a piece of work, and the round: locators told, what was said taken back, offers."""
     config, actors = services.config, services.actors
     ledger, federation = config.folder.database, config.federation
     revoker = Revoker(actors, index, ledger, f"{config.base_url}/iti-55", federation.deadline)
@@ -28,4 +28,5 @@ def works(services: Services, index: AuditIndex) -> Sequence[tuple[float, Work]]
         (1.0, Teller(actors, services.client, ledger).round),
         (2.0, revoker.round),
         (federation.directory_seconds, offer.round),
+        (3600.0, partial(actors.discovery.sweep, actors)),
     )

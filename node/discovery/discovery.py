@@ -18,11 +18,12 @@ from node.discovery.calls import Asker, discovery_call
 from node.discovery.duty import Duty
 from node.discovery.known_here import describe
 from node.discovery.locating import locate
+from node.discovery.noting import noted
 from node.discovery.rates import Rates
 from node.federation.answered import Answered
 from node.outcome_words import Outcome, Word
 from registry.patients.demographics import Demographics, Identifier
-from registry.store import correlations
+from registry.store import correlations, locations
 from registry.store.correlations import Correlation
 from trust.identity.caller import Caller
 
@@ -157,6 +158,21 @@ class Discovery:
     def keep(self, connection: sqlite3.Connection, found: Sequence[Answered], now: datetime) -> None:
         """Keep what was learned, in the transaction of its record."""
         correlations.keep(connection, [one for answered in found if (one := self._learned(answered, now))])
+
+    @staticmethod
+    async def sweep(actors: Actors) -> None:
+        """Drop what others said and may be kept no longer; that it is used no more does not depend on this."""
+        now = _stamp(actors.clock())
+        count = correlations.ended(actors.reader, now)
+        if not count:
+            return
+
+        def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
+            correlations.expire(connection, now)
+            locations.expire_answers(connection, now)
+            return None, [noted(f"what others said of patients is kept no longer: {count} answers", actors)]
+
+        await actors.sequencer.transact(work)
 
     def _learned(self, answered: Answered, now: datetime) -> Correlation | None:
         """What may be kept of an answer; nothing of a failure, nor where the community does not allow it."""

@@ -73,6 +73,11 @@ def forget(connection: sqlite3.Connection, patient: str, homes: Iterable[str] = 
     return connection.execute("DELETE FROM patient_correlation WHERE patient = ?", (patient,)).rowcount
 
 
+def ended(connection: sqlite3.Connection, now: str) -> int:
+    """How many hold no more by their time."""
+    return int(connection.execute("SELECT count(*) FROM patient_correlation WHERE until <= ?", (now,)).fetchone()[0])
+
+
 def expire(connection: sqlite3.Connection, now: str) -> int:
     """Drop what holds no more by its time; returns how many. For a write job."""
     return connection.execute("DELETE FROM patient_correlation WHERE until <= ?", (now,)).rowcount

@@ -178,3 +178,8 @@ def keep_answer(
 def forget_answer(connection: sqlite3.Connection, patient: str) -> None:
     """The locators are asked again. For a write job."""
     connection.execute("DELETE FROM location_answer WHERE patient = ?", (patient,))
+
+
+def expire_answers(connection: sqlite3.Connection, now: str) -> int:
+    """Drop what holds no more; how many. For a write job."""
+    return connection.execute("DELETE FROM location_answer WHERE until <= ?", (now,)).rowcount

@@ -11,6 +11,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 MOST_WAITING: Final = 1_000  # of one sender
+MOST_OCTETS: Final = 16 << 30  # of their documents
+
+# Names of what waits, as `held_name` makes them: from one colon to the character behind it.
+_OCTETS: Final = """
+SELECT total(document.size) FROM received_set AS waiting JOIN stored_document AS document
+ON document.unique_id BETWEEN 'urn:x-xdsnode:received:' || waiting.no || ':'
+                          AND 'urn:x-xdsnode:received:' || waiting.no || ';'
+WHERE waiting.sender = ? AND waiting.state = 'waiting'
+"""
 
 State = Literal["waiting", "accepted", "rejected"]
 _COLUMNS: Final = "no, received, sender, unique_id, submission, documents, state, decided, decided_by"
@@ -52,10 +61,11 @@ class Inbox:
         return row[0] if row else None
 
     def is_full(self, sender: str) -> bool:
-        """Whether as many wait of one sender as may."""
+        """Whether as many wait of one sender as may, or as large ones."""
         query = "SELECT count(*) FROM received_set WHERE sender = ? AND state = 'waiting'"
         (waiting,) = self._connection.execute(query, (sender,)).fetchone()
-        return bool(waiting >= MOST_WAITING)
+        (octets,) = self._connection.execute(_OCTETS, (sender,)).fetchone()
+        return bool(waiting >= MOST_WAITING or octets >= MOST_OCTETS)
 
     def waiting(self) -> Sequence[Received]:
         """Everything that waits, the oldest first."""

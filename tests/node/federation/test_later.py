@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -126,6 +127,20 @@ async def test_a_late_answer_is_on_record_and_who_knows_the_patient_is_remembere
     (kept,) = correlations.of_patient(services.reader, OURS)
     assert (kept.home, kept.theirs, kept.person) == (SLOW.home, THEIRS, "as-asked")
     assert call.message_id not in services.actors.gateway.under_way
+
+
+async def test_what_others_said_goes_when_its_time_is_over(services: Services) -> None:
+    """Both sides said for how long it may be kept, so it is not kept longer."""
+    call = person(services)
+    await asked(services, call)
+    await services.actors.gateway.answer_came(SLOW.home, knows_her(call))
+    actors, clock_ = services.actors, services.actors.clock
+    await actors.discovery.sweep(actors)
+    assert correlations.of_patient(services.reader, OURS)
+    actors.clock = lambda: clock_() + timedelta(days=8)
+    await actors.discovery.sweep(actors)
+    actors.clock = clock_
+    assert not correlations.of_patient(services.reader, OURS)
 
 
 async def test_the_same_answer_again_and_that_of_somebody_else_answer_nothing(services: Services) -> None:

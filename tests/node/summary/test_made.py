@@ -205,6 +205,14 @@ def test_a_snapshot_is_kept_once_and_given_to_who_may_see_all_of_it(bench: Bench
     assert fetched(bench, got.new, peer()).errors == ["XDSDocumentUniqueIdError"]
     bench.consents([consent(deny(documents=frozenset({next(iter(sorted(got.sources)))})))])
     assert fetched(bench, got.new, peer(clearance="V")).errors == ["XDSDocumentUniqueIdError"]
+    bench.consents([])
+    assert fetched(bench, got.new, WARD).content == got.content
+    repository, gone = bench.services.actors.repository, next(iter(sorted(got.sources)))
+    stored = repository.locate(gone)
+    bench.write(lambda connection: connection.execute("DELETE FROM stored_document WHERE unique_id = ?", (gone,)))
+    assert fetched(bench, got.new, WARD).errors == ["XDSDocumentUniqueIdError"], "its bytes were removed (ITI-86)"
+    row = (stored.unique_id, stored.mime_type, stored.size, stored.sha1, stored.sha256, bytes.fromhex(stored.blob))
+    bench.write(lambda connection: connection.execute("INSERT INTO stored_document VALUES (?, ?, ?, ?, ?, ?)", row))
     bench.services.actors.summaries.snapshots = False
     assert fetched(bench, id_, WARD).content.count(b"Patient summary</td>") == 0, "no snapshot is a source"
 
