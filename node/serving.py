@@ -9,7 +9,6 @@ import logging
 import resource
 import signal
 import sqlite3
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -58,7 +57,6 @@ log = logging.getLogger("node.serving")
 ORPHAN_SECONDS: Final = 60.0
 _QUIET: Final = 50  # new audit entries in a second, below which the index is filled
 _MOST_BEHIND: Final = 50_000  # entries after which it is filled all the same
-_AGAIN: Final = 5.0  # seconds until work that lasts begins anew
 _GRACE: Final = 8.0  # seconds that requests under way have when the node stops
 _FEEDERS: Final = frozenset({Role.APPLICATION, Role.OPERATOR})
 _START: Final = Coded("110120", "DCM", "Application Start")
@@ -238,7 +236,7 @@ class Running:
             (config.federation.directory_seconds, upkeep.round),
             *unasked.works(self._services, self._index),
         )
-        self._tasks = [asyncio.create_task(self._every(seconds, work)) for seconds, work in periodic]
+        self._tasks = [asyncio.create_task(unasked.every(seconds, work)) for seconds, work in periodic]
         for exporter in self._exporters:
             exporter.start(self._services.actors.alarm, self._services.refusals.append)
         telling = deliverer(config, self._services.actors, self._tls, self._services.bindings)
@@ -250,7 +248,7 @@ class Running:
             partial(self._owing.run, self._owed),
             partial(self._services.actors.summaries.run, self._services.actors),
         )
-        self._tasks += [asyncio.create_task(kept_up(one)) for one in lasting]
+        self._tasks += [asyncio.create_task(unasked.kept_up(one)) for one in lasting]
         upkeep.begin()
         settle()
         self._ready = True
@@ -303,14 +301,6 @@ class Running:
             what=what,
         )
         await services.sequencer.record([record])
-
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await work()
-            except Exception:  # periodic work must not end because of one failure; the failure is in the log
-                log.exception("periodic work failed")
 
     async def _put_on_record(self) -> None:
         """What happened outside of any transaction becomes records."""
@@ -383,16 +373,6 @@ class Running:
         services.metrics.free_bytes.set(services.blobs.free_bytes())
         services.metrics.audit_size.set(parse_checkpoint(parse_note(services.sequencer.checkpoint).text).size)
         services.metrics.certificate_days.set(days_left(self._tls.chain[0], services.clock()))
-
-
-async def kept_up(work: unasked.Work, pause: float = _AGAIN) -> None:
-    """Work that lasts as long as the node: one failure must not end it for good, and without a word."""
-    while True:
-        try:
-            return await work()
-        except Exception:  # whatever it was, the failure is in the log
-            log.exception("work that lasts has failed; it begins anew")
-        await asyncio.sleep(pause)
 
 
 def allow_files() -> None:

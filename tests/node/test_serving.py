@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from node.serving import Running, kept_up
+from node.serving import Running
+from node.unasked import kept_up
 from trust.errors import NotAuthenticated
 from trust.identity.caller import Caller, Role
 
