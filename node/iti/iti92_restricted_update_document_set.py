@@ -74,7 +74,7 @@ def _asked(home: str, exchange: Exchange) -> Community:
     if community is None:
         raise UnknownCommunity(f"no community {home} is known here")
     if _ENDPOINT not in community.endpoints:
-        text = f"{community.name} takes no updates from other communities: it names no {_ENDPOINT}"
+        text = f"{community.name} names no {_ENDPOINT}: it takes no updates, or what is known of it here is old"
         raise XdsErrors([RegistryError(ErrorCode.UNAVAILABLE_COMMUNITY, text, home)])
     return community
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sqlite3
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -163,6 +164,20 @@ def test_an_institution_that_is_away(nodes: list[Node], ward: Client, patient: s
 def test_a_community_that_nobody_knows(nodes: list[Node], ward: Client, patient: str) -> None:
     item = Held(Document(b"x", hash=True, repository="2.999.4", author=written_by(nodes[0])), urn(), patient)
     assert refusal(ward.send("iti-92", corrected(item, "urn:oid:2.999.404")))[0] == "XDSUnknownCommunity"
+
+
+def test_an_institution_that_takes_no_updates(nodes: list[Node], ward: Client, patient: str, tmp_path: Path) -> None:
+    here, there = nodes[0], nodes[2]
+    item = held(ward, there, patient, written_by(here))
+    whole = json.loads(there.run("endpoints", "--export").stdout)
+    less = {**whole, "endpoints": {name: url for name, url in whole["endpoints"].items() if name != "iti-92-gateway"}}
+    path = tmp_path / "there.json"
+    for description, expected in ((less, FAILURE), (whole, SUCCESS)):
+        path.write_text(json.dumps(description))
+        here.run("peer", "add", str(path), "--replace", "--fingerprint", whole["fingerprint"])
+        answer = ward.send("iti-92", corrected(item, there.home))
+        assert answer.status == expected
+        assert answer.errors == [] or refusal(answer)[:2] == ("XDSUnavailableCommunity", there.home)
 
 
 def test_one_request_is_for_one_community(nodes: list[Node], ward: Client, patient: str) -> None:
