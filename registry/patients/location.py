@@ -13,7 +13,8 @@ Names count as they sound (`names.sound`). Somebody of whom too little is known 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import permutations, product
 from typing import Final
 
 from registry.patients.demographics import Demographics, Identifier
@@ -44,7 +45,7 @@ def words_to_ask(person: Demographics, own: Identifier, *, shared: bool) -> tupl
 def _kinds(prepared: Profile, person: Demographics) -> tuple[list[str], ...]:
     contacts = sorted(prepared.contacts)[:_CONTACTS]
     places = [place for one in prepared.addresses[:_CONTACTS] if (place := one.postal_code or one.city)]
-    names = [name for name in prepared.names[:_NAMES] if name.given]
+    names = prepared.names[:_NAMES]
     date = "" if person.birth_date is None or person.birth_date.estimated else person.birth_date.value
     days = "".join(sorted((date[4:6], date[6:8]))) if len(date) >= 8 else ""
     pairs = [pair for name in names for pair in _pairs(name)]
@@ -60,10 +61,16 @@ def _kinds(prepared: Profile, person: Demographics) -> tuple[list[str], ...]:
 
 
 def _pairs(name: NameWords) -> Iterator[tuple[str, str]]:
-    for family in dict.fromkeys((*name.family[:3], "".join(name.family))):
-        for given in (*name.given[:2], "".join(name.given[:2])):
-            if sound(family) and sound(given):
-                yield sound(family), sound(given)
+    """Family and given name, as they sound. Where both stand in one field, either end of it may be either."""
+    found: Iterable[tuple[str, ...]] = product(
+        (*name.family[:3], "".join(name.family)), (*name.given[:2], "".join(name.given[:2]))
+    )
+    if not (name.family and name.given):
+        whole = name.family or name.given
+        found = permutations(dict.fromkeys((*whole[-1:], *whole[:2])), 2)
+    for one, other in found:
+        if sound(one) and sound(other):
+            yield sound(one), sound(other)
 
 
 def _id(identifier: Identifier) -> str:

@@ -19,3 +19,5 @@ def upgrade() -> None:
 def _locations_heard() -> None:
     op.add_column("location_source", sa.Column("heard", sa.String(length=8), server_default="", nullable=False))
     op.execute("UPDATE location_source SET heard = strftime('%Y%m%d', 'now')")
+    # The words of some names are others than before: names in one field, digits in names.
+    op.execute("INSERT INTO location_due (identity) SELECT DISTINCT identity FROM location_told")

@@ -9,7 +9,12 @@ from __future__ import annotations
 import itertools
 import os
 from collections import defaultdict
+from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from registry.patients.demographics import BirthDate, Demographics, Identifier, Name
 from registry.patients.location import MOST_WORDS, words_of, words_to_ask
 from registry.patients.matching import Bars, Verdict, match
 from registry.patients.profile import profile
@@ -48,3 +53,17 @@ def test_locators_name_nearly_everybody_whom_the_matching_would_link() -> None:
     assert needless <= 0.2
     assert max(map(len, asked)) <= 5
     assert max(map(len, told)) <= MOST_WORDS
+
+
+@pytest.mark.parametrize(
+    "whole", [{"family": "Nora Halvorsen"}, {"given": ("Halvorsen", "Nora")}, {"family": "Nora Marie Halvorsen"}]
+)
+def test_a_name_in_one_field_is_located_as_one_in_two(whole: dict[str, Any]) -> None:
+    """Both ways: who has the whole name asks, and is told; an identifier is no part of this."""
+    own = Identifier("1", "2.999.1")
+    two = Demographics(names=(Name(family="Halvorsen", given=("Nora",)),), birth_date=BirthDate(value="19720415"))
+    one = replace(two, names=(Name(**whole),))
+    for asks, told in ((one, two), (two, one)):
+        assert {*words_to_ask(asks, own, shared=False)} & {*words_of(told)}
+        assert len(words_to_ask(asks, own, shared=False)) <= 5
+    assert not words_of(replace(two, names=(Name(family="Halvorsen"),)))
