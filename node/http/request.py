@@ -108,3 +108,9 @@ def has_body(request: web.BaseRequest) -> bool:
 def is_read(request: web.BaseRequest) -> bool:
     """Whether the request was read to its end, so that the connection can go on."""
     return request.content.at_eof()
+
+
+async def drop(request: web.BaseRequest) -> None:
+    """Throw a body away that is here to its end: who is told to come again needs no new connection for it."""
+    while request.content.is_eof() and not request.content.at_eof():
+        await request.content.readany()

@@ -20,7 +20,7 @@ from node.http.connection import Connected
 from node.http.incoming import Incoming, Outgoing, Refusal
 from node.http.reading import PackageReader, SpooledPart
 from node.http.reply import SOAP_CONTENT, PackageReply, Reply
-from node.http.request import Body, Request, has_body, is_read, refusal_of
+from node.http.request import Body, Request, drop, has_body, is_read, refusal_of
 from node.http.resources import FHIR_JSON, Found, Resources, refused_token
 from node.http.turns import TooMany, Turns
 from node.soap import faults
@@ -111,6 +111,7 @@ class SoapEndpoint:
             async with self._turns.turn(exchange.caller.home):
                 return await self._answer(exchange, most)
         except TooMany:
+            await drop(request)
             return self._unavailable(exchange)
 
     async def malformed(self, request: web.BaseRequest, status: int) -> Reply:

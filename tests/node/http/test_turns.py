@@ -6,7 +6,12 @@ import asyncio
 
 import pytest
 
+from node.http.connection import Connected
+from node.http.incoming import Incoming, Outgoing
 from node.http.turns import AT_ONCE, WAITING, TooMany, Turns
+from node.soap.message import write_envelope
+from tests.node.http.edge import PROOF, edge, envelope, read_answer, request
+from trust.identity.caller import Caller, Role
 
 LOUD, QUIET = "urn:oid:2.999.1", "urn:oid:2.999.2"
 
@@ -71,3 +76,31 @@ async def test_a_request_that_fails_or_is_given_up_leaves_its_turn() -> None:
             raise ZeroDivisionError
     work.go.set()
     assert await work.request(LOUD)
+
+
+def community(peer: Connected) -> Caller:
+    return Caller(role=Role.PEER, name="test", fingerprint=peer.fingerprint, address=peer.address, home=LOUD)
+
+
+async def test_f13_who_is_told_to_come_again_does_so_on_the_same_connection() -> None:
+    """A handshake would cost the node more than the request that it had no time for."""
+    go = asyncio.Event()
+
+    async def dispatch(_incoming: Incoming) -> Outgoing:
+        await go.wait()
+        return Outgoing(proof=PROOF, action="urn:r", body=write_envelope("urn:r", b"<r/>"), packaging="soap")
+
+    async with edge(dispatch=dispatch, authenticate=community) as server:
+        lines = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(AT_ONCE + WAITING + 1)]
+        for _, writer in lines:
+            writer.write(request(envelope()))
+        answers = {asyncio.create_task(read_answer(line[0])): line for line in lines}
+        (first,), others = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+        refused, (reader, writer) = first.result(), answers[first]
+        assert (refused.status, refused.headers["retry-after"], refused.closed) == (503, "1", False)
+        go.set()
+        assert {answer.status for answer in await asyncio.gather(*others)} == {200}
+        writer.write(request(envelope()))
+        assert (await read_answer(reader)).status == 200
+        for _, writer in lines:
+            writer.close()
