@@ -53,6 +53,7 @@ class Connection(RequestHandler):
 
     __slots__ = (
         "_body_mark",
+        "_not_before",
         "_peer",
         "_sent_mark",
         "_server",
@@ -70,6 +71,7 @@ class Connection(RequestHandler):
         self._body_mark: tuple[float, int] | None = None  # since when a body is waited for, bytes received by then
         self._sent_mark: tuple[float, int] | None = None  # beginning of a window, bytes sent by then
         self._stalled_since: float | None = None
+        self._not_before = 0.0
         self.head_since: float | None = None
         self.accepted_host: str | None = None  # the Host header that was found to be ours
         self.received = 0
@@ -113,6 +115,15 @@ class Connection(RequestHandler):
         if self._peer is None:
             self._peer = _connected(self.transport)
         return self._peer
+
+    def is_told_to_come_again(self, seconds: float) -> None:
+        """Whoever is there earlier waits for it here: an answer at once would only bring the next request."""
+        self._not_before = self._loop.time() + seconds
+
+    async def as_told(self) -> None:
+        """Wait for what is left of the time."""
+        if (left := self._not_before - self._loop.time()) > 0:
+            await asyncio.sleep(left)
 
     def waits_for_body(self) -> None:
         """From now on the client is expected to send."""

@@ -47,7 +47,8 @@ Refused = Callable[[Refusal], Awaitable[AuditProof]]
 _media_type = lru_cache(maxsize=64)(read_media_type)
 _NO_METHOD: Final = Objection(405, "only POST is answered here")
 _FAULT_ID: Final = "root"
-_RETRY: Final = (("Retry-After", "1"),)
+_AGAIN: Final = 1  # seconds
+_RETRY: Final = (("Retry-After", str(_AGAIN)),)
 
 
 class SoapEndpoint:
@@ -107,10 +108,12 @@ class SoapEndpoint:
             return await self._resource(exchange, found)
         if exchange.caller.role is not Role.PEER:
             return await self._answer(exchange, most)
+        await exchange.connection.as_told()
         try:
             async with self._turns.turn(exchange.caller.home):
                 return await self._answer(exchange, most)
         except TooMany:
+            exchange.connection.is_told_to_come_again(_AGAIN)
             await drop(request)
             return self._unavailable(exchange)
 

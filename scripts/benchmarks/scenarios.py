@@ -137,10 +137,11 @@ async def _refusals(client: Client, seconds: float) -> list[float]:
                 began = time.monotonic()
                 writer.write(message)
                 head = await reader.readuntil(b"\r\n\r\n")
-                if b" 503 " in head[:20]:
-                    found.append((time.monotonic() - began) * 1000)
                 length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
                 await reader.readexactly(length)
+                if b" 503 " in head[:20]:
+                    found.append((time.monotonic() - began) * 1000)
+                    await asyncio.sleep(1)  # as it was told
         writer.close()
 
     await asyncio.gather(*(ask(*one) for one in opened))
