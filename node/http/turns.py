@@ -7,11 +7,14 @@ are not held: while they wait for other communities they take nothing.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
-AT_ONCE: Final = 8  # of one community: enough for one commit to serve several
+AT_ONCE: Final = 8  # of one community that is here alone: enough for one commit to serve several
+BESIDE: Final = 2  # of one community while others are here: each of the others waits for so many of it
 WAITING: Final = 128  # of one community, before it is told to come again
 
 
@@ -37,19 +40,35 @@ class Turns:
         if queue.inside >= AT_ONCE + WAITING:
             self._refused(home)
             raise TooMany(home)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.inside += 1
+        queue.waiting.append(turn)
+        self._call(queue)
         try:
-            async with queue.turns:
-                yield
+            await turn
+            yield
         finally:
             queue.inside -= 1
+            if turn.done() and not turn.cancelled():
+                queue.working -= 1
             if not queue.inside:
-                self._queues.pop(home, None)
+                del self._queues[home]
+            self._call(queue)
+            if len(self._queues) == 1:  # one is alone now
+                self._call(next(iter(self._queues.values())))
+
+    def _call(self, queue: _Queue) -> None:
+        """Give the turns that are free to those who wait longest."""
+        most = AT_ONCE if len(self._queues) == 1 else BESIDE
+        while queue.waiting and queue.working < most:
+            turn = queue.waiting.popleft()
+            if not turn.done():  # it was given up
+                queue.working += 1
+                turn.set_result(None)
 
 
+@dataclass(slots=True)
 class _Queue:
-    __slots__ = ("inside", "turns")
-
-    def __init__(self) -> None:
-        self.inside = 0
-        self.turns = asyncio.Semaphore(AT_ONCE)
+    inside: int = 0
+    working: int = 0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)

@@ -15,12 +15,8 @@ from tests.end_to_end.nodes import AUTHORITY, Node, federation
 @pytest.fixture(scope="session")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
     """Three connected nodes."""
-    started = federation(Path(tmp_path_factory.mktemp("federation")))
-    try:
+    with federation(Path(tmp_path_factory.mktemp("federation"))) as started:
         yield started
-    finally:
-        for node in started:
-            node.stop()
 
 
 _NUMBERS = itertools.count(1)

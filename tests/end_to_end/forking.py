@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from scripts.demonstration.processes import dies_with_parent
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -95,8 +97,10 @@ def _serve(folder: str, log: str) -> None:
 
 def _answer(command: dict[str, Any]) -> Any:
     if command["do"] == "serve":
+        prepare = dies_with_parent()
         child = os.fork()
         if not child:
+            prepare()
             _serve(command["folder"], command["log"])
         return child
     ended, status = os.waitpid(command["pid"], os.WNOHANG)

@@ -18,6 +18,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -103,8 +104,11 @@ class Node:
             self.process = subprocess.Popen([XDSNODE, "serve", "--dir", str(self.folder)], stdout=log, stderr=log)
 
     def start(self) -> Node:
-        self.launch()
-        self.wait_ready()
+        with contextlib.ExitStack() as if_it_fails:
+            if_it_fails.callback(self.stop, signal.SIGKILL)
+            self.launch()
+            self.wait_ready()
+            if_it_fails.pop_all()
         return self
 
     def wait_ready(self, seconds: float = 120) -> None:
@@ -127,8 +131,14 @@ class Node:
             return None
         if self.process.poll() is None:
             self.process.send_signal(sig)
-        code = self.process.wait(20)
-        self.process = None
+        try:
+            code = self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(60)
+            raise
+        finally:
+            self.process = None
         return code
 
     def client(self) -> Client:
@@ -168,8 +178,21 @@ def connect(nodes: list[Node]) -> None:
                 node.run("peer", "add", str(exports[other.name]), "--fingerprint", fingerprint)
 
 
-def federation(folder: Path, count: int = 3, *, apart: bool = False, forked: bool = True) -> list[Node]:
-    """`count` started development nodes that know each other and share an assigning authority.
+@contextlib.contextmanager
+def running(nodes: list[Node]) -> Iterator[None]:
+    """All of them, started together; whatever fails, none is left over."""
+    with contextlib.ExitStack() as ending:
+        for node in nodes:
+            ending.callback(node.stop)
+            node.launch()
+        for node in nodes:
+            node.wait_ready()
+        yield
+
+
+@contextlib.contextmanager
+def federation(folder: Path, count: int = 3, *, apart: bool = False, forked: bool = True) -> Iterator[list[Node]]:
+    """`count` running development nodes that know each other and share an assigning authority.
 
     `apart`: each has one of its own, and all of them are locators.
     """
@@ -181,9 +204,6 @@ def federation(folder: Path, count: int = 3, *, apart: bool = False, forked: boo
         node.init(folder / "ca")
     for node in nodes if apart else ():
         node.set("locator", "true")
-    for node in nodes:
-        node.launch()
-    for node in nodes:
-        node.wait_ready()
-    connect(nodes)
-    return nodes
+    with running(nodes):
+        connect(nodes)
+        yield nodes

@@ -167,7 +167,11 @@ def set_id(body: str) -> str:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     """Two nodes; every transaction once, in both directions where it has two."""
     folder = tmp_path_factory.mktemp("tables")
-    here, there = federation(folder, 2, forked=False)  # records name the process
+    with federation(folder, 2, forked=False) as (here, there):  # records name the process
+        return played(folder, here, there)
+
+
+def played(folder: Path, here: Node, there: Node) -> Scene:
     pids = {"here": str(here.process.pid), "there": str(there.process.pid)}
     for control, event, patient, prior in (
         ("M1", "A04", PATIENT, ""),

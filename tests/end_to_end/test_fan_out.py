@@ -98,13 +98,15 @@ def test_who_never_answers_is_left_alone_and_the_others_are_not(many: tuple[Node
     node, _ = many
     for _ in range(FAILURES):
         told(node)
-    for _ in range(FAILURES):  # a first pause is a second: on a busy machine it may be over before the next question
+    others = {"found": KNOWN, "none": 5, "refused": 3, "protocol": 7}
+    # A pause lasts from one to eight seconds: on a busy machine the first ones may be over before the next question.
+    for _ in range(4 * FAILURES):
         words = Counter(one["outcome"] for one in told(node)["outcomes"])
-        assert words["paused"] + words["timeout"] + words["unreachable"] == 15
-        if words["paused"] >= 10:
+        assert words["paused"] + words["timeout"] + words["unreachable"] >= 15
+        if words["paused"] >= 10 and {word: words[word] for word in others} == others:
             break
     assert words["paused"] >= 10  # a few are tried again at this moment
-    assert (words["found"], words["none"], words["refused"], words["protocol"]) == (KNOWN, 5, 3, 7)
+    assert {word: words[word] for word in others} == others
 
 
 @contextmanager

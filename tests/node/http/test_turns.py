@@ -8,7 +8,7 @@ import pytest
 
 from node.http.connection import Connected
 from node.http.incoming import Incoming, Outgoing
-from node.http.turns import AT_ONCE, WAITING, TooMany, Turns
+from node.http.turns import AT_ONCE, BESIDE, WAITING, TooMany, Turns
 from node.soap.message import write_envelope
 from tests.node.http.edge import PROOF, edge, envelope, read_answer, request
 from trust.identity.caller import Caller, Role
@@ -44,14 +44,44 @@ async def test_f14_the_flood_of_one_leaves_the_turn_of_another_free() -> None:
     await asyncio.sleep(0)
     quiet = [asyncio.create_task(work.request(QUIET)) for _ in range(AT_ONCE)]
     await asyncio.sleep(0)
-    assert work.inside.count(QUIET) == AT_ONCE
+    assert work.inside.count(QUIET) == BESIDE
     assert work.inside.count(LOUD) == AT_ONCE
     work.go.set()
     served = await asyncio.gather(*flood)
     assert sum(served) == AT_ONCE + WAITING
     assert all(await asyncio.gather(*quiet))
-    assert work.most == {LOUD: AT_ONCE, QUIET: AT_ONCE}
+    assert work.most == {LOUD: AT_ONCE, QUIET: BESIDE}
     assert work.refused == [LOUD] * (100 * AT_ONCE - AT_ONCE - WAITING)
+
+
+async def test_f14_few_of_the_flood_are_worked_on_while_another_is_here_and_all_that_may_be_afterwards() -> None:
+    turns = Turns()
+    inside: list[asyncio.Event] = []
+
+    async def ask(home: str) -> None:
+        async with turns.turn(home):
+            inside.append(asyncio.Event())
+            await inside[-1].wait()
+
+    quiet = asyncio.create_task(ask(QUIET))
+    await asyncio.sleep(0)
+    flood = [asyncio.create_task(ask(LOUD)) for _ in range(2 * AT_ONCE)]
+    for ended in range(3):
+        while len(inside) < 1 + BESIDE + ended:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(inside) == 1 + BESIDE + ended
+        inside[1 + ended].set()
+    inside[0].set()
+    await quiet
+    while len(inside) < 1 + 3 + AT_ONCE:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(inside) == 1 + 3 + AT_ONCE
+    while not all(task.done() for task in flood):
+        for one in inside:
+            one.set()
+        await asyncio.sleep(0)
 
 
 async def test_whoever_was_told_to_come_again_is_served_when_he_does() -> None:
