@@ -25,7 +25,6 @@ ReadRoot = Callable[..., Message]
 Octets = bytes | memoryview
 
 _MIME = MimeLimits()
-_XML_TYPES = frozenset({names.SOAP_TYPE, names.XOP_TYPE, "text/xml", "application/xml"})
 
 
 class SpooledPart(Protocol):
@@ -115,6 +114,8 @@ class PackageReader:
         message.packaging = "mtom" if self.mtom else "soap"
         message.leniencies |= self._leniencies
         self._leniencies = message.leniencies
+        if self._reader is not None:  # parts that are still to come are noted in the same place
+            self._reader.leniencies = message.leniencies
         self._message = message
         return message
 
@@ -238,7 +239,7 @@ class PackageReader:
         return self._finished(root, headers.media_type, headers.content_id)
 
     def _finished(self, root: RootReader, media_type: MediaType, content_id: str) -> Message:
-        if media_type.name not in _XML_TYPES or (self._reader is not None and media_type.name != names.XOP_TYPE):
+        if self._reader is not None and media_type.name != names.XOP_TYPE:
             self._leniencies.add(Leniency.ROOT_TYPE)
         data = root.finish()
         charset = media_type.parameter("charset")

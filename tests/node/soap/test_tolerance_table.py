@@ -137,10 +137,26 @@ async def test_a_message_without_deviation_shows_none() -> None:
     assert await received(Recorded(), 1 << 20) == (set(), (CONTENT,))
 
 
+@pytest.mark.parametrize("size", [1 << 20, 64, 7, 1], ids=lambda size: f"in pieces of {size}")
 @pytest.mark.parametrize("leniency", RECORDED)
-async def test_what_deviates_is_read_and_named(leniency: Leniency) -> None:
+async def test_what_deviates_is_read_and_named(leniency: Leniency, size: int) -> None:
     recorded = RECORDED[leniency]
-    assert await received(recorded, 1 << 20) == ({leniency, *recorded.beside}, recorded.documents)
+    assert await received(recorded, size) == ({leniency, *recorded.beside}, recorded.documents)
+
+
+@pytest.mark.parametrize("size", [1 << 20, 1])
+@pytest.mark.parametrize(
+    ("encoding", "content", "deviations"),
+    [
+        ("8bit", CONTENT, set()),
+        ("7bit", CONTENT, set()),
+        ("Quoted-Printable", b"Hello=20X=\r\nDS", {Leniency.ENCODED_PART}),
+        ("BASE64", b"SGVsbG8g\r\nWERT", {Leniency.ENCODED_PART}),
+    ],
+)
+async def test_transfer_encodings(encoding: str, content: bytes, deviations: set[Leniency], size: int) -> None:
+    part = PART.replace(b"binary", encoding.encode())
+    assert await received(Recorded(package((ROOT, envelope()), (part, content))), size) == (deviations, (CONTENT,))
 
 
 @pytest.mark.parametrize("leniency", NAMES)
