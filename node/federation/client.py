@@ -22,8 +22,10 @@ from node.soap.faults import SoapFault
 from node.soap.leniencies import Leniency
 from node.soap.limits import ANSWER, MimeLimits
 from node.soap.message import Message, read_answer
-from node.soap.mime import MediaType, read_media_type
+from node.soap.mime import MediaType, PartHeaders, read_media_type
 from node.soap.mtom import MtomWriter, MultipartReader, PartData, PartEnd, PartStart
+from node.soap.names import SOAP_TYPE, XOP_TYPE
+from node.soap.xop import canonical
 from repository.store.spool import Spool, SpooledPart
 from trust.addresses import host_of
 from trust.communities import Community
@@ -37,6 +39,7 @@ UNREACHED: Final = "cannot be reached"  # nothing was sent
 
 _CHUNK: Final = 256 * 1024
 _ROOT: Final = "root@xdsnode"
+_ENVELOPES: Final = frozenset({XOP_TYPE, SOAP_TYPE, "text/xml", "application/xml"})
 _TAKEN: Final = (200, 202, 204)  # a one-way message
 _NOTHING: Final = payload_digest([("body", 0, sha256(b"").digest())])
 
@@ -206,12 +209,12 @@ class PeerClient:
     async def _read_package(
         self, media_type: MediaType, response: aiohttp.ClientResponse, progress: Callable[[int], None]
     ) -> PeerAnswer:
-        parts = _Parts(self._spool, progress)
+        parts = _Parts(self._spool, progress, media_type)
         try:
             reader = MultipartReader(media_type, self._limits)
             await parts.read(reader, response.content, self._limits.total)
             message = read_answer(bytes(parts.root))
-            message.leniencies |= reader.leniencies
+            message.leniencies |= reader.leniencies | parts.leniencies
         except BaseException:
             parts.close()
             raise
@@ -229,10 +232,23 @@ class PeerClient:
 
 
 class _Parts:
-    """The parts of one package: the first is the root, every other one is spooled."""
+    """The parts of one package: one is the root, every other one is spooled. `leniencies`: what the root is like.
 
-    def __init__(self, spool: Spool, progress: Callable[[int], None]) -> None:
+    The root is the part that `start` names; the first one where it names none, or where the first one is the envelope
+    by its type (samples of the framework have a `start` that no part has).
+    """
+
+    def __init__(self, spool: Spool, progress: Callable[[int], None], media_type: MediaType) -> None:
         self._spool = spool
+        start = media_type.parameter("start")
+        self._start = canonical(start)
+        self.leniencies: set[Leniency] = set()
+        if not start:
+            self.leniencies.add(Leniency.START_MISSING)
+        elif not start.startswith("<"):
+            self.leniencies.add(Leniency.START_WITHOUT_BRACKETS)
+        if media_type.parameter("type").lower() != XOP_TYPE:
+            self.leniencies.add(Leniency.ROOT_TYPE)
         self._progress = progress
         self._spooled = 0
         self.root = bytearray()
@@ -259,12 +275,24 @@ class _Parts:
 
     def _begin(self, start: PartStart) -> None:
         content_id = start.headers.content_id
-        if self.root_id is None:
+        if self.root_id is None and self._is_root(start.headers):
             self.root_id = content_id or _ROOT
             return
         if content_id in self.documents:
             raise PeerFault("answered two parts with one Content-ID")
         self._current = (content_id, self._spool.create())
+
+    def _is_root(self, headers: PartHeaders) -> bool:
+        named = headers.content_id == self._start
+        if self._start and not named:
+            if headers.media_type.name not in (_ENVELOPES if not self.documents else {XOP_TYPE}):
+                return False
+            self.leniencies.add(Leniency.START_UNKNOWN)
+        if self.documents:
+            self.leniencies.add(Leniency.ROOT_NOT_FIRST)
+        if headers.media_type.name != XOP_TYPE:
+            self.leniencies.add(Leniency.ROOT_TYPE)
+        return True
 
     def _take(self, data: bytes | memoryview) -> None:
         if self._current is not None:
