@@ -30,7 +30,7 @@ from trust.ledger.merkle import consistency_proof
 from trust.ledger.policy import Policy, policy_of
 from trust.ledger.publisher import replace_file
 from trust.ledger.tile_tree import subtree_of_tiles
-from trust.ledger.witness import SIZE_TYPE, AddCheckpoint, Grade, write_evidence, write_request
+from trust.ledger.witness import SIZE_TYPE, AddCheckpoint, Evidence, Grade, write_evidence, write_request
 
 if TYPE_CHECKING:
     import sqlite3
@@ -239,23 +239,26 @@ class Cosigner:
         return line.render().encode()
 
     async def _pass_on(self) -> None:
-        """Give proof of a fork to every peer that can take it; what was not taken is offered in the next round."""
-        for kept in witness_store.evidence(self._reader):
-            if kept.evidence.grade is not Grade.E1:
+        """Give proof of a fork to every peer that can take it, all at once."""
+        proofs = [one.evidence for one in witness_store.evidence(self._reader) if one.evidence.grade is Grade.E1]
+        if proofs:
+            await asyncio.gather(*(self._give(peer, proofs) for peer in witnesses_of(self._directory(), ())))
+
+    async def _give(self, peer: Community, proofs: Sequence[Evidence]) -> None:
+        """Give one peer what it does not have; the next round goes on where it does not answer."""
+        for proof in proofs:
+            mark = (proof.id, peer.home)
+            if mark in self._told:
                 continue
-            body = write_evidence(kept.evidence)
-            for peer in witnesses_of(self._directory(), ()):
-                mark = (kept.evidence.id, peer.home)
-                if mark in self._told:
-                    continue
-                try:
-                    async with asyncio.timeout(SECONDS):
-                        status, _, _ = await self._client.plain(peer, "POST", url_of(peer, "evidence"), body, most=MOST)
-                except (PeerFault, TimeoutError) as fault:
-                    log.info("evidence was not taken", extra={"community": peer.name, "reason": _what(fault)})
-                    continue
-                if status in (200, 422):
-                    self._told.add(mark)
+            try:
+                async with asyncio.timeout(SECONDS):
+                    body = write_evidence(proof)
+                    status, _, _ = await self._client.plain(peer, "POST", url_of(peer, "evidence"), body, most=MOST)
+            except (PeerFault, TimeoutError) as fault:
+                log.info("evidence was not taken", extra={"community": peer.name, "reason": _what(fault)})
+                return
+            if status in (200, 422):
+                self._told.add(mark)
 
 
 def newest(folder: Path, key: VerificationKey) -> Own | None:

@@ -6,7 +6,13 @@ from dataclasses import replace
 from typing import Final
 
 from registry.ebrim.messages import AdhocQuery
-from registry.queries.catalogue import FIND_DOCUMENTS, FIND_DOCUMENTS_BY_REFERENCE_ID, FIND_FOLDERS, StoredQuery
+from registry.queries.catalogue import (
+    FIND_DOCUMENTS,
+    FIND_DOCUMENTS_BY_REFERENCE_ID,
+    FIND_FOLDERS,
+    StoredQuery,
+    stored_query,
+)
 from registry.queries.parameters import MalformedValue, scan
 
 MOST_PATIENTS: Final = 500  # of one query: each is a look-up of its own, and a record in the audit log
@@ -47,16 +53,19 @@ MULTI_PATIENT_QUERIES: Final[dict[str, StoredQuery]] = {
         _of_several(FIND_DOCUMENTS_BY_REFERENCE_ID, "urn:uuid:1191642d-86c4-42d8-b784-f95445f9f0d5", ()),
     )
 }
-_MULTI_PATIENT_SLOTS: Final = {
-    query.patient_parameter.name for query in MULTI_PATIENT_QUERIES.values() if query.patient_parameter
-}
 
 
 def patients_of(query: AdhocQuery) -> tuple[str, ...]:
-    """The patient ids that a query of ITI-51 asks for, each once, as far as they can be read; none of too many."""
+    """The patient ids that a query of ITI-51 asks for, each once, as far as they can be read; none of too many.
+
+    Of a query that ITI-51 does not have, those of any of its parameters for patients.
+    """
+    row = stored_query(query.query_id, MULTI_PATIENT_QUERIES)
+    rows = (row,) if row else MULTI_PATIENT_QUERIES.values()
+    slots = {one.patient_parameter.name for one in rows if one.patient_parameter}
     found: dict[str, None] = {}
     for slot in query.slots:
-        if slot.name.strip() in _MULTI_PATIENT_SLOTS:
+        if slot.name.strip() in slots:
             for value in slot.values:
                 try:
                     found |= dict.fromkeys(scan(value))

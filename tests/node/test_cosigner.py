@@ -24,7 +24,7 @@ from repository.store.spool import Spool
 from tests.trust.ledger.ledgers import KEYS, NODE, Place, local
 from trust.communities import AuditIdentity, Community
 from trust.errors import BadCertificate, LedgerBroken
-from trust.ledger import hdn_verify, store
+from trust.ledger import hdn_verify, store, witness_store
 from trust.ledger.checkpoint import (
     Checkpoint,
     CosignatureSigner,
@@ -35,7 +35,7 @@ from trust.ledger.checkpoint import (
 )
 from trust.ledger.policy import policy_of
 from trust.ledger.sequencer import Sequencer
-from trust.ledger.witness import Seen, judge, read_request
+from trust.ledger.witness import Evidence, Grade, Seen, judge, read_request
 
 ORIGIN = f"{NODE}/audit/2026"
 LOG = NoteSigner(ORIGIN, KEYS.seed)
@@ -318,6 +318,35 @@ async def test_a_bad_witness_is_ignored_and_bounded(tmp_path, monkeypatch, case)
         said = list(here.alarms)
         await here.cosigner.round()
         assert here.alarms == said  # not every minute
+
+
+class Deaf(Peer):
+    """Takes no evidence, and does not say so either."""
+
+    async def take(self, request: web.Request) -> web.StreamResponse:
+        self.evidence.append(await request.read())
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_who_does_not_take_evidence_holds_up_nobody(tmp_path, monkeypatch):
+    """Each such peer would cost the round as long as a peer may take, for each proof: nothing was cosigned meanwhile."""
+    monkeypatch.setattr(cosigner, "SECONDS", 1.0)
+    deaf, peer = Deaf("a"), Peer("b")
+    proofs = [
+        Evidence(ORIGIN, Grade.E1, tuple(LOG.sign(Checkpoint(ORIGIN, size, bytes([n] * 32)).text()) for n in (1, 2)))
+        for size in (1, 2)
+    ]
+    async with bench(tmp_path, [deaf, peer]) as here:
+
+        def work(connection):
+            return None, [local() for one in proofs if witness_store.add_evidence(connection, one, "2026-11-23")]
+
+        await here.ledger.transact(work)
+        await here.cosigner.round()
+        assert (len(deaf.evidence), len(peer.evidence)) == (1, 2)
+        await here.cosigner.round()
+        assert (len(deaf.evidence), len(peer.evidence)) == (2, 2)
 
 
 async def test_a_node_without_a_certificate_can_ask_nobody(tmp_path):

@@ -200,6 +200,18 @@ async def test_a4_evidence_marks_the_community_once(services: Services, peer: Pe
         assert bool(forks.barred(peer.home, now)) is closed
 
 
+async def test_a_log_that_contradicts_itself_without_end_fills_nothing(services: Services, peer: Peer) -> None:
+    """Whoever holds the key of a log can sign as many histories as it likes, each kept, alarmed and passed on to all."""
+    server = services.witnessing.server
+    before = len(records(services, 7))
+    for number in range(1, witness_store.MOST + 4):
+        evidence = Evidence(peer.origin, Grade.E1, (peer.note(number), peer.note(number, bytes(32))))
+        asked = peer.asked(write_evidence(evidence), f"urn:oid:2.999.5.{number}")
+        assert (await server.evidence(asked)).status == 200
+    assert len(witness_store.evidence(services.reader)) == witness_store.MOST
+    assert len(records(services, 7)) == before + witness_store.MOST
+
+
 async def test_evidence_that_proves_nothing_is_refused_and_on_record(services: Services, peer: Peer) -> None:
     before = len(records(services, 7))
     given = await services.witnessing.server.evidence(peer.asked(peer.note(7) + b"\n" + peer.note(7)))

@@ -15,7 +15,10 @@ _ALL: Final = "SELECT origin, note FROM audit_witness ORDER BY origin"
 _REMEMBER: Final = "INSERT OR REPLACE INTO audit_witness VALUES (?, ?, ?, ?)"
 _ADD: Final = "INSERT OR IGNORE INTO audit_evidence VALUES (?, ?, ?, ?, ?, ?, '')"
 _EVIDENCE: Final = "SELECT origin, grade, note_1, note_2, time, decision FROM audit_evidence ORDER BY time, id"
+_COUNT: Final = "SELECT count(*) FROM audit_evidence WHERE grade = ?1 AND substr(origin, 1, length(?2)) = ?2"
 _DECIDE: Final = "UPDATE audit_evidence SET decision = ? WHERE grade = ? AND origin = ?"
+
+MOST: Final = 16  # of one log and one grade: whoever holds its key can make any number, and more prove no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,10 @@ def by_digest(connection: sqlite3.Connection, digest: str) -> bytes | None:
 
 
 def add_evidence(connection: sqlite3.Connection, found: Evidence, time: str) -> bool:
-    """Keep evidence; False when it was known."""
+    """Keep evidence; False when it was known, or when there is enough of this log."""
+    log = found.origin.rpartition("/")[0] + "/"
+    if connection.execute(_COUNT, (str(found.grade), log)).fetchone()[0] >= MOST:
+        return False
     row = (found.id, found.origin, str(found.grade), time, *found.notes)
     return connection.execute(_ADD, row).rowcount == 1
 

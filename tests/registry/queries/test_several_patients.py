@@ -57,6 +57,11 @@ def test_who_is_asked_for() -> None:
     assert patients_of(stored_query(DOCUMENTS, **DOCUMENT, XDSDocumentEntryPatientId=MANY)) == ()
 
 
+def test_what_the_query_does_not_know_hides_nobody_from_the_record() -> None:
+    query = stored_query(DOCUMENTS, **DOCUMENT, XDSDocumentEntryPatientId=(P1, P2), XDSFolderPatientId=MANY)
+    assert patients_of(query) == (P1, P2)
+
+
 @pytest.fixture
 def filled(bench):
     """One document of each of three patients."""
