@@ -275,6 +275,7 @@ class Running:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._services.actors.gateway.watching.end()
         await asyncio.gather(self._pages.stop(_GRACE), *(server.stop(_GRACE) for server in self._servers.values()))
         if self._feed:
             await self._feed.stop()

@@ -88,3 +88,4 @@ _make_environment
 exec 9<&-
 
 export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
+unset PYTHONDONTWRITEBYTECODE # hundreds of processes start in the tests: each module is compiled once

@@ -6,15 +6,15 @@ import functools
 import tempfile
 from pathlib import Path
 
-from node.configuration.config import Config
 from node.database import migrate
 from trust.pki.keyfiles import write_private
 
 
-def give_schema(config: Config) -> None:
-    """Put the empty database where a node that was just made would migrate its own."""
-    write_private(config.folder.database, _migrated())
-    config.folder.database.chmod(0o600)
+def give_schema(database: Path) -> None:
+    """Put the empty database where a node would migrate its own."""
+    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(database, _migrated())
+    database.chmod(0o600)
 
 
 @functools.cache

@@ -52,6 +52,11 @@ class Watching:
         """Who watches this request."""
         return self._watchers.get((fingerprint, message_id))
 
+    def end(self) -> None:
+        """Nobody hears any more: the node stops, and does not wait for who only listens."""
+        for watcher in self._watchers.values():
+            watcher.end()
+
     @contextmanager
     def watch(self, fingerprint: str, message_id: str) -> Iterator[Watcher | None]:
         """Watch a request that is about to be sent; None when too many watch already, or it is watched."""

@@ -27,6 +27,7 @@ from scripts.demonstration.federation import is_free
 from tests.commands import XDSNODE, command
 from tests.end_to_end.forking import Forked
 from tests.end_to_end.wire import Client
+from tests.schema import give_schema
 
 AUTHORITY = "2.999.1.1"
 
@@ -84,6 +85,7 @@ class Node:
         return self.described["repository_unique_id"]
 
     def init(self, ca: Path) -> Node:
+        give_schema(self.folder / "data" / "node.db")
         identity = ("--name", self.name, "--port-base", str(self.base), "--authority", self.authority)
         self.run("init", *identity, "--ca", str(ca), "--dev")
         self.described = json.loads(self.run("endpoints", "--json").stdout)

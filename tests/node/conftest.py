@@ -31,7 +31,7 @@ def made_node(tmp_path: Path) -> Callable[..., Config]:
             development=development,
         )
         config = make(wanted, now=datetime.now(UTC), new_uuid=uuid4).config
-        give_schema(config)
+        give_schema(config.folder.database)
         return config
 
     return made

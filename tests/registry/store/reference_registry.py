@@ -82,7 +82,8 @@ class ReferenceRegistry:
     def _replace(self, old: Held, new: str, submission_set: str) -> None:
         self._deprecate_with_children(old)
         for shelf in [h for h in self.held if h.is_a(Folder) and h.status == APPROVED]:
-            holds = {a.obj.target for a in self.associations(HAS_MEMBER) if a.obj.source == shelf.id}
+            links = [a for a in self.associations(HAS_MEMBER) if a.obj.source == shelf.id and a.status == APPROVED]
+            holds = {a.obj.target for a in links}
             if old.id in holds and new not in holds:
                 self.made += 1
                 link = Association(

@@ -16,7 +16,7 @@ import pytest
 from tests.trust.ledger.ledgers import KEYS, NODE, TIME, Place, local
 from trust.audit.event import Kind, NewRecord
 from trust.errors import LedgerBroken, LedgerBusy, StorageFailed
-from trust.ledger import hdn_verify, publisher, sequencer
+from trust.ledger import flush, hdn_verify, publisher, sequencer
 from trust.ledger.checkpoint import open_checkpoint
 from trust.ledger.keys import CheckpointSigner
 from trust.ledger.merkle import leaf_hash, root_of
@@ -80,7 +80,10 @@ async def test_effect_and_record_come_together(place: Place) -> None:
         assert body["dicom"].startswith("<?xml")
 
 
-async def test_jobs_run_in_the_order_in_which_they_came_and_share_a_checkpoint(place: Place) -> None:
+async def test_jobs_run_in_the_order_in_which_they_came_and_share_a_checkpoint(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flush, "BATCH_SECONDS", 60.0)  # a busy machine would cut the batch
     async with place.running() as ledger:
         answers = await asyncio.gather(*(ledger.transact(put(f"n{number:02d}")) for number in range(20)))
     assert [result for result, _ in answers] == [f"n{number:02d}" for number in range(20)]
