@@ -107,6 +107,12 @@ def test_the_holder_makes_the_change_and_both_ends_record_it(nodes: list[Node], 
     assert (came["peer"], said["peer"]) == (there.home, here.home)
     assert [one["event"]["patient"] for one in (came, said)] == [patient, patient]
     assert [one["event"]["id"][0] for one in (came, said)] == ["110106", "110107"]
+    for node, told in (
+        (here, f"asked {there.name} to change"),
+        (here, "changed how"),
+        (there, "asked this institution to"),
+    ):
+        assert told in node.run("audit", "search", "--patient", patient).stdout
     (local,) = records(here, body, (5,))
     assert (local["event"]["id"][0], local["event"]["outcome"], local["event"]["patient"]) == ("110107", 0, patient)
 

@@ -1374,6 +1374,7 @@ LANGUAGES = ("en", "zh")
 
 _CALLER = re.compile(r"(.*) \((application|peer|operator|auditor)\)", re.DOTALL)
 ASKED, ARRIVED, ANSWERED, GOT, FAILED = 1, 2, 3, 4, 6  # kinds of the two sides of an exchange
+_OF_IDENTITY = re.compile(r"ITI-(8|30|44|64)|patient .*")
 _OUTGOING, _STEPS = {ASKED, GOT, FAILED}, {ASKED, ARRIVED}
 
 # Every text once, as (English, Chinese). `{peer}` is the other institution.
@@ -1389,11 +1390,19 @@ _ACTS = {
     "ITI-41": ("stored new documents", "存入了新文档"),
     "ITI-42": ("registered new documents", "登记了新文档"),
     "ITI-43": ("opened documents", "打开了文档"),
+    "ITI-57": ("changed how documents are described", "更改了文档的描述信息"),
+    "ITI-62": ("removed the description of documents for good", "永久删除了文档的描述信息"),
+    "ITI-86": ("removed documents for good", "永久删除了文档"),
+    "ITI-92": ("changed how documents are described", "更改了文档的描述信息"),
     "in ITI-38": ("asked which documents this institution holds", "询问本机构存有哪些文档"),
     "in ITI-39": ("fetched documents from this institution", "从本机构取走了文档"),
+    "in ITI-41": ("sent documents to this institution", "向本机构发送了文档"),
+    "in ITI-92": ("asked this institution to change how documents are described", "请求本机构更改文档的描述信息"),
     "in": ("sent a request to this institution", "向本机构发出请求"),
     "out ITI-38": ("asked {peer} which documents it holds", "向{peer}询问存有哪些文档"),
     "out ITI-39": ("fetched documents from {peer}", "从{peer}取得了文档"),
+    "out ITI-41": ("sent documents to {peer}", "向{peer}发送了文档"),
+    "out ITI-92": ("asked {peer} to change how documents are described", "请求{peer}更改文档的描述信息"),
     "out": ("sent a request to {peer}", "向{peer}发出请求"),
     "C 110110": ("made the patient known", "登记了患者"),
     "R 110110": ("looked up the patient", "查看了患者条目"),
@@ -1402,6 +1411,8 @@ _ACTS = {
     "patient unmerge": ("undid a merge of the patient", "撤销了患者合并"),
     "document deprecate": ("marked a document as out of date", "将文档标记为已作废"),
     "document quarantine": ("took a document out of use", "停用了文档"),
+    "inbox accept": ("took documents that were sent here into the patient's record", "将收到的文档归入患者记录"),
+    "inbox reject": ("refused and removed documents that were sent here", "拒收并删除了收到的文档"),
     "audit report": ("made a report of all accesses", "制作了访问报告"),
     "110101": ("read the access log", "查阅了访问记录"),
     "110120": ("started the node", "启动了节点"),
@@ -1566,7 +1577,10 @@ def _what(record: Mapping[str, Any], event: Mapping[str, Any], language: str) ->
     if kind in (ARRIVED, ANSWERED) or kind in _OUTGOING:
         side = "out" if kind in _OUTGOING else "in"
         return (_ACTS.get(f"{side} {code}") or _ACTS[side])[_at(language)]
-    for key in (code, f"{event.get('action', '')} {event_id}", event_id):
+    action = event.get("action", "")
+    # Only a feed of patients makes one known, or merges two, when it creates or removes something about a patient.
+    of_identity = action == "R" or _OF_IDENTITY.fullmatch(code)
+    for key in (code, f"{action} {event_id}" if of_identity else "", event_id):
         if key in _ACTS:
             return _ACTS[key][_at(language)]
     return _KINDS[kind][_at(language)] if kind in _KINDS else text or code
