@@ -34,6 +34,7 @@ class Leniency(StrEnum):
     INLINE_DOCUMENT = "inline-document"
     LINE_FEED_ONLY = "line-feed-only"
     LIST_FOR_ONE_VALUE = "list-for-one-value"
+    MEMBERSHIP_STATUS = "membership-status"
     MESSAGE_ID_MISSING = "message-id-missing"
     MESSAGE_ID_NOT_UUID = "message-id-not-uuid"
     OLD_ASSOCIATION_TYPE = "old-association-type"
@@ -105,6 +106,7 @@ WHAT_IS_DONE: Final[dict[Leniency, str]] = {
     Leniency.INLINE_DOCUMENT: "a document stands as base64 inside the envelope: taken out and treated as a part",
     Leniency.LINE_FEED_ONLY: "lines of the package end with LF alone: accepted",
     Leniency.LIST_FOR_ONE_VALUE: "a parameter of one value has a list of one: taken",
+    Leniency.MEMBERSHIP_STATUS: "SubmissionSetStatus beside a Folder or a membership, as before 2012: kept",
     Leniency.MESSAGE_ID_MISSING: "wsa:MessageID is missing: the answer has no RelatesTo",
     Leniency.MESSAGE_ID_NOT_UUID: "wsa:MessageID is not a UUID: echoed as it is",
     Leniency.OLD_ASSOCIATION_TYPE: "an association type that is no URN of IHE's: only where required",

@@ -80,6 +80,7 @@ def read_submission(request: etree._Element) -> tuple[Submission, Faults]:
             associations.append(read_association(element, beside, faults))
         else:
             packages.append(_package(element, beside, faults))
+    _note_statuses(packages, associations, faults)
     for reference in siblings:
         fault(faults, reference, f"a Classification of {shown(reference)}, which is not in this submission")
     submission = Submission(
@@ -89,6 +90,15 @@ def read_submission(request: etree._Element) -> tuple[Submission, Faults]:
         associations=tuple(associations),
     )
     return submission, faults
+
+
+def _note_statuses(packages: list[SubmissionSet | Folder], associations: list[Association], faults: Faults) -> None:
+    """SubmissionSetStatus belongs to the membership of a document in a submission set (ITI TF-3: 4.2.2.1.1)."""
+    sets = {item.entry_uuid for item in packages if isinstance(item, SubmissionSet)}
+    others = {item.entry_uuid for item in (*packages, *associations)}
+    for item in associations:
+        if item.submission_set_status and (item.source not in sets or item.target in others):
+            faults.tolerated.add(Tolerance.MEMBERSHIP_STATUS)
 
 
 def _sorted_out(

@@ -32,6 +32,7 @@ class Tolerance(StrEnum):
     ESCAPED_TWICE = "escaped-twice"
     EXTRA_NAME = "extra-name"
     LIST_FOR_ONE_VALUE = "list-for-one-value"
+    MEMBERSHIP_STATUS = "membership-status"
     OLD_ASSOCIATION_TYPE = "old-association-type"
     ONE_VALUE_FOR_LIST = "one-value-for-list"
     PADDED_NAME = "padded-name"

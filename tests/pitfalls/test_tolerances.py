@@ -23,6 +23,7 @@ RECORDED = {
     "P16-name-before-slot": Tolerance.CHILDREN_OUT_OF_ORDER,
     "P26-patient-info-discouraged": Tolerance.DISCOURAGED_PATIENT_INFO,
     "P29-extra-name-half-a-urn": Tolerance.EXTRA_NAME,
+    "membership-status": Tolerance.MEMBERSHIP_STATUS,
     "padded-name": Tolerance.PADDED_NAME,
     "padded-value": Tolerance.PADDED_VALUE,
     "upper-case-uuid": Tolerance.UPPER_CASE_UUID,
