@@ -159,10 +159,10 @@ def test_a7_a_restored_copy_is_refused_until_the_ceremony(nodes: list[Node]) -> 
     shutil.rmtree(three.folder)
     copy.rename(three.folder)
 
+    three.launch()
     with pytest.raises(AssertionError, match="put back to an older state"):
-        three.start()
-    assert three.process is not None
-    assert three.process.wait(20) == 1
+        three.wait_ready()
+    assert three.stop() == 1
     # No command signs anything either.
     done = three.run("patient", "add", PATIENT, check=False)
     assert done.returncode == 1

@@ -16,6 +16,7 @@ from node.configuration.keeping import RetentionRule, RetentionSection
 from node.faults import Faults
 from node.iti import iti62_remove_metadata as iti62
 from node.iti import iti86_remove_documents as iti86
+from registry.ebrim.reader import RemoveObjects
 from registry.errors import XdsErrors
 from registry.metadata.objects import Association
 from repository.messages import DocumentRequest
@@ -131,8 +132,9 @@ def test_a_hold_stops_every_removal_until_it_is_cleared(bench: Bench, of_patient
     rules(bench, ("lab", 10, (LAB,), ()))
     assert [one["held"] for one in bench.order("retention list")["documents"] if one["unique_id"] == held] == [True]
     assert held in bench.order("retention apply", most=1000)["held"]
+    request = RemoveObjects((first.entry_uuid,))
     with pytest.raises(XdsErrors, match="legal hold"):
-        bench.write(lambda connection: removing(bench, iti62.remove_metadata, (first.entry_uuid,), connection))
+        bench.write(lambda connection: removing(bench, iti62.remove_metadata, request, connection))
     own = bench.services.actors.own
     asked = DocumentRequest(
         home_community_id=None, repository_unique_id=own.repository_unique_id, document_unique_id=held
