@@ -15,6 +15,7 @@ from typing import Final
 
 AT_ONCE: Final = 8  # of one community that is here alone: enough for one commit to serve several
 BESIDE: Final = 2  # of one community while others are here: each of the others waits for so many of it
+FLOODING: Final = 1  # likewise, when more than `AT_ONCE` of it are here
 WAITING: Final = 128  # of one community, before it is told to come again
 
 
@@ -57,10 +58,14 @@ class Turns:
             if len(self._queues) == 1:  # one is alone now
                 self._call(next(iter(self._queues.values())))
 
+    def _most(self, queue: _Queue) -> int:
+        if len(self._queues) == 1:
+            return AT_ONCE
+        return BESIDE if queue.inside <= AT_ONCE else FLOODING
+
     def _call(self, queue: _Queue) -> None:
         """Give the turns that are free to those who wait longest."""
-        most = AT_ONCE if len(self._queues) == 1 else BESIDE
-        while queue.waiting and queue.working < most:
+        while queue.waiting and queue.working < self._most(queue):
             turn = queue.waiting.popleft()
             if not turn.done():  # it was given up
                 queue.working += 1

@@ -8,7 +8,7 @@ import pytest
 
 from node.http.connection import Connected
 from node.http.incoming import Incoming, Outgoing
-from node.http.turns import AT_ONCE, BESIDE, WAITING, TooMany, Turns
+from node.http.turns import AT_ONCE, BESIDE, FLOODING, WAITING, TooMany, Turns
 from node.soap.message import write_envelope
 from tests.node.http.edge import PROOF, edge, envelope, read_answer, request
 from trust.identity.caller import Caller, Role
@@ -31,8 +31,10 @@ class Work:
             async with self.turns.turn(home):
                 self.inside.append(home)
                 self.most[home] = max(self.most.get(home, 0), self.inside.count(home))
-                await self.go.wait()
-                self.inside.remove(home)
+                try:
+                    await self.go.wait()
+                finally:
+                    self.inside.remove(home)
         except TooMany:
             return False
         return True
@@ -54,34 +56,29 @@ async def test_f14_the_flood_of_one_leaves_the_turn_of_another_free() -> None:
     assert work.refused == [LOUD] * (100 * AT_ONCE - AT_ONCE - WAITING)
 
 
-async def test_f14_few_of_the_flood_are_worked_on_while_another_is_here_and_all_that_may_be_afterwards() -> None:
-    turns = Turns()
-    inside: list[asyncio.Event] = []
-
-    async def ask(home: str) -> None:
-        async with turns.turn(home):
-            inside.append(asyncio.Event())
-            await inside[-1].wait()
-
-    quiet = asyncio.create_task(ask(QUIET))
+async def ended(tasks: list[asyncio.Task[bool]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     await asyncio.sleep(0)
-    flood = [asyncio.create_task(ask(LOUD)) for _ in range(2 * AT_ONCE)]
-    for ended in range(3):
-        while len(inside) < 1 + BESIDE + ended:
-            await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert len(inside) == 1 + BESIDE + ended
-        inside[1 + ended].set()
-    inside[0].set()
-    await quiet
-    while len(inside) < 1 + 3 + AT_ONCE:
-        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "beside"), [(AT_ONCE, BESIDE), (2 * AT_ONCE, FLOODING)], ids=["F14-several", "F14-a-flood"]
+)
+async def test_few_are_worked_on_while_another_is_here_and_all_that_may_be_when_it_has_gone(asked, beside) -> None:
+    work = Work()
+    quiet = asyncio.create_task(work.request(QUIET))
     await asyncio.sleep(0)
-    assert len(inside) == 1 + 3 + AT_ONCE
-    while not all(task.done() for task in flood):
-        for one in inside:
-            one.set()
-        await asyncio.sleep(0)
+    many = [asyncio.create_task(work.request(LOUD)) for _ in range(asked + BESIDE)]
+    await asyncio.sleep(0)
+    await ended(many[:BESIDE])  # they came when it was not known yet how many would follow
+    assert work.inside == [QUIET] + [LOUD] * beside
+    await ended([quiet])
+    await asyncio.sleep(0)
+    assert work.inside.count(LOUD) == AT_ONCE
+    work.go.set()
+    assert all(await asyncio.gather(*many[BESIDE:]))
 
 
 async def test_whoever_was_told_to_come_again_is_served_when_he_does() -> None:
