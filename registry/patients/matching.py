@@ -64,6 +64,7 @@ _CONFLICTS: Final = {
 _FAMILY: Final = frozenset({"same", "part", "near"})
 _GIVEN: Final = frozenset({"same", "form"})
 _NAMES: Final = frozenset({"swapped", "in one field"})
+_NEARLY: Final = frozenset({"nearly swapped", "nearly in one field", "another script"})  # with an identifier in common
 _DATES: Final = frozenset({"same", "exchanged"})
 _MISTYPED_DATES: Final = frozenset({"near", "digit of the year"})
 # An age that fits: with an identifier in common, or with a household and the mother, who is another one of fathers.
@@ -127,16 +128,18 @@ def _reasons_against(levels: dict[str, str], pairs: set[tuple[str, str]], *, mis
 def _names_agree(levels: dict[str, str], *, personal: bool, household: bool, mistyped: bool) -> bool:
     """Whether the names are those of one person.
 
-    A family name changes with marriages, so another one is borne where given name, birth date and household are the
-    same; brothers and sisters share no given name, twins included. Chinese characters that cannot be compared are
-    borne with an identifier and the birth date.
+    A family name changes with marriages, so another one, or none, is borne where given name, birth date and household
+    or an identifier are the same; brothers and sisters share no given name, twins included. But a number may be a whole
+    family's, so a given name that is missing or another is never borne.
     """
     family, given = levels.get("family name"), levels.get("given name")
     if levels.get("names") in _NAMES or (family in _FAMILY and given in _GIVEN):
         return True
     if personal and given in {"near", "slip", "initial"}:
         return True
-    born = levels.get("birth date") == "same"
-    if personal and levels.get("names") == "another script":
-        return born
-    return born and ((family == "same" and mistyped) or (family == "different" and given == "same" and household))
+    if levels.get("birth date") != "same":
+        return False
+    if "names" in levels:
+        return personal and levels["names"] in _NEARLY
+    other_family = family in {None, "different"} and given == "same"
+    return (family == "same" and mistyped) or (other_family and (household or personal))
