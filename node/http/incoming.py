@@ -40,7 +40,7 @@ class Incoming:
 
     def parameter(self, name: str) -> str:
         """A parameter of the URL's query, "" when it is absent."""
-        return parse_qs(self.query, max_num_fields=16).get(name, [""])[0] if self.query else ""
+        return parse_qs(self.query).get(name, [""])[0] if self.query else ""
 
 
 @dataclass(slots=True, kw_only=True)

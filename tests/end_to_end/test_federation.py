@@ -84,10 +84,11 @@ def test_object_refs_of_all_institutions_carry_their_home(nodes: list[Node], pat
     assert homes == sorted(node.home for node in nodes)
 
 
-def test_scope_local_asks_nobody_else(nodes: list[Node], patient: str) -> None:
+@pytest.mark.parametrize("more", ["", "&a=1" * 40], ids=["alone", "among many that nobody knows"])
+def test_scope_local_asks_nobody_else(nodes: list[Node], patient: str, more: str) -> None:
     for node in nodes:
         put(node, patient, Document(b"x"))
-    answer = nodes[0].client().send("iti-18", find_documents(patient), query="?scope=local")
+    answer = nodes[0].client().send("iti-18", find_documents(patient), query="?scope=local" + more)
     assert [item.get("home") for item in answer.entries()] == [nodes[0].home]
 
 

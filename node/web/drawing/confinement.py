@@ -55,7 +55,7 @@ def confine(*, memory: int, seconds: int) -> None:
     """Bound memory (bytes) and processor time (seconds), then give up what drawing does not need.
 
     Raises:
-        OSError: the kernel refused a bound that every kernel has.
+        OSError: the kernel refused a bound that it knows; nothing is drawn then.
     """
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_AS, (memory + (1 << 30), memory + (1 << 30)))  # libraries and fonts are mapped
@@ -89,8 +89,10 @@ def _only_fonts(libc: ctypes.CDLL) -> None:
             folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
             libc.syscall(_ADD_RULE, ruleset, 1, struct.pack("=Qi", _READ, folder), 0)
             os.close(folder)
-    libc.syscall(_RESTRICT_SELF, ruleset, 0)
+    refused = libc.syscall(_RESTRICT_SELF, ruleset, 0)
     os.close(ruleset)
+    if refused:
+        raise OSError(ctypes.get_errno(), "the process cannot give up files (Landlock)")
 
 
 def _filter_calls(libc: ctypes.CDLL) -> None:
@@ -105,7 +107,8 @@ def _filter_calls(libc: ctypes.CDLL) -> None:
     code.append(_return(_REFUSE))
     program = ctypes.create_string_buffer(b"".join(code), len(code) * 8)
     head = struct.pack("HxxxxxxP", len(code), ctypes.addressof(program))
-    libc.prctl(_SECCOMP, _FILTER, ctypes.c_char_p(head), 0, 0)
+    if libc.prctl(_SECCOMP, _FILTER, ctypes.c_char_p(head), 0, 0):
+        raise OSError(ctypes.get_errno(), "the process cannot give up system calls (seccomp)")
 
 
 def _load(offset: int) -> bytes:

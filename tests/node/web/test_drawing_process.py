@@ -1,6 +1,7 @@
 """The process that draws: shut in, bounded, and not believed (threats I12, I15)."""
 
 import json
+import platform
 import subprocess
 import sys
 
@@ -45,6 +46,16 @@ def test_what_it_cannot_do(what):
 def test_I15_it_ends_when_its_time_is_over():
     done = confined("while True: pass")
     assert done.returncode < 0
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the filter of system calls is for x86_64")
+def test_I12_a_process_that_cannot_shut_itself_in_draws_nothing():
+    """The first filter refuses the call that sets the second one, as a kernel or a container might."""
+    setting = "import ctypes; from node.web.drawing.confinement import _filter_calls, confine; libc = ctypes.CDLL(None)"
+    code = f"{setting}; libc.prctl(38, 1, 0, 0, 0); _filter_calls(libc); print('filtered'); _filter_calls(libc)"
+    done = subprocess.run([sys.executable, "-P", "-c", code], check=False, capture_output=True, text=True, timeout=30)
+    assert done.stdout == "filtered\n"
+    assert "seccomp" in done.stderr
 
 
 def test_what_drawing_needs_it_can_do():
