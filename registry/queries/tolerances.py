@@ -21,7 +21,8 @@ from registry.queries.several_patients import MULTI_PATIENT_QUERIES
 _TIMES: Final = frozenset({Kind.FROM, Kind.TO})
 _BARE: Final = _TIMES | {Kind.LEVEL}
 _EVERY_QUERY: Final[Mapping[str, StoredQuery]] = {**STORED_QUERIES, **MULTI_PATIENT_QUERIES}
-_BLANK_BESIDE_A_BRACKET_OR_COMMA: Final = re.compile(r"""^\(\s|\s\)$|['"0-9]\s+,|,\s+['"0-9]""")
+_QUOTED: Final = re.compile(r"""'[^']*'|"[^"]*\"""")
+_BLANK_BESIDE_A_BRACKET_OR_COMMA: Final = re.compile(r"^\(\s|\s\)$|\s,|,\s")
 _RESPONSE: Final = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:"  # as the samples of ITI TF-2: 3.18 have it
 _STATUSES: Final = {
     f"{quote}{prefix}{status.rpartition(':')[2]}{quote}": f"'{status}'"
@@ -74,7 +75,7 @@ def _deviations(parameter: Parameter, value: str) -> Iterator[Tolerance]:
         yield Tolerance.DOUBLE_QUOTES
     if parameter.kind in _TIMES and first in ("'", '"'):
         yield Tolerance.QUOTED_TIME
-    if listed and _BLANK_BESIDE_A_BRACKET_OR_COMMA.search(value):
+    if listed and _BLANK_BESIDE_A_BRACKET_OR_COMMA.search(_QUOTED.sub("''", value)):
         yield Tolerance.PADDED_VALUE
 
 

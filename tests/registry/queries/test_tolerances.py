@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from registry.ebrim.messages import AdhocQuery
@@ -65,6 +65,8 @@ def test_a_query_that_is_not_known_stays_as_it_is() -> None:
 
 
 @given(st.lists(st.text(min_size=1), min_size=1))
+@example([", "])
+@example(["it's, 2", "( ,"])
 def test_a_query_in_form_is_left_alone(texts: list[str]) -> None:
     query = stored_query("GetDocuments", XDSDocumentEntryUniqueId=tuple(texts))
     assert in_form(query) is query
