@@ -29,6 +29,7 @@ class Records:
     def refresh(self) -> list[str]:
         """Read what is new; what is wrong with the numbering."""
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+            connection.execute("BEGIN")  # both of one moment: a running node may write a record of its own between them
             rows = connection.execute(
                 "SELECT seq, body FROM audit_record WHERE seq > ? ORDER BY seq", (self.read,)
             ).fetchall()

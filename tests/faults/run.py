@@ -116,7 +116,8 @@ class Run:
         for words in (["verify"], *(["since", str(path)] for path in self.chance.sample(self.stated, 3))):
             done = self.node.run("audit", *words, check=False)
             assert done.returncode == 0, (words, done.stdout, done.stderr)
-        assert self.records.lost() == []
+        lost = self.records.lost()
+        assert not lost, lost
 
     def __str__(self) -> str:
         history, puts = self.history, self._puts()
