@@ -17,6 +17,9 @@ AT_ONCE: Final = 8  # of one community that is here alone: enough for one commit
 BESIDE: Final = 2  # of one community while others are here: each of the others waits for so many of it
 FLOODING: Final = 1  # likewise, when more than `AT_ONCE` of it are here
 WAITING: Final = 128  # of one community, before it is told to come again
+LINGER: Final = (
+    0.1  # seconds for which a community counts as here after its last answer: its next question is on its way
+)
 
 
 class TooMany(Exception):  # noqa: N818  what happened, not a failure of this node
@@ -41,7 +44,8 @@ class Turns:
         if queue.inside >= AT_ONCE + WAITING:
             self._refused(home)
             raise TooMany(home)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
         queue.inside += 1
         queue.waiting.append(turn)
         self._call(queue)
@@ -53,10 +57,17 @@ class Turns:
             if turn.done() and not turn.cancelled():
                 queue.working -= 1
             if not queue.inside:
-                del self._queues[home]
+                queue.left = loop.time()
+                loop.call_at(queue.left + LINGER, self._leave, home, queue, queue.left)
             self._call(queue)
-            if len(self._queues) == 1:  # one is alone now
-                self._call(next(iter(self._queues.values())))
+
+    def _leave(self, home: str, queue: _Queue, left: float) -> None:
+        """A community has gone, if it has not asked since; another may be alone now."""
+        if queue.inside or queue.left != left or self._queues.get(home) is not queue:
+            return
+        del self._queues[home]
+        if len(self._queues) == 1:
+            self._call(next(iter(self._queues.values())))
 
     def _most(self, queue: _Queue) -> int:
         if len(self._queues) == 1:
@@ -76,4 +87,5 @@ class Turns:
 class _Queue:
     inside: int = 0
     working: int = 0
+    left: float = 0.0  # when it was empty last, in the time of the loop
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
