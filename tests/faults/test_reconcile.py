@@ -9,7 +9,7 @@ from tests.end_to_end.exchanges import behind_lines, explained, through_faults
 
 def test_a_thousand_exchanges(tmp_path: Path) -> None:
     with behind_lines(tmp_path) as federation:
-        through_faults(federation, 26)
+        through_faults(federation, 32)
         federation.stop()
         total = explained(federation)
     print(f"{total} exchanges, all of them explained")
