@@ -1,4 +1,8 @@
-"""How often somebody may try to sign in: few failures for a name, more for an address, then a pause (threats I20)."""
+"""How often somebody may try to sign in before a pause (threats I20).
+
+Few failures for a name from one address, so that who types another's name wrongly elsewhere keeps nobody out; more for an
+address, whatever the names; and many for a name from everywhere, against guessing that is spread over addresses.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ from collections import OrderedDict
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
 
-NAME_FAILURES: Final = 5
+PLACE_FAILURES: Final = 5
 ADDRESS_FAILURES: Final = 30
+NAME_FAILURES: Final = 100
 PAUSE: Final = 15 * 60.0
 _MOST: Final = 20_000
 _ONE_SITE: Final = 64  # bits: whoever has one IPv6 address has all with these in front
@@ -21,30 +26,34 @@ class Throttle:
         self._failures: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
 
     def paused(self, name: str, address: str, now: float) -> bool:
-        """Whether this name or address has to wait."""
-        return (
-            self._count(("name", name), now) >= NAME_FAILURES
-            or self._count(("address", network_of(address)), now) >= ADDRESS_FAILURES
-        )
+        """Whether this name has to wait at this address."""
+        return any(self._count(key, now) >= bound for key, bound in _keys(name, address).items())
 
     def failed(self, name: str, address: str, now: float) -> None:
         """One more failure; it counts for names that do not exist as for those that do."""
-        for key in (("name", name), ("address", network_of(address))):
+        for key in _keys(name, address):
             self._failures[key] = (self._count(key, now) + 1, now)
             self._failures.move_to_end(key)
         while len(self._failures) > self._most:
             self._failures.popitem(last=False)
 
     def succeeded(self, name: str, address: str, now: float) -> None:
-        """Whoever signs in starts anew; of the address this one try is taken back, its failures stay."""
-        self._failures.pop(("name", name), None)
-        near = ("address", network_of(address))
-        if count := self._count(near, now):
-            self._failures[near] = (count - 1, self._failures[near][1])
+        """Whoever signs in starts anew here; of address and name this one try is taken back, other failures stay."""
+        here, *others = _keys(name, address)
+        self._failures.pop(here, None)
+        for key in others:
+            if count := self._count(key, now):
+                self._failures[key] = (count - 1, self._failures[key][1])
 
     def _count(self, key: tuple[str, str], now: float) -> int:
         count, last = self._failures.get(key, (0, 0.0))
         return count if now - last < PAUSE else 0
+
+
+def _keys(name: str, address: str) -> dict[tuple[str, str], int]:
+    """What one try counts for, the name at this address first, and how many failures each may have."""
+    near = network_of(address)
+    return {(name, near): PLACE_FAILURES, ("", near): ADDRESS_FAILURES, (name, ""): NAME_FAILURES}
 
 
 def network_of(address: str) -> str:

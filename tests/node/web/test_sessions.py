@@ -56,14 +56,43 @@ def test_a_visit_ends_when_it_is_left():
     assert one.visit("h", 2 * VISIT_IDLE + 1) is None
 
 
-def test_I20_a_name_pauses_after_failures_and_is_forgotten_later():
+def test_I20_a_name_pauses_where_it_was_tried_and_is_forgotten_later():
+    guard = Throttle()
+    for _ in range(throttle.PLACE_FAILURES):
+        assert not guard.paused("a", "10.0.0.1", 1.0)
+        guard.failed("a", "10.0.0.1", 1.0)
+    assert guard.paused("a", "10.0.0.1", 2.0)
+    assert not guard.paused("b", "10.0.0.1", 2.0)
+    assert not guard.paused("a", "10.0.0.1", 2.0 + throttle.PAUSE)
+
+
+def test_I20_nobody_is_kept_out_by_who_tries_their_name_elsewhere():
+    """Not by one address, however long it goes on, and not by as many as a house may have wrong passwords in."""
+    guard = Throttle()
+    for number in range(throttle.ADDRESS_FAILURES):
+        guard.failed("a", f"10.0.0.{number % 2 + 1}", float(number))
+    assert guard.paused("a", "10.0.0.1", 31.0)
+    assert not guard.paused("a", "10.0.0.99", 31.0)
+
+
+def test_I20_a_name_pauses_everywhere_when_guessing_is_spread_over_addresses():
     guard = Throttle()
     for number in range(throttle.NAME_FAILURES):
-        assert not guard.paused("a", f"10.0.0.{number}", 1.0)
-        guard.failed("a", f"10.0.0.{number}", 1.0)
-    assert guard.paused("a", "10.0.0.99", 2.0)
-    assert not guard.paused("b", "10.0.0.99", 2.0)
-    assert not guard.paused("a", "10.0.0.99", 2.0 + throttle.PAUSE)
+        assert not guard.paused("a", f"10.0.{number}.1", 1.0)
+        guard.failed("a", f"10.0.{number}.1", 1.0)
+    assert guard.paused("a", "10.1.0.1", 2.0)
+    assert not guard.paused("b", "10.1.0.1", 2.0)
+
+
+def test_I20_whoever_signs_in_clears_no_failures_of_others_for_the_name():
+    guard = Throttle()
+    for number in range(throttle.NAME_FAILURES - 1):
+        guard.failed("a", f"10.0.{number}.1", 1.0)
+    guard.failed("a", "10.1.0.1", 1.0)
+    guard.succeeded("a", "10.1.0.1", 1.0)
+    assert not guard.paused("a", "10.1.0.1", 2.0)
+    guard.failed("a", "10.2.0.1", 2.0)
+    assert guard.paused("a", "10.1.0.1", 2.0)
 
 
 def test_I20_an_address_pauses_after_failures_for_many_names():
