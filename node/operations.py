@@ -113,6 +113,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "user add": accounts.add,
     "user list": accounts.find_all,
     "user certificate": accounts.certificate,
+    "user sign-out": accounts.sign_out,
     "user close": accounts.close,
     "audit used": audit_log.used,
     "audit erase": audit_log.erase,

@@ -98,6 +98,7 @@ class Services:
     refusals: list[str]  # reasons of failed handshakes that are not on record yet
     alarms: list[str]  # alarms that are not on record yet
     fatal: asyncio.Event
+    sign_out: Callable[[str], int] = lambda _: 0  # ends the sessions of a user on the pages, where these are open
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""People who use the pages: `user add | list | close`."""
+"""People who use the pages: `user add | list | certificate | sign-out | close`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from trust.pki.certificates import fingerprint_of, from_pem
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HASH: Final = re.compile(r"\$argon2id\$[A-Za-z0-9$=,+/.]{20,400}")
+_UNKNOWN: Final = (
+    "xdsnode user list; whoever comes by the identity provider is closed there: xdsnode user sign-out NAME"
+)
 _USER_ID: Final = Coded("11", "RFC-3881", "User Identifier")
 
 
@@ -69,6 +72,16 @@ async def close(order: Order) -> Result:
     )
 
 
+async def sign_out(order: Order) -> Result:
+    """End the sessions of a user of the pages, also of one who has no account here but at the identity provider."""
+    name = order.text("name").lower()
+    account = store.find(order.services.reader, name)
+    ended = order.services.sign_out(name)
+    person = _person(name, account.full_name if account else "")
+    await order.record([order.security_record(f"signed out by an operator, sessions ended: {ended}", person)])
+    return {"name": name, "ended": ended, "account": bool(account and not account.closed)}
+
+
 async def certificate(order: Order) -> Result:
     """Bind the certificate that an account signs in with instead of a password, or take it away again."""
     pem, now = order.text("certificate", ""), _now(order)
@@ -88,7 +101,7 @@ async def certificate(order: Order) -> Result:
 def _in_force(order: Order, connection: sqlite3.Connection) -> Account:
     account = store.find(connection, order.text("name"))
     if account is None or account.closed:
-        raise refused("user.unknown", order.text("name"), "no account in force has this name", "xdsnode user list")
+        raise refused("user.unknown", order.text("name"), "no account in force has this name", _UNKNOWN)
     return account
 
 
@@ -98,10 +111,13 @@ async def _change(order: Order, make: Callable[[sqlite3.Connection], Account], w
     def work(connection: sqlite3.Connection) -> tuple[Account, Sequence[NewRecord]]:
         account = make(connection)
         store.put(connection, account)
-        person = AuditedObject(id=account.name, type_code="1", role="11", id_type=_USER_ID, name=account.full_name)
-        return account, [order.security_record(what, person)]
+        return account, [order.security_record(what, _person(account.name, account.full_name))]
 
     return await order.change(work)
+
+
+def _person(name: str, full_name: str) -> AuditedObject:
+    return AuditedObject(id=name, type_code="1", role="11", id_type=_USER_ID, name=full_name)
 
 
 def _now(order: Order) -> str:

@@ -27,15 +27,16 @@ examples:
   xdsnode user add m.sala --role auditor --password-file password.txt
   xdsnode user list
   xdsnode user certificate a.li a.li.pem    signs in with it; [sign_in] certificate_ca names its CA
+  xdsnode user sign-out c.wu                ends the sessions of anybody, also of the identity provider's users
   xdsnode user close a.li
 """
 ROLES: Final = ("clinician", "auditor", "administrator", "patient-representative")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`user add | list | certificate | close`."""
+    """`user add | list | certificate | sign-out | close`."""
     add_dir(parser)
-    verbs = parser.add_subparsers(metavar="add|list|certificate|close", dest="verb", required=True)
+    verbs = parser.add_subparsers(metavar="add|list|certificate|sign-out|close", dest="verb", required=True)
     adding = verbs.add_parser("add", help="open or renew an account", description="Open or renew an account.")
     adding.add_argument("name", metavar="NAME", help="what the person types to sign in")
     adding.add_argument("--full-name", default="", metavar="NAME", help="as others read it, e.g. in the access log")
@@ -48,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing = verbs.add_parser("list", help="every account", description="Every account, closed ones too.")
     closing = verbs.add_parser("close", help="close an account", description="Close an account, at once.")
     closing.add_argument("name", metavar="NAME", help="its name")
+    ending = verbs.add_parser(
+        "sign-out",
+        help="end somebody's sessions",
+        description="End every session of a user, at once; whoever may still sign in can do so again.",
+    )
+    ending.add_argument("name", metavar="NAME", help="the name signed in with, also one of the identity provider")
     binding = verbs.add_parser(
         "certificate",
         help="sign in with a certificate",
@@ -56,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     binding.add_argument("name", metavar="NAME", help="the account")
     binding.add_argument("file", nargs="?", type=Path, metavar="FILE", help="certificate (PEM), of a CA in [sign_in]")
     binding.add_argument("--remove", action="store_true", help="take it away again")
-    for child in (adding, listing, binding, closing):
+    for child in (adding, listing, binding, ending, closing):
         add_dir(child, of_verb=True)
         add_json(child, "the result")
 
@@ -120,6 +127,11 @@ def _print(verb: str, result: dict[str, Any]) -> None:
             for one in result["users"]
         ]
         console.table(rows, ("name", "role", "profession", "full name", "state"))
+        return
+    if verb == "sign-out":
+        console.out(f"{result['name']}: sessions ended: {result['ended']}")
+        where = f"xdsnode user close {result['name']}" if result["account"] else "close it at the identity provider"
+        console.out(f"to keep it out: {where}")
         return
     console.out(f"{result['name']} ({result['role']}): {'closed' if result['closed'] else 'may sign in'}")
     if verb == "add" and result["role"] == "clinician" and not result["profession"]:

@@ -43,6 +43,7 @@ class PageListener:
             origin=config.web_url,
             provider=Provider(config),
         )
+        services.sign_out = self._desk.sessions.end_of
         pages = Pages(self._desk, hosts)
         self.servers = {
             host: NodeServer(pages, pages.malformed, host=host, port=config.port("web"), tls=self._context)

@@ -196,6 +196,13 @@ class Sessions:
             session.stop()
         return session
 
+    def end_of(self, user: str) -> int:
+        """Close every session of a user, by an account of this node or of the provider; returns how many there were."""
+        found = [digest for digest, one in self._open.items() if one.user == user]
+        for digest in found:
+            self._open.pop(digest).stop()
+        return len(found)
+
     def expire(self, now: float) -> list[Session]:
         """Close every session that is over; returns them, for the record."""
         late = [digest for digest, one in self._open.items() if now - one.seen > IDLE or now - one.began > ABSOLUTE]

@@ -1,7 +1,7 @@
 """How often somebody may try to sign in before a pause (threats I20).
 
-Few failures for a name from one address, so that who types another's name wrongly elsewhere keeps nobody out; more for an
-address, whatever the names; and many for a name from everywhere, against guessing that is spread over addresses.
+Few failures for a name from one address, so that whoever fails elsewhere keeps nobody out; more for an address,
+whatever the names; and many for a name from everywhere, against guessing that is spread over addresses.
 """
 
 from __future__ import annotations

@@ -175,6 +175,13 @@ def departed(place: Place) -> tuple[Browser, str]:
     return browser, headers["Location"]
 
 
+def came_back(place: Place, **claims: Any) -> Browser:
+    """Signed in by the provider."""
+    browser, location = departed(place)
+    assert browser.ask("GET", "/sign-in/return?" + place.provider.consent(location, **claims))[0] == 200
+    return browser
+
+
 def test_the_way_there_and_back(place: Place) -> None:
     browser, location = departed(place)
     asked = {name: one[0] for name, one in parse_qs(urlsplit(location).query).items()}
@@ -192,6 +199,18 @@ def test_the_way_there_and_back(place: Place) -> None:
     assert "Dr Chen Wu" in browser.ask("GET", "/patients")[2]
     found = place.node.run("audit", "search", "--user", f"<c.wu@{place.node.home}>", "--json").stdout
     assert "signed in by the institution" in found
+
+
+def test_I18_an_operator_ends_the_session_of_a_user_of_the_provider(place: Place) -> None:
+    """Everywhere at once, and nobody else's; the provider decides whether the user may come again."""
+    one, other = (came_back(place, preferred_username="e.fox") for _ in range(2))
+    colleague = came_back(place, preferred_username="d.ono")
+    assert [each.ask("GET", "/patients")[0] for each in (one, other, colleague)] == [200, 200, 200]
+    ended = place.node.run("user", "sign-out", "E.Fox")
+    assert "sessions ended: 2\nto keep it out: close it at the identity provider" in ended.stdout
+    assert [each.ask("GET", "/patients")[0] for each in (one, other, colleague)] == [303, 303, 200]
+    assert "signed out by an operator" in place.node.run("audit", "search", "--json").stdout
+    assert came_back(place, preferred_username="e.fox").ask("GET", "/patients")[0] == 200
 
 
 @pytest.mark.parametrize(
