@@ -21,14 +21,13 @@ from trust.errors import AssertionRefused
 from trust.identity.assertion import read_assertion
 from trust.identity.issuers import ValueSet
 from trust.identity.making import LIFETIME, Draft, signed, unsigned
-from trust.identity.names import AUTHN_CLASS
+from trust.identity.names import BY_PASSWORD
 from trust.pki import assertion_key
 
 _DOCTOR: Final = Coded("112247003", "2.16.840.1.113883.6.96", "Medical doctor")
 _NURSE: Final = Coded("106292003", "2.16.840.1.113883.6.96", "Professional nurse")
 _TREATMENT: Final = Coded("TREAT", "2.16.840.1.113883.5.8", "treatment")
 _EMERGENCY: Final = Coded("ETREAT", "2.16.840.1.113883.5.8", "emergency treatment")
-_PASSWORD: Final = AUTHN_CLASS + "PasswordProtectedTransport"
 
 # Plain words of consent policies, too: `--role physician --purpose treatment`.
 ROLE_WORDS: Final[Mapping[str, str]] = {word: min(codes)[0] for word, codes in ROLES.items()}
@@ -49,7 +48,7 @@ VARIANTS: Final[Mapping[str, Change]] = {
     "unsigned": lambda draft: draft,
     "unknownaudience": lambda draft: replace(draft, audiences=("urn:oid:2.999.404",)),
     "invalidauthnstatement": lambda draft: replace(draft, contexts=()),
-    "secondauthncontext": lambda draft: replace(draft, contexts=(*draft.contexts, _PASSWORD)),
+    "secondauthncontext": lambda draft: replace(draft, contexts=(*draft.contexts, BY_PASSWORD)),
     "secondpurposeofuse": lambda draft: replace(draft, purposes=(*draft.purposes, _EMERGENCY)),
     "secondrole": lambda draft: replace(draft, roles=(*draft.roles, _NURSE)),
     "withauthzconsent": lambda draft: replace(

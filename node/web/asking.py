@@ -44,7 +44,6 @@ from registry.metadata.submission import Submission
 from repository.messages import DocumentRequest, retrieve_request
 from trust.errors import NotPermitted
 from trust.identity.making import LIFETIME, Draft, signed
-from trust.identity.names import AUTHN_CLASS
 from trust.pki import assertion_key
 
 _RIM: Final = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
@@ -324,7 +323,8 @@ def assertion(view: View, visit: Visit) -> bytes:
         authenticated=session.authenticated,
         audiences=(own.home_community_id, *(one.home for one in services.communities.all())),
         subject=session.user,
-        contexts=(AUTHN_CLASS + "PasswordProtectedTransport",),
+        contexts=(session.context,),
+        authority="" if session.local else services.config.sign_in.issuer,
         name=session.full_name,
         organisation=own.name,
         organisation_id=own.home_community_id,

@@ -19,6 +19,7 @@ from trust.accounts import factors, store
 from trust.accounts.store import Account, Duty
 from trust.audit.event import NewRecord
 from trust.errors import BadRecord
+from trust.identity.names import BY_CERTIFICATE, BY_CODE, BY_PASSWORD
 
 _DOOR_KEY: Final = secrets.token_bytes(32)
 _HASHING: Final = asyncio.Semaphore(2)  # each takes 64 MiB
@@ -75,7 +76,7 @@ async def certificate(view: View) -> web.StreamResponse:
         return _form(view, view.words("No account has the certificate of this browser (SEC-06)."), 403)
     user = f"<{account.name}@{view.desk.home}>"
     await view.record(authentication(view, LOGIN, user, account.full_name, "signed in with a certificate"))
-    return _opened(view, account)
+    return _opened(view, account, BY_CERTIFICATE)
 
 
 async def home(view: View) -> web.StreamResponse:
@@ -100,7 +101,7 @@ async def sign_in(view: View) -> web.StreamResponse:
         await view.record(_failure(view, in_force, name, "name, password or code is wrong"))
         return _form(view, view.words("Name, password or code is wrong (SEC-01)."), 403)
     view.desk.throttle.succeeded(name, view.address, view.now)
-    return _opened(view, in_force)
+    return _opened(view, in_force, BY_CODE if step else BY_PASSWORD)
 
 
 def _step(view: View, account: Account) -> int | None:
@@ -128,7 +129,7 @@ async def _admitted(view: View, account: Account, step: int) -> bool:
     return bool(admitted)
 
 
-def _opened(view: View, account: Account) -> web.Response:
+def _opened(view: View, account: Account, context: str) -> web.Response:
     """A session under a new cookie: nothing from before sign-in lives on (threats I18)."""
     cookie = view.desk.sessions.begin(
         Session(
@@ -140,6 +141,7 @@ def _opened(view: View, account: Account) -> web.Response:
             began=view.now,
             seen=view.now,
             authenticated=view.desk.services.clock(),
+            context=context,
         )
     )
     response = view.see("/")

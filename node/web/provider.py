@@ -30,6 +30,7 @@ from trust.accounts import store
 from trust.accounts.openid import Claims, SignedIn, judged, person
 from trust.accounts.store import Duty
 from trust.errors import NotAuthenticated
+from trust.identity.names import BEFORE
 
 _RETURN: Final = "__Host-return"
 _MINUTES: Final = 10 * 60.0
@@ -240,6 +241,7 @@ async def arrive(view: View) -> web.StreamResponse:
         began=view.now,
         seen=view.now,
         authenticated=view.desk.services.clock(),
+        context=BEFORE,
         local=False,
     )
     response = view.page("arrived.html")

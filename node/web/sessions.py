@@ -92,6 +92,7 @@ class Session:
     began: float
     seen: float
     authenticated: datetime
+    context: str  # how the user signed in: a class of SAML (AuthnContext)
     local: bool = True  # by an account of this node, which may be closed meanwhile; else by the identity provider
     profession: str = ""  # CODE^OID
     changed: str = ""  # when a local account was last changed, as it stood at sign-in

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from trust.audit.event import Coded
 from trust.identity import names
-from trust.identity.names import AUTHN_CLASS, BEARER, DS, EXCLUSIVE_C14N, HL7, SAML, URI_FORMAT, XSI
+from trust.identity.names import BEARER, BEFORE, DS, EXCLUSIVE_C14N, HL7, SAML, URI_FORMAT, XSI
 
 LIFETIME: Final = timedelta(minutes=5)
 _METHOD: Final = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
@@ -41,7 +41,8 @@ class Draft:
     authenticated: datetime
     audiences: Sequence[str]
     subject: str
-    contexts: Sequence[str] = (AUTHN_CLASS + "PreviousSession",)
+    contexts: Sequence[str] = (BEFORE,)
+    authority: str = ""  # the identity provider where the user signed in, if it was not here
     name: str = ""
     organisation: str = ""
     organisation_id: str = ""
@@ -91,8 +92,11 @@ def _halves(draft: Draft) -> tuple[bytes, bytes]:
         f' Version="2.0"><saml2:Issuer>{_text(draft.issuer)}</saml2:Issuer>'
     )
     audiences = "".join(f"<saml2:Audience>{_text(one)}</saml2:Audience>" for one in draft.audiences)
+    said = _text(draft.authority)
+    elsewhere = f"<saml2:AuthenticatingAuthority>{said}</saml2:AuthenticatingAuthority>" if said else ""
     contexts = "".join(
-        f"<saml2:AuthnContext><saml2:AuthnContextClassRef>{_text(one)}</saml2:AuthnContextClassRef></saml2:AuthnContext>"
+        f"<saml2:AuthnContext><saml2:AuthnContextClassRef>{_text(one)}</saml2:AuthnContextClassRef>{elsewhere}"
+        "</saml2:AuthnContext>"
         for one in draft.contexts
     )
     rest = (

@@ -22,6 +22,10 @@ CONFIRMATIONS: Final = {
     "sender-vouches": SENDER_VOUCHES,
 }
 AUTHN_CLASS: Final = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
+BY_PASSWORD: Final = AUTHN_CLASS + "PasswordProtectedTransport"
+BY_CODE: Final = AUTHN_CLASS + "TimeSyncToken"  # a password and a one-time code of that moment
+BY_CERTIFICATE: Final = AUTHN_CLASS + "TLSClient"
+BEFORE: Final = AUTHN_CLASS + "PreviousSession"  # somebody else vouches for how the user signed in
 URI_FORMAT: Final = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 UNSPECIFIED_NAME: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 

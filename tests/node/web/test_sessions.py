@@ -8,6 +8,7 @@ from node.web.sessions import ABSOLUTE, EMERGENCY, IDLE, VISIT_IDLE, Emergency, 
 from node.web.throttle import Throttle
 from trust.accounts.store import Duty
 from trust.audit.event import Coded
+from trust.identity.names import BY_CODE
 
 
 def session(now=0.0) -> Session:
@@ -18,6 +19,7 @@ def session(now=0.0) -> Session:
         began=now,
         seen=now,
         authenticated=datetime(2026, 1, 1, tzinfo=UTC),
+        context=BY_CODE,
     )
 
 
