@@ -18,6 +18,7 @@ from scripts.benchmarks.stage import Stage, filled, staged
 from scripts.benchmarks.workshop import Aim, BenchError, Server, Workshop
 from scripts.demonstration.processes import xdsnode
 
+SOAP: Final = "application/soap+xml; charset=UTF-8"
 TEN_MB: Final = 10 << 20
 SMALL_REQUEST: Final = 2500  # a query; the same size goes to the control
 
@@ -82,11 +83,21 @@ class Setting:
                 "port": port,
                 **self._certificates(),
                 **{"answer": sample["body"], "small": str(self.file("small", b"<ok/>" * 160))},
-                **{"file": str(self.ten_megabytes()), "content_type": "application/soap+xml; charset=UTF-8"},
+                **{"file": str(self.ten_megabytes()), "content_type": SOAP},
             }
             lines = self.workshop.module("controls", json.dumps(spec), reads=True)
             self._controls = Server(port, lines.process)
         return self._controls
+
+    def bare(self) -> Server:
+        """Parser, database, compression and TLS without a node, over the database of the node under measurement."""
+        spec = {
+            "port": self.workshop.ports(),
+            **self._certificates(),
+            **{"database": str(self.stage.folder / "data" / "node.db"), "content_type": SOAP},
+        }
+        lines = self.workshop.module("bare", json.dumps(spec), reads=True)
+        return Server(spec["port"], lines.process)
 
     def nginx(self) -> Server | None:
         """nginx with the 10 MB file, where there is one."""
