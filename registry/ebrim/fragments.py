@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from threading import Lock
 from typing import Final
 
 from zstandard import (
@@ -149,6 +150,9 @@ def _compressor(dictionary: ZstdCompressionDict, level: int) -> ZstdCompressor:
 
 _SHARED_COMPRESSOR: Final = _compressor(_SHARED, _LEVEL)
 _SHARED_EXPANDER: Final = ZstdDecompressor(dict_data=_SHARED)
+# A (de)compressor lets go of the interpreter while it works, and two threads in the same one corrupt its memory: the
+# event loop answers queries while threads train a dictionary, or judge what locators may tell.
+_ONE_AT_A_TIME: Final = Lock()
 
 
 class Fragments:
@@ -173,7 +177,8 @@ class Fragments:
 
     def compress(self, template: bytes) -> bytes:
         """A template as it is stored."""
-        return self._form + self._compressor.compress(template)
+        with _ONE_AT_A_TIME:
+            return self._form + self._compressor.compress(template)
 
     def expand(self, stored: bytes) -> bytes:
         """The template that was stored.
@@ -181,15 +186,16 @@ class Fragments:
         Raises:
             DamagedFragmentError: an unknown form or dictionary, or bytes that were changed.
         """
+        expander, start = self._expanders.get(stored[:_NAME]), _NAME
+        if expander is None and stored[:1] == _SHARED_FORM:
+            expander, start = _SHARED_EXPANDER, len(_SHARED_FORM)
+        if expander is None:
+            raise DamagedFragmentError(f"unknown form {stored[:_NAME]!r} of a stored fragment")
         try:
-            expander = self._expanders.get(stored[:_NAME])
-            if expander is not None:
-                return expander.decompress(memoryview(stored)[_NAME:])
-            if stored[:1] == _SHARED_FORM:
-                return _SHARED_EXPANDER.decompress(memoryview(stored)[1:])
+            with _ONE_AT_A_TIME:
+                return expander.decompress(memoryview(stored)[start:])
         except ZstdError as damage:
             raise DamagedFragmentError(str(damage)) from damage
-        raise DamagedFragmentError(f"unknown form {stored[:_NAME]!r} of a stored fragment")
 
 
 def train(templates: Sequence[bytes]) -> bytes:

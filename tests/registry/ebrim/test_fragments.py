@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +79,32 @@ def test_the_dictionary_is_the_one_that_stored_fragments_need():
     """Everything stored with version 1 needs these very bytes: a better dictionary is a new version."""
     assert fragments._DIGEST == DIGEST_OF_VERSION_1
     assert expand(bytes.fromhex(STORED_BY_VERSION_1)) == b"<rim:Association/>"
+
+
+SEVERAL_THREADS = """
+import threading
+from registry.ebrim.fragments import Fragments, train
+texts = [b"<rim:ExtrinsicObject>" + bytes([65 + place % 25]) * place * 701 for place in range(1, 90)]
+fragments = Fragments()
+def work():
+    for _ in range(6):
+        for text in texts:
+            if fragments.expand(fragments.compress(text)) != text:
+                print("damaged")
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print("done")
+"""
+
+
+def test_several_threads_may_store_and_expand_at_once():
+    """In a process of its own: without the lock the memory of the process is corrupted, and it ends with SIGABRT."""
+    root = Path(__file__).resolve().parents[3]
+    ended = subprocess.run(
+        [sys.executable, "-c", SEVERAL_THREADS], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "done\n"), ended.stderr
 
 
 DIGEST_OF_VERSION_1 = "aa18715f17b9f73386c4451cb523b1e3fefe40358f174f3665d829ed19d50b2d"
