@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from node.administration.orders import Order, Result
+from node.consents.documents import take_kept
 from node.cx import escaped
 from node.documents.received import Acceptance, accepted, read_received
 from node.faults import refused
@@ -61,11 +62,16 @@ async def accept(order: Order) -> Result:
         registered = services.actors.registry_on(connection).register(
             submission, (), transaction="ITI-41", now=order.now, new_uuid=services.new_uuid
         )
-        for place, entry in enumerate(submission.documents):
-            held = held_name(received.no, place)
-            services.actors.repository.rename(connection, held, entry.unique_id or "")
+        kept = {
+            entry.entry_uuid: services.actors.repository.rename(
+                connection, held_name(received.no, place), entry.unique_id or ""
+            )
+            for place, entry in enumerate(submission.documents)
+        }
+        take_kept(connection, submission, kept, exchange)
         Inbox(connection).decide(received.no, "accepted", by=order.operator, now=order.now)
         note(connection, registered, exchange)
+        services.actors.summaries.note(registered.patient_id)
         own = submission_set_object(received.unique_id)
         what = f"pushed documents of {_sender(order, received)} accepted"
         documents = [entry.unique_id for entry in submission.documents]

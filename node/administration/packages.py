@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.administration.orders import Order, Result
+from node.consents.documents import follow_documents, take_kept
 from node.cx import patient_cx
 from node.faults import Faults, refused
 from node.packages import contents, layout
@@ -204,7 +205,7 @@ async def import_set(order: Order) -> Result:
     if order.services.registry.keeping().has_submission_set(unique_id):
         return {"state": "here already", "documents": 0, "deprecated": unpacked.deprecated}
     staged = await _staged(order, unpacked.files, folder, root, expected)
-    own = order.services.config.node.repository_unique_id
+    own, exchange = order.services.config.node.repository_unique_id, order.exchange()
 
     def work(connection: sqlite3.Connection) -> tuple[None, Sequence[NewRecord]]:
         with_files = replace(
@@ -216,8 +217,12 @@ async def import_set(order: Order) -> Result:
         order.services.registry.on(connection).register(
             submission, unpacked.faults, transaction="ITI-42", now=order.now, new_uuid=order.services.new_uuid
         )
-        for one in completed.values():
-            order.services.repository.keep(connection, one.unique_id or "", one.mime_type or "", staged[one.entry_uuid])
+        kept = {
+            id_: order.services.repository.keep(connection, one.unique_id or "", one.mime_type or "", staged[id_])
+            for id_, one in completed.items()
+        }
+        take_kept(connection, submission, kept, exchange)
+        order.services.actors.summaries.note(patient)
         objects = [submission_set_object(unique_id)]
         objects += [
             document_object(one.unique_id or "", next(iter(one.repository_unique_id), ""), None)
@@ -239,6 +244,7 @@ async def import_end(order: Order) -> Result:
         current = [one for one, entries in known.items() if any(entry.status == APPROVED for entry in entries)]
         for one in current:
             registry.deprecate(one)
+            follow_documents(connection, registry, one, by=order.operator, now=order.services.clock())
         what = f"import ended, {len(current)} documents deprecated"
         return len(current), [order.patient_record(Action.UPDATE, what, patient, event=EventId.IMPORT)]
 

@@ -7,7 +7,7 @@ by another repository decides nothing; it is kept with the reason, which `consen
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from node.access import Policy
     from node.exchange import Exchange
     from registry.document_registry import DocumentRegistry
+    from repository.store.catalogue import StoredDocument
 
 MOST_BYTES: Final = 1 << 20
 _FORMAT_CODES: Final = "1.3.6.1.4.1.19376.1.2.3"
@@ -44,7 +45,11 @@ def form_of(entry: DocumentEntry) -> str:
 
 
 def take_consents(
-    connection: sqlite3.Connection, submission: Submission, contents: Mapping[str, bytes], exchange: Exchange
+    connection: sqlite3.Connection,
+    submission: Submission,
+    contents: Mapping[str, bytes],
+    exchange: Exchange,
+    read_before: Collection[str] = (),
 ) -> None:
     """Keep the consents among the documents of a submission that was just registered; in its transaction.
 
@@ -53,6 +58,7 @@ def take_consents(
         submission: as it was sent.
         contents: of its consent documents, by their id there; a document without one is held elsewhere.
         exchange: who registers, and when.
+        read_before: uniqueIds of documents whose consents are here already.
     """
     registry, now = exchange.actors.registry_on(connection), exchange.now
     by = exchange.caller.user or exchange.caller.name
@@ -64,7 +70,7 @@ def take_consents(
                 follow_documents(connection, registry, document, by=by, now=now)
     for entry in submission.documents:
         form, patient = form_of(entry), entry.patient_id or ""
-        if not form:
+        if not form or entry.unique_id in read_before:
             continue
         identities = registry.identities_of(patient)
         status, found = _read(form, entry, contents.get(entry.entry_uuid), identities, exchange.actors.policy)
@@ -88,6 +94,36 @@ def take_consents(
             if kept.policy and kept.status is Status.ACTIVE:
                 _supersede(connection, identities, kept, by, now)
             store.add(connection, kept)
+
+
+def take_kept(
+    connection: sqlite3.Connection, submission: Submission, kept: Mapping[str, StoredDocument], exchange: Exchange
+) -> None:
+    """The same for what did not come with ITI-41: `kept` by the id of its entry, in this repository by now.
+
+    A package of another node brings the consents of its documents along; those are not read a second time.
+
+    Raises:
+        BlobDamaged: a consent that was to be followed cannot be read.
+    """
+    contents = {
+        entry.entry_uuid: _head(exchange.actors.repository.open(kept[entry.entry_uuid]).frames())
+        for entry in submission.documents
+        if form_of(entry) and entry.entry_uuid in kept
+    }
+    known = {entry.unique_id for entry in submission.documents if form_of(entry) and entry.unique_id}
+    read_before = {one for one in known if store.of_document(connection, one)}
+    take_consents(connection, submission, contents, exchange, read_before)
+
+
+def _head(frames: Iterable[bytes]) -> bytes:
+    """As much of a document as tells whether it is too large."""
+    found = bytearray()
+    for frame in frames:
+        found += frame
+        if len(found) > MOST_BYTES:
+            break
+    return bytes(found)
 
 
 def follow_documents(

@@ -8,6 +8,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from registry.metadata.objects import APND, RPLC, Association, LocalizedString
 from registry.store.patients import PatientDirectory
 from tests.node import policy_bench
 from tests.node.policy_bench import ANNA, BEN, BOTH_STATUSES, Bench
+from tests.node.test_consent_documents import DENY_BETA, MEANINGS, bppc, document
 from tests.registry.registry_bench import entry, relation, stored_query, uuid
 
 RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
@@ -185,6 +187,30 @@ def test_a_whole_node(source: Bench, target: Bench, tmp_path: Path, monkeypatch)
     assert run(target, monkeypatch, "import", str(folder)) == 0
     for patient in (ANNA, BEN):
         assert known(target, patient) == known(source, patient)
+
+
+@pytest.mark.parametrize("without", [(), (layout.CONSENTS, layout.MANIFEST)], ids=["our own", "of another system"])
+def test_a_consent_among_the_documents_is_followed_once(
+    source: Bench, target: Bench, tmp_path: Path, monkeypatch, without: tuple[str, ...]
+) -> None:
+    """Whether the package brings it along as a consent, or only as the document."""
+    for bench in (source, target):
+        bench.services.actors.policy = replace(bench.services.actors.policy, meanings=MEANINGS)
+    if not without:
+        source.order("patient add", patient="CARA")
+        content = bppc(patient='<id root="2.999.1" extension="CARA"/>')
+        cara = f"CARA^^^&{policy_bench.AUTHORITY}&ISO"
+        source.submit(document("bppc", patient=cara, policies=(DENY_BETA,), source_patient_id=(cara,)), content)
+    folder = exported(source, monkeypatch, tmp_path / "cara", "--patient", "CARA")
+    for name in without:
+        (folder / name).unlink()
+    for _ in range(2):
+        assert run(target, monkeypatch, "import", str(folder)) == 0
+        found = target.order("consent list", patient="CARA")["consents"]
+        assert [(one["status"], one["document"]) for one in found] == [
+            (one["status"], one["document"]) for one in source.order("consent list", patient="CARA")["consents"]
+        ]
+        assert [one["status"] for one in found] == ["active"]
 
 
 def test_under_another_identifier(source: Bench, target: Bench, tmp_path: Path, monkeypatch) -> None:

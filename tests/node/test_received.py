@@ -20,6 +20,7 @@ from registry.errors import ErrorCode, Severity, XdsErrors
 from registry.metadata.objects import APND, RPLC, SIGNS, XFRM, XFRM_RPLC, DocumentEntry, SubmissionSet
 from registry.metadata.submission import Submission
 from repository.store import inbox
+from tests.node.test_consent_documents import DENY_BETA, MEANINGS, bppc, document
 from tests.registry.registry_bench import entry, filed, folder, relation, submission, submission_set, uuid
 from trust.audit.event import Action
 from trust.identity.caller import Caller, Role
@@ -52,13 +53,15 @@ def limited() -> Submission:
     )
 
 
-async def receive(services: Services, made: Submission) -> tuple[int, list[tuple[str, str, Severity]]]:
+async def receive(
+    services: Services, made: Submission, content: bytes = CONTENT
+) -> tuple[int, list[tuple[str, str, Severity]]]:
     """Number in the inbox, and (code, location, severity) of the answer."""
     staged = {}
-    for document in made.documents:
+    for one in made.documents:
         staging = services.actors.repository.begin()
-        staging.write(CONTENT)
-        staged[document.entry_uuid] = await staging.finish()
+        staging.write(content)
+        staged[one.entry_uuid] = await staging.finish()
     caller = Caller(role=Role.PEER, name="South", fingerprint="", address="", home="urn:oid:2.999.66")
     exchange = Exchange(actors=services.actors, caller=caller, message_id="m", endpoint="e", now=services.clock(), deadline=0.0, incident="i")  # fmt: skip
 
@@ -96,6 +99,22 @@ async def test_what_was_received_waits_and_can_be_registered(services: Services)
         assert here.patient_id == done["patient"]
         stored = services.actors.repository.locate(unique_id)
         assert b"".join(services.actors.repository.open(stored).frames()) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("content", "status"), [(bppc(patient='<id root="2.999.77" extension="77"/>'), "active"), (CONTENT, "ignored")]
+)
+async def test_a_consent_that_was_pushed_is_followed_once_it_is_accepted(
+    services: Services, content: bytes, status: str
+):
+    services.actors.policy = replace(services.actors.policy, meanings=MEANINGS)
+    await execute(services, "patient add", {"patient": "4711"}, "op")
+    consent = document("bppc", patient=FOREIGN, id_="Document01", policies=(DENY_BETA,), source_patient_id=(FOREIGN,))
+    number, _ = await receive(services, submission(consent, set_=submission_set(patient=FOREIGN)), content)
+    assert (await execute(services, "consent list", {"patient": "4711"}, "op"))["consents"] == []
+    await execute(services, "inbox accept", {"no": number, "patient": "4711"}, "op")
+    (found,) = (await execute(services, "consent list", {"patient": "4711"}, "op"))["consents"]
+    assert (found["status"], found["document"]) == (status, consent.unique_id)
 
 
 async def test_check_says_how_many_wait_and_since_when(services: Services):
