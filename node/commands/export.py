@@ -88,8 +88,9 @@ def _one(config: Config, patient: str, folder: Path, order: Order) -> Iterator[d
 def _patient(config: Config, found: dict[str, Any], folder: Path, order: Order) -> dict[str, int]:
     """One patient's folder; MANIFEST.TXT comes last, so that a folder with one is whole."""
     _ours(folder, found["patient"])
-    if whole := _whole(folder, len(found["sets"])):
+    if whole := _whole(folder, _state(found)):
         return whole
+    _drop_others(folder, len(found["sets"]))
     counted = {"patients": 1, "submission_sets": len(found["sets"]), "documents": 0, "left_out": 0, "missing": 0}
     hashes: dict[str, str] = {}
     titles: list[tuple[str, str, str]] = []
@@ -97,12 +98,12 @@ def _patient(config: Config, found: dict[str, Any], folder: Path, order: Order) 
         name = layout.set_name(number)
         target = folder / layout.XDM / name
         facts = target.with_suffix(".JSN")  # what was written, for the page; away at the end
-        result = json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else None
-        if result is None or (result["written"] and not target.exists()):
+        result = json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else {}
+        if result.get("set") != set_ or (result["written"] and not target.exists()):
             _clear(target)
             arguments = {"patient": found["patient"], "set": set_, "folder": str(target)}
-            result = order("export set", arguments)
-            facts.write_text(json.dumps(result), encoding="utf-8")
+            result = {"set": set_, **order("export set", arguments)}
+            _put(facts, json.dumps(result), folder)
         counted["documents"] += result["documents"] - len(result["missing"])
         counted["left_out"] += result["left_out"]
         counted["missing"] += len(result["missing"])
@@ -116,13 +117,27 @@ def _patient(config: Config, found: dict[str, Any], folder: Path, order: Order) 
     return counted
 
 
-def _whole(folder: Path, sets: int) -> dict[str, int]:
-    """What a folder holds that an earlier run has finished, and to which no submission set was added since."""
+def _state(found: dict[str, Any]) -> str:
+    """What an export would be made of, in short: identifiers, consents, submission sets."""
+    return layout.digest(json.dumps([found[name] for name in ("identities", "consents", "sets")]).encode())
+
+
+def _whole(folder: Path, state: str) -> dict[str, int]:
+    """What a folder holds that an earlier run has finished, if the patient's state is what it was then."""
     if not (folder / layout.MANIFEST).exists():
         return {}
     row = json.loads((folder / layout.PATIENT).read_text(encoding="utf-8"))
     counted: dict[str, int] = row.get("counted", {})
-    return counted if counted.get("submission_sets") == sets else {}
+    return counted if row.get("state") == state else {}
+
+
+def _drop_others(folder: Path, sets: int) -> None:
+    """What an earlier run wrote of more submission sets than there are now: some were removed since."""
+    (folder / layout.MANIFEST).unlink(missing_ok=True)  # of an earlier run: until the new one, it is not whole
+    kept = {layout.set_name(number) for number in range(1, sets + 1)}
+    for path in (folder / layout.XDM).glob("SUB*"):
+        if path.stem not in kept:
+            _clear(path)
 
 
 def _ours(folder: Path, patient: str) -> None:
@@ -134,15 +149,24 @@ def _ours(folder: Path, patient: str) -> None:
     if not path.exists() and any(one.name != layout.XDM for one in folder.iterdir()):
         raise misused("export.folder", str(folder), "this folder is not empty", "name another folder")
     if not path.exists():
-        path.write_text(layout.lines([{"patient": patient}]), encoding="utf-8")
+        _put(path, layout.lines([{"patient": patient}]), folder)
 
 
 def _clear(target: Path) -> None:
     """A set whose facts were not written is written anew."""
-    if target.exists():
+    if target.is_dir() and not target.is_symlink():
         for path in target.iterdir():
             path.unlink()
         target.rmdir()
+    else:
+        target.unlink(missing_ok=True)
+
+
+def _put(path: Path, text: str, folder: Path) -> None:
+    """A file that is there whole or not at all, also where the disk is full or this command is killed."""
+    beside = folder / layout.XDM / f"{path.name}.TMP"
+    beside.write_bytes(text.encode())
+    beside.replace(path)
 
 
 def _finish(
@@ -150,8 +174,8 @@ def _finish(
 ) -> None:
     when = f"{now():%Y-%m-%d}"
     row = {"patient": found["patient"], "identities": found["identities"], "institution": config.node.name,
-           "home_community_id": config.node.home_community_id, "counted": found["counted"]}  # fmt: skip
-    (folder / layout.MANIFEST).unlink(missing_ok=True)  # of an earlier run: until the new one, it is not whole
+           "home_community_id": config.node.home_community_id, "counted": found["counted"],
+           "state": _state(found)}  # fmt: skip
     texts = {
         layout.PATIENT: layout.lines([row]),
         layout.CONSENTS: layout.lines({"consent": one} for one in found["consents"]),
@@ -159,9 +183,8 @@ def _finish(
         layout.INDEX: layout.index(config.node.name, found["patient"], titles),
     }
     for name, text in texts.items():
-        content = text.encode()
-        (folder / name).write_bytes(content)
-        hashes[name] = layout.digest(content)
-    (folder / layout.MANIFEST).write_text(layout.manifest(hashes), encoding="utf-8")
+        _put(folder / name, text, folder)
+        hashes[name] = layout.digest(text.encode())
+    _put(folder / layout.MANIFEST, layout.manifest(hashes), folder)
     for facts in (folder / layout.XDM).glob("*.JSN"):
         facts.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import subprocess
@@ -176,6 +177,54 @@ def test_a_run_that_was_stopped_goes_on(source: Bench, target: Bench, tmp_path: 
     (tmp_path / "away").rename(rest)
     assert run(target, monkeypatch, "import", str(folder)) == 0
     assert known(target, ANNA) == known(source, ANNA)
+
+
+def test_a_folder_is_whole_only_as_long_as_the_patient_is_the_same(source: Bench, tmp_path: Path, monkeypatch) -> None:
+    """A denial that came since, and a submission set that was removed while others were added, are not passed over."""
+    source.order("patient add", patient="DORA")
+    first, second = (submitted(source, "DORA", title) for title in ("first", "second"))
+    folder, words = tmp_path / "dora", ("--patient", "DORA")
+    exported(source, monkeypatch, folder, *words)
+    assert (folder / "CONSENTS.TXT").read_text() == ""
+    source.order("consent add", patient="DORA", effect="deny")
+    exported(source, monkeypatch, folder, *words)
+    assert len((folder / "CONSENTS.TXT").read_text().splitlines()) == 1
+    for gone, titles in ((first, {"second", "third"}), (second, {"third"})):
+        remove(source, gone)
+        if gone is first:
+            submitted(source, "DORA", "third")
+        exported(source, monkeypatch, folder, *words)
+        texts = "".join(path.read_text() for path in folder.rglob("METADATA.XML"))
+        assert {one for one in ("first", "second", "third") if f'"{one}"' in texts} == titles
+        listed = layout.read_manifest((folder / "MANIFEST.TXT").read_text())
+        assert {str(one.relative_to(folder)) for one in folder.rglob("DOC*")} <= {*listed}
+
+
+def remove(bench: Bench, document: str) -> None:
+    """A document for good, with the submission set that it came with."""
+
+    def work(connection) -> None:
+        registry = bench.services.registry.on(connection)
+        registry.remove_all(registry.with_dependents(bench.unique_ids[document]))
+
+    bench.write(work)
+
+
+@pytest.mark.parametrize("name", [layout.PATIENT, f"{layout.XDM}/SUBSET02.JSN", layout.MANIFEST])
+def test_a_disk_that_is_full_leaves_nothing_in_halves(source: Bench, tmp_path: Path, monkeypatch, name: str) -> None:
+    folder, really = tmp_path / "anna", Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.name.startswith(Path(name).name):
+            really(path, content[:7])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return really(path, content)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "write_bytes", full)
+        assert run(source, broken, "export", "--patient", "ANNA", "--output", str(folder)) != 0
+    assert exported(source, monkeypatch, folder)
+    assert content_of(folder) == content_of(exported(source, monkeypatch, tmp_path / "whole"))
 
 
 def content_of(folder: Path) -> dict[Path, bytes]:
