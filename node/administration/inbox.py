@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from node.administration.orders import Order, Result
 from node.consents.documents import take_kept
@@ -20,13 +21,19 @@ from repository.errors import BlobDamaged
 from repository.store.inbox import Inbox, Received, held_name
 from trust.audit.event import Action, NewRecord
 
+MOST_SHOWN: Final = 100  # at once: others can make thousands wait, and each is read, and each patient is on record
+
 
 async def find_all(order: Order) -> Result:
-    """Everything that waits, with what its sender says of it."""
-    found = [_shown(order, one) for one in Inbox(order.services.reader).waiting()]
+    """What waits longest, with what its sender says of it, and how many wait."""
+    inbox, found = Inbox(order.services.reader), []
+    count, _ = inbox.waits()
+    for one in inbox.waiting(MOST_SHOWN):
+        found.append(_shown(order, one))
+        await asyncio.sleep(0)  # its metadata may be megabytes
     patients = dict.fromkeys(one["patient"] for one in found) or [""]
     await order.record([order.patient_record(Action.READ, "inbox looked at", patient) for patient in patients])
-    return {"received": found}
+    return {"received": found, "waiting": count}
 
 
 async def show(order: Order) -> Result:

@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     elif args.verb == "list":
         for one in result["received"]:
             _print(one)
-        console.note(f"{len(result['received'])} wait; next: xdsnode inbox show NO")
+        shown = "" if len(result["received"]) == result["waiting"] else ", of which these wait longest"
+        console.note(f"{result['waiting']} wait{shown}; next: xdsnode inbox show NO")
     elif args.verb == "show":
         _print(result)
         for path in result.get("files", ()):

@@ -21,6 +21,12 @@ ON document.unique_id BETWEEN 'urn:x-xdsnode:received:' || waiting.no || ':'
 WHERE waiting.sender = ? AND waiting.state = 'waiting'
 """
 
+_LONGEST: Final = """
+SELECT no FROM (SELECT no, row_number() OVER (PARTITION BY sender ORDER BY no) AS place
+                FROM received_set WHERE state = 'waiting')
+ORDER BY place, no LIMIT ?
+"""
+
 State = Literal["waiting", "accepted", "rejected"]
 _COLUMNS: Final = "no, received, sender, unique_id, submission, documents, state, decided, decided_by"
 
@@ -67,10 +73,10 @@ class Inbox:
         (octets,) = self._connection.execute(_OCTETS, (sender,)).fetchone()
         return bool(waiting >= MOST_WAITING or octets >= MOST_OCTETS)
 
-    def waiting(self) -> Sequence[Received]:
-        """Everything that waits, the oldest first."""
-        query = f"SELECT {_COLUMNS} FROM received_set WHERE state = 'waiting' ORDER BY no"  # noqa: S608  own names
-        return [_received(row) for row in self._connection.execute(query)]
+    def waiting(self, most: int) -> Sequence[Received]:
+        """What waits longest, the oldest first: of each sender as much, so that none can hide what others sent."""
+        query = f"SELECT {_COLUMNS} FROM received_set WHERE no IN ({_LONGEST}) ORDER BY no"  # noqa: S608  own names
+        return [_received(row) for row in self._connection.execute(query, (most,))]
 
     def waits(self) -> tuple[int, str]:
         """How many wait, and since when the oldest (14 digits, UTC; "" where none does)."""

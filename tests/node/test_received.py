@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from lxml import etree
 
+from node.administration import inbox as administration
 from node.administration.orders import Order
 from node.configuration.config import Config
 from node.exchange import Exchange
@@ -128,6 +129,15 @@ async def test_check_says_how_many_wait_and_since_when(services: Services):
         True,
     )
     assert "xdsnode inbox list" in finding.next_step
+
+
+async def test_however_many_wait_a_look_is_short_and_on_record(services: Services, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(administration, "MOST_SHOWN", 2)
+    for number in range(4):
+        made = replace(pushed(), submission_sets=(submission_set(patient=FOREIGN, unique_id=f"2.999.8.{number}"),))
+        await receive(services, made)
+    found = await execute(services, "inbox list", {}, "op")
+    assert ([one["no"] for one in found["received"]], found["waiting"]) == ([1, 2], 4)
 
 
 async def test_why_something_was_rejected_is_on_record(services: Services):

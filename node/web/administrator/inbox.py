@@ -30,12 +30,13 @@ class Candidate:
 
 
 async def waiting(view: View) -> web.StreamResponse:
-    """Everything that waits, the oldest first; that it was looked at is on record."""
+    """What waits longest, the oldest first; that it was looked at is on record."""
     try:
-        found = (await ordered(view, "inbox list"))["received"]
+        found = await ordered(view, "inbox list")
     except Faults as problem:
         return refused(view, problem)
-    return view.page("administrator/inbox.html", received=[(one, _claimed(one)) for one in found])
+    received = [(one, _claimed(one)) for one in found["received"]]
+    return view.page("administrator/inbox.html", received=received, waiting=found["waiting"])
 
 
 async def received(view: View) -> web.StreamResponse:

@@ -42,6 +42,14 @@ def test_octets_of_one_sender_are_bounded_and_those_of_others_are_others(connect
     assert len(numbers) == 11
 
 
+def test_nobody_hides_what_others_sent(connection):
+    flood = [received(connection, "urn:oid:1.1", number) for number in range(20)]
+    other = received(connection, "urn:oid:1.2", 99)
+    shown = [one.no for one in Inbox(connection).waiting(3)]
+    assert shown == [*flood[:2], other]
+    assert [one.no for one in Inbox(connection).waiting(100)] == [*flood, other]
+
+
 def test_the_number_of_one_sender_is_bounded(connection, monkeypatch):
     monkeypatch.setattr(inbox, "MOST_WAITING", 2)
     received(connection, "urn:oid:1.1", 1)
