@@ -105,15 +105,13 @@ def disclose(reader: sqlite3.Connection, folder: Path, master: bytes, wanted: Wa
         LedgerBroken: the published files do not fit the database.
         OSError: they cannot be read.
     """
-    shards, logs = [], []
-    for head in store.heads(reader):
-        year = head.origin.rpartition("/")[2][:4]
-        if (wanted.since and year < wanted.since[:4]) or (wanted.until and year > wanted.until[:4]):
-            continue
-        files = ShardFiles(folder / shard_name(head.shard))
+    logs = [ShardFiles(folder / shard_name(head.shard)) for head in store.heads(reader) if _concerns(head, wanted)]
+    heads = {shard_name(head.shard): head for head in store.heads(reader)}  # after the files: the log goes on growing
+    shards = []
+    for files in logs:
+        head = heads[files.folder.name]
         if files.checkpoint.origin != head.origin or files.size > head.size:
             raise LedgerBroken(f"{files.folder} is not the published log of this database")
-        logs.append(files)
         shards.append(_shard(reader, head, files, shard_master(master, head.origin), wanted))
     _add_erasures(reader, shards, logs)
     report = {
@@ -128,6 +126,12 @@ def disclose(reader: sqlite3.Connection, folder: Path, master: bytes, wanted: Wa
         "shards": shards,
     }
     return Disclosure(report, logs)
+
+
+def _concerns(head: Head, wanted: Wanted) -> bool:
+    """Whether a shard has entries of the period."""
+    year = head.origin.rpartition("/")[2][:4]
+    return not ((wanted.since and year < wanted.since[:4]) or (wanted.until and year > wanted.until[:4]))
 
 
 def _shard(reader: sqlite3.Connection, head: Head, files: ShardFiles, master: bytes, wanted: Wanted) -> dict[str, Any]:

@@ -19,11 +19,11 @@ def subtree_of_tiles(folder: Path, size: int) -> Subtree:
 
     @lru_cache(maxsize=64)
     def tile(level: int, number: int) -> list[bytes]:
+        width = min(WIDTH, (size >> (LEVEL_BITS * level)) - number * WIDTH)
         try:
-            data = (folder / tiles.path(level, number)).read_bytes()
-        except FileNotFoundError:
-            width = (size >> (LEVEL_BITS * level)) - number * WIDTH
             data = (folder / tiles.path(level, number, width)).read_bytes()
+        except FileNotFoundError:  # it has made room for the full one; in the other order both could be missed
+            data = (folder / tiles.path(level, number)).read_bytes()
         return tiles.read_hashes(data)
 
     def complete(start: int, height: int) -> bytes:

@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from tests.trust.ledger.ledgers import KEYS, NODE, TIME, Place, local, query_event
 from tests.trust.ledger.reports import FORMER, PATIENT, changed, fill, made, packed, unpacked
 from trust.audit.event import Coded, Kind, NewRecord, Participant
-from trust.ledger import erasure, hdn_verify
+from trust.ledger import disclosure, erasure, hdn_verify
 from trust.ledger.checkpoint import Checkpoint, CosignatureSigner, NoteSigner, parse_note
 from trust.ledger.merkle import leaf_hash, root_of
 from trust.ledger.policy import policy_of
@@ -182,6 +183,31 @@ def test_a_patient_of_whom_nothing_is_known(place: Place, tmp_path: Path, capsys
     path.write_bytes(packed(made(place, patients=["2.999.10.100|unheard"])))
     assert hdn_verify.main(["report", str(path)]) == 0
     assert "there is nothing, as far as the key" in capsys.readouterr().out
+
+
+async def test_a_log_that_grows_while_the_report_is_made(tmp_path: Path, monkeypatch) -> None:
+    """What was published after the heads were read first is no other log: a busy node makes reports too."""
+    place = Place(tmp_path)
+    await fill(place)
+    grown, really = [], disclosure.ShardFiles
+
+    def opened(folder: Path):
+        if not grown:  # between the first look at the database and the files of the last shard
+            grown.append(True)
+            writer = threading.Thread(target=lambda: asyncio.run(grow(place)))
+            writer.start()
+            writer.join()
+        return really(folder)
+
+    monkeypatch.setattr(disclosure, "ShardFiles", opened)
+    report = made(place)
+    assert report.logs[-1].size > report.events > 0
+    assert hdn_verify.main(["report", str(unpacked(packed(report), tmp_path / "report"))]) == 0
+
+
+async def grow(place: Place) -> None:
+    async with place.running() as ledger:
+        await ledger.record([local("A-1") for _ in range(300)])
 
 
 async def test_what_happens_after_the_report_does_not_break_it(tmp_path: Path) -> None:

@@ -45,6 +45,25 @@ def test_proofs_between_any_two_sizes(folder: Path, one: int, two: int) -> None:
         assert proof == consistency_proof(old, new, subtree_of(LEAVES))
 
 
+def test_a_tile_that_becomes_full_meanwhile_is_read_all_the_same(tmp_path: Path, monkeypatch) -> None:
+    """The full one is there before the partial one goes: wherever the writer is, one of them is found."""
+    partial, full = (tmp_path / tiles.path(0, 0, width) for width in (3, tiles.WIDTH))
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(b"".join(LEAVES[:3]))
+    really = Path.read_bytes
+
+    def reading(path: Path) -> bytes:
+        try:
+            return really(path)
+        finally:  # the writer is as fast as it can be
+            if not full.exists():
+                full.write_bytes(b"".join(LEAVES[: tiles.WIDTH]))
+                partial.unlink()
+
+    monkeypatch.setattr(Path, "read_bytes", reading)
+    assert subtree_of_tiles(tmp_path, 3)(0, 3) == root_of(LEAVES[:3])
+
+
 def test_what_is_missing_or_short_is_not_guessed(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         subtree_of_tiles(tmp_path, 3)(0, 3)
