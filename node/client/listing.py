@@ -11,7 +11,7 @@ from node.outcome_words import ANSWERED, Outcome, Word
 from node.sources import Identity, fold
 from registry.errors import RegistryError
 from registry.metadata.objects import APPROVED, ON_DEMAND_DOCUMENT, Code, DocumentEntry
-from registry.metadata.values import readable_dtm
+from registry.metadata.values import is_size, readable_dtm
 
 _EXTENSIONS = {
     "text/xml": ".xml",
@@ -58,7 +58,7 @@ class Listed:
             "type": self.type,
             "creation_time": self.created,
             "mime_type": self.mime_type,
-            "size": int(self.size) if self.size.isdigit() else None,
+            "size": int(self.size) if is_size(self.size) else None,
             "hash": self.sha1,
             "on_demand": self.on_demand,
             "status": "Deprecated" if self.deprecated else "Approved",

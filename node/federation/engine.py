@@ -21,6 +21,7 @@ from node.federation.client import PeerClient, PeerFault
 from node.federation.later import Later, Question
 from node.federation.pace import Budget, Pace
 from node.outcome_words import Word
+from trust.errors import LedgerBusy, StorageFailed
 
 log = logging.getLogger("node.federation")
 
@@ -106,7 +107,11 @@ class Engine:
         """A second request beside one that takes unusually long: what comes first counts, the other is given up."""
         assert call.again is not None  # noqa: S101  else nothing is asked twice
         again = call.again(self._new_uuid())
-        second = asyncio.create_task(self._one(again, await record(again), exchange, read))
+        try:
+            receipt = await record(again)
+        except (LedgerBusy, StorageFailed):  # then the first one is waited for, as if there had been no second
+            return (await first,)
+        second = asyncio.create_task(self._one(again, receipt, exchange, read))
         calls = {first: call, second: again}
         try:
             done, waiting = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)

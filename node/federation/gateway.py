@@ -207,20 +207,14 @@ class Gateway:
             for call in calls:
                 self._engine.give_up(call)
             raise
-        arrived: asyncio.Queue[tuple[Answered, ...]] = asyncio.Queue()
-
-        async def ask(place: int, call: Call) -> None:
-            receipt = proof.receipt(place) if call.community.audit else b""
-            several = await self._engine.ask(call, receipt, exchange, read, lambda again: self._again(again, exchange))
-            for answered in several:
-                if answered.outcome is None:
-                    self._finish(answered, exchange)
-            arrived.put_nowait(several)
-
-        tasks = [asyncio.create_task(ask(place, call)) for place, call in enumerate(calls)]
+        receipts = [proof.receipt(place) if call.community.audit else b"" for place, call in enumerate(calls)]
+        tasks = [
+            asyncio.create_task(self._ended(call, receipt, exchange, read))
+            for call, receipt in zip(calls, receipts, strict=True)
+        ]
         try:
-            for _ in calls:
-                several = await arrived.get()
+            for ended in asyncio.as_completed(tasks):
+                several = await ended
                 cids |= {answered.call.message_id for answered in several}
                 yield several
         finally:
@@ -228,6 +222,14 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self.under_way -= cids - self.later.waiting()
+
+    async def _ended(self, call: Call, receipt: bytes, exchange: Exchange, read: Read) -> tuple[Answered, ...]:
+        """How one call ended, and those that it made needless."""
+        several = await self._engine.ask(call, receipt, exchange, read, lambda again: self._again(again, exchange))
+        for answered in several:
+            if answered.outcome is None:
+                self._finish(answered, exchange)
+        return several
 
     async def answer_came(self, home: str, answer: PeerAnswer) -> AuditProof | None:
         """An answer of a community on a connection of its own: judged and on record; None where nothing was asked.
@@ -276,17 +278,27 @@ class Gateway:
     async def _again(self, call: Call, exchange: Exchange) -> bytes:
         """One more request to a community, on record before it leaves."""
         self.under_way.add(call.message_id)
-        proof = await exchange.actors.sequencer.record([sent_record(call, exchange)])
+        try:
+            proof = await exchange.actors.sequencer.record([sent_record(call, exchange)])
+        except BaseException:
+            self.under_way.discard(call.message_id)
+            raise
         return proof.receipt() if call.community.audit else b""
 
     def _finish(self, answered: Answered, exchange: Exchange) -> None:
         """Everything that is decided about an answer at the moment it comes."""
-        if answered.received:
-            _judge_receipt(answered, exchange)
-        judge(answered)
-        if answered.accepted:  # of its own documents: what it says of others' is not believed
-            own = [one for one in answered.query.objects if one.home == answered.community.home]
-            self._known.remember(own, answered.call.patient)
+        try:
+            if answered.received:
+                _judge_receipt(answered, exchange)
+            judge(answered)
+            if answered.accepted:  # of its own documents: what it says of others' is not believed
+                own = [one for one in answered.query.objects if one.home == answered.community.home]
+                self._known.remember(own, answered.call.patient)
+        except Exception:  # as in the engine: it costs this community's own result, and nobody waits for ever
+            log.exception("an answer could not be judged", extra={"community": answered.community.name})
+            answered.accepted = ()
+            answered.fail(PeerFault("answered what cannot be read"))
+            judge(answered)
         if answered.outcome is not None and answered.outcome.reason == ANOTHER_PERSON:
             exchange.actors.alarm("another-person-answered")
         _count(answered, exchange)

@@ -29,6 +29,7 @@ from node.records import (
 )
 from registry.ebrim.reader import RemoteObject
 from registry.errors import ErrorCode, RegistryError
+from registry.metadata.values import is_size
 from registry.queries.catalogue import patient_of
 from repository.messages import DocumentRequest
 from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Kind, NewRecord
@@ -56,7 +57,7 @@ class Known:
     def remember(self, objects: Iterable[RemoteObject], patient: str = "") -> None:
         """Keep hash, size and patient of every document entry of an answer; `patient` is our identifier of theirs."""
         for item in objects:
-            if item.kind == "document" and item.home and (item.on_demand or (item.hash and item.size.isdigit())):
+            if item.kind == "document" and item.home and (item.on_demand or (item.hash and is_size(item.size))):
                 key = (item.home, item.repository_unique_id, item.unique_id)
                 said = ("", 0) if item.on_demand else (item.hash.lower(), int(item.size))
                 self._facts[key] = KnownDocument(*said, patient or item.patient_id)

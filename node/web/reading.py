@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from node.web.asking import fetch
 from node.web.drawing.process import text_of
 from node.web.items import Item
+from registry.metadata.values import is_size
 
 if TYPE_CHECKING:
     from node.web.runs import Run
@@ -44,7 +45,7 @@ def state(run: Run, items: Sequence[Item]) -> State:
         read=sum(item.key in run.texts for item in items),
         total=len(items),
         rest=len(rest),
-        octets=sum(int(size) for size in sizes if size.isascii() and size.isdigit() and len(size) < 16),
+        octets=sum(int(size) for size in sizes if is_size(size)),
     )
 
 

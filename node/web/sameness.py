@@ -48,7 +48,7 @@ def registered(info: Iterable[str]) -> Subject:
     sex = fields.get("PID-8", "").strip().upper()[:1]
     return Subject(
         names=tuple(name for name in parts if name.strip()),
-        born="".join(one for one in fields.get("PID-7", "")[:8] if one.isdigit()),
+        born="".join(one for one in fields.get("PID-7", "")[:8] if one.isascii() and one.isdigit()),
         sex=sex if sex in ("M", "F", "O") else "",
     )
 

@@ -17,6 +17,7 @@ from node.web.opening import Opened
 from node.web.runs import Fetching
 from node.web.sameness import Sameness
 from node.web.view import View
+from registry.metadata.values import is_size
 
 FRAMED: Final = ("cda", "text")
 _PICTURED: Final = ("pdf", "image")
@@ -104,7 +105,7 @@ async def _on_its_way(view: View, opened: Opened, fetching: Fetching) -> web.Res
         **_around(view, opened),
         seconds=round(asyncio.get_running_loop().time() - fetching.began),
         received=fetching.received,
-        expected=int(size) if size.isascii() and size.isdigit() and len(size) < 16 else 0,
+        expected=int(size) if is_size(size) else 0,
         entry=entry,
     )
 

@@ -45,6 +45,14 @@ def test_dates_of_birth_as_far_as_both_are_known(born, differs):
     assert ("date of birth" in found.same) is (differs is False)
 
 
+@pytest.mark.parametrize("born", ["²²²²²²²²", "١٩٦١٠٣١٤", "①⑨⑥①", "\uff11\uff19\uff16\uff11"])
+def test_digits_of_other_scripts_are_no_date(born):
+    """Whoever pushes documents writes what they like there; what is no date could not be compared with ours."""
+    claimed = registered([f"PID-7|{born}", "PID-5|Li^Wei"])
+    assert claimed == registered(["PID-5|Li^Wei"])
+    assert compare(claimed, [LI], CX).same == ("name",)
+
+
 def test_a_number_is_compared_where_one_authority_gave_both():
     assert compare(Subject(numbers=(("4711", "1.2.3"),)), [], CX).same == ("number",)
     assert compare(Subject(numbers=(("4712", "1.2.3"),)), [], CX).differs == ("number",)
