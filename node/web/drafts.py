@@ -6,6 +6,7 @@ Each value says where it comes from. Codes are of one cause each (ui 4.i).
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from registry.metadata.values import is_dtm
 
 ACCEPTED: Final = frozenset({"text/xml", "application/pdf", "image/jpeg", "image/png", "image/tiff", "text/plain"})
 UUIDS: Final = 8  # random numbers that a submission takes at most
+WAITS: Final = 30 * 60.0  # seconds that a file waits to be published
 _LEVELS: Final[Mapping[str, str]] = {"N": "normal", "R": "restricted", "V": "very restricted"}
 LEVELS: Final = tuple(_LEVELS)
 _CONFIDENTIALITY: Final = "2.16.840.1.113883.5.25"
@@ -58,19 +60,25 @@ class Whose(StrEnum):
 class Draft:
     """One file of one patient, not published yet. `numbers` make its ids, the same however often it is sent.
 
-    `said` is what was typed; `replaces` the entryUUID of the document of which this says it is a new version;
-    `published` the log entry of its publication.
+    `said` is what was typed, `stated` how often; `good` whether it can be taken, so that it is shown and published.
+    `replaces` is the entryUUID of the document of which the file says that it is a new version, `former` the title of
+    the one that was chosen; `published` the log entry of its publication.
     """
 
     handle: str
     upload: Upload
     facts: FileFacts
     whose: Whose
+    until: float  # seconds of the sessions' clock
     problem: str = ""
     numbers: tuple[int, ...] = ()
     replaces: str = ""
+    former: str = ""
     published: str = ""
+    stated: int = 0
+    good: bool = False
     said: dict[str, str] = field(default_factory=dict)
+    sending: asyncio.Lock = field(default_factory=asyncio.Lock)  # a second click waits for what the first one did
 
     def close(self) -> None:
         """Forget the file."""

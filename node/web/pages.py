@@ -15,7 +15,7 @@ from aiohttp import web
 from node.http.checks import objection, objection_to_host
 from node.http.connection import Connected, Connection, SlowBody
 from node.security_records import refusal
-from node.web import documents, entrance, patients, provider, publishing, side_by_side, uploads, viewing
+from node.web import documents, entrance, patients, previewing, provider, publishing, side_by_side, uploads, viewing
 from node.web.administrator import configuration, connecting, inbox, overview, peers, reviewing
 from node.web.auditor import comparing, entries, findings, reporting, searching, verifying
 from node.web.desk import Desk
@@ -78,8 +78,12 @@ PAGES: Final[tuple[Page, ...]] = (
     Page(method="GET", template="/p/{h}/publish", handle=publishing.form, duties=CLINICIANS),
     Page(method="POST", template="/p/{h}/publish", handle=publishing.upload, duties=CLINICIANS, takes_file=True),
     Page(method="GET", template="/p/{h}/publish/{d}", handle=publishing.check, duties=CLINICIANS),
-    Page(method="POST", template="/p/{h}/publish/{d}", handle=publishing.publish, duties=CLINICIANS),
-    Page(method="GET", template="/p/{h}/publish/{d}/done", handle=publishing.done, duties=CLINICIANS),
+    Page(method="POST", template="/p/{h}/publish/{d}", handle=publishing.state, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/publish/{d}/look", handle=previewing.look, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/publish/{d}/body", handle=previewing.body, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/publish/{d}/page/{n}", handle=previewing.picture, duties=CLINICIANS),
+    Page(method="POST", template="/p/{h}/publish/{d}/confirm", handle=previewing.confirm, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/publish/{d}/done", handle=previewing.done, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/events", handle=documents.events, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/compare", handle=side_by_side.page, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/compare/body", handle=side_by_side.body, duties=CLINICIANS),

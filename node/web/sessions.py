@@ -29,7 +29,8 @@ VISIT_IDLE: Final = 30 * 60.0
 EMERGENCY: Final = 60 * 60.0
 _MOST: Final = 10_000
 _RUNS: Final = 8
-_DRAFTS: Final = 3
+_DRAFTS: Final = 3  # files of one person that wait to be published
+_ALL_DRAFTS: Final = 100  # and of everybody
 _SHOWN: Final = 2_000
 
 
@@ -150,11 +151,15 @@ class Session:
         while len(self.runs) > _RUNS:
             self.runs.pop(next(iter(self.runs))).stop()
 
-    def draft(self, name: str, draft: Draft) -> None:
-        """Keep a file that is about to be published; the oldest makes room."""
-        self.drafts[name] = draft
-        while len(self.drafts) > _DRAFTS:
-            self.drafts.pop(next(iter(self.drafts))).close()
+    def draft(self, handle: str, name: str, now: float) -> Draft | None:
+        """A file of this patient that waits to be published, or was; what waited too long is forgotten."""
+        draft = self.drafts.get(name)
+        if draft is None or draft.handle != handle:
+            return None
+        if now >= draft.until:
+            self.drafts.pop(name).close()
+            return None
+        return draft
 
     def stop(self) -> None:
         """End everything that is under way for it."""
@@ -204,8 +209,21 @@ class Sessions:
             self._open.pop(digest).stop()
         return len(found)
 
+    def hold(self, session: Session, name: str, draft: Draft) -> None:
+        """Keep a file that waits to be published; of one person, and of everybody, the oldest makes room."""
+        session.drafts[name] = draft
+        while len(session.drafts) > _DRAFTS:
+            session.drafts.pop(next(iter(session.drafts))).close()
+        held = [(one, key) for one in self._open.values() for key in one.drafts]
+        if len(held) > _ALL_DRAFTS:
+            oldest, key = min(held, key=lambda place: place[0].drafts[place[1]].until)
+            oldest.drafts.pop(key).close()
+
     def expire(self, now: float) -> list[Session]:
-        """Close every session that is over; returns them, for the record."""
+        """Close every session that is over, and forget files that waited too long; returns the sessions."""
+        for one in self._open.values():
+            for name in [name for name, draft in one.drafts.items() if now >= draft.until]:
+                one.drafts.pop(name).close()
         late = [digest for digest, one in self._open.items() if now - one.seen > IDLE or now - one.began > ABSOLUTE]
         found = [self._open.pop(digest) for digest in late]
         for session in found:

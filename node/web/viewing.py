@@ -20,7 +20,7 @@ from node.web.view import View
 from registry.metadata.values import is_size
 
 FRAMED: Final = ("cda", "text")
-_PICTURED: Final = ("pdf", "image")
+PICTURED: Final = ("pdf", "image")
 MOST_PAGES: Final = 500
 _WAIT: Final = 1.5  # seconds before the page says that the document is on its way
 _LONGEST_WAIT: Final = 15.0
@@ -56,14 +56,14 @@ async def viewer(view: View) -> web.StreamResponse:
         kept=kept,
         drawn=drawn,
         same=Sameness() if drawn is None else _sameness(opened, drawn),
-        failure=_failure(view, drawn) if drawn and drawn.form == "failed" else "",
+        failure=failure(view, drawn) if drawn and drawn.form == "failed" else "",
         most_pages=MOST_PAGES,
         size=len(brought.content),
         detected=kinds.kind_of(brought.content),
         checkable=bool(opened.item.entry.hash),
         differs=differs,
         anyway="?anyway=1" if differs else "",
-        picture=_asked_picture(view),
+        picture=asked_picture(view),
         entry=entry,
     )
 
@@ -129,7 +129,8 @@ def _sameness(opened: Opened, drawn: Drawn) -> Sameness:
     return sameness.compare(subject, opened.visit.person.records, opened.visit.person.cx)
 
 
-def _failure(view: View, drawn: Drawn) -> str:
+def failure(view: View, drawn: Drawn) -> str:
+    """Why a document was not drawn."""
     texts = {
         "password": "The file is protected by a password.",
         "time": "Drawing it took too long and was stopped.",
@@ -139,7 +140,8 @@ def _failure(view: View, drawn: Drawn) -> str:
     return view.words(texts.get(drawn.why, "The file is damaged, or of a kind that is not known here."))
 
 
-def _asked_picture(view: View) -> dict[str, Any]:
+def asked_picture(view: View) -> dict[str, Any]:
+    """How large an image is wanted, and how far turned."""
     query = view.request.query
     zoom = query.get("zoom", "fit")
     return {"zoom": zoom if zoom in _ZOOMS else "fit", "turn": _TURNS.get(query.get("turn", ""), 0)}
@@ -186,7 +188,7 @@ async def printed(view: View) -> web.StreamResponse:
         return view.no_visit()
     document = await _shown(view, opened)
     drawn = None if document is None else await opening.drawn(view, opened, document)
-    if document is None or drawn is None or drawn.form not in (*FRAMED, *_PICTURED):
+    if document is None or drawn is None or drawn.form not in (*FRAMED, *PICTURED):
         return web.Response(status=404, headers=SECURITY)
     entry = await opening.looked(view, opened, "document printed")
     framed_ = drawn.form in FRAMED
@@ -215,7 +217,7 @@ async def picture(view: View) -> web.StreamResponse:
     turn = _TURNS.get(view.request.query.get("turn", ""), 0)
     full = "full" in view.request.query
     drawn = await opening.picture(view, opened, document, int(number), full=full, turn=turn)
-    if drawn.form not in _PICTURED:
+    if drawn.form not in PICTURED:
         return web.Response(status=404, headers=SECURITY)
     await opening.looked(view, opened, f"page {number} shown")
     return web.Response(body=drawn.picture, content_type="image/webp", headers=SECURITY)

@@ -139,6 +139,11 @@ def test_publishing_by_hand(eyes: Eyes) -> None:
     eyes.page.fill("[name=start]", "2026-11-22")
     with eyes.page.expect_navigation():
         eyes.page.click("form.publish button")
+    assert eyes.page.url.endswith("/look")
+    assert "NYHA II" in eyes.page.frame_locator("iframe").locator("body").inner_text()
+    eyes.look("publish-look")
+    with eyes.page.expect_navigation():
+        eyes.page.click("form.decide button")
     assert eyes.page.url.endswith("/done")
     eyes.look("publish-done")
 

@@ -41,6 +41,13 @@ def filled(page: Page, name: str) -> str:
     return dict(page.form(page.address).form_values()).get(name, "")
 
 
+def publish(browser: Browser, check: Page, **fields: str) -> Page:
+    """State the facts, look, and confirm."""
+    look = browser.submit(check, check.address, **fields)
+    assert look.address.endswith("/look"), look.text
+    return browser.submit(look, "/confirm")
+
+
 def registered(node: Node, patient: str):
     return node.client().send("iti-18", find_documents(patient)).entries()
 
@@ -51,7 +58,9 @@ def test_of_a_text_only_what_is_missing_is_asked_and_it_is_found_elsewhere(brows
     asked = browser.submit(check, check.address)
     assert asked.status == 422
     assert [one.get("href") for one in asked.tree.xpath("//div[@role='alert']//a")] == ["#f-kind", "#f-start"]
-    done = browser.submit(asked, check.address, kind=DISCHARGE, start="2026-11-18")
+    look = browser.submit(asked, check.address, kind=DISCHARGE, start="2026-11-18")
+    assert registered(nodes[0], patient) == []
+    done = browser.submit(look, "/confirm")
     assert "other institutions can find it now" in done.text
     (entry,) = registered(nodes[0], patient)
     text = entry.getroottree().getroot()
@@ -59,9 +68,9 @@ def test_of_a_text_only_what_is_missing_is_asked_and_it_is_found_elsewhere(brows
     page = browser.all_answers(browser.submit(done, "/ask"))
     shown = browser.get(page.tree.xpath("//table[@id='table']//td[2]/a/@href")[0])
     assert "unchanged since it was registered" in shown.text
-    # The same form once more, as after a second click: nothing is registered twice.
-    again = browser.submit(asked, check.address, kind=DISCHARGE, start="2026-11-18")
-    assert again.address.endswith("/done")
+    # The same forms once more, as after a second click: nothing is registered twice.
+    for again in (browser.submit(look, "/confirm"), browser.submit(asked, check.address, kind=DISCHARGE, start="2026")):
+        assert again.address.endswith("/done")
     assert len(registered(nodes[0], patient)) == 1
 
 
@@ -78,7 +87,7 @@ def test_a_cda_says_nearly_everything_itself(browser, nodes, patient, step_one):
         "level": "R",
     }
     assert "the same in the document" in check.text
-    assert "Published" in browser.submit(check, check.address).text
+    assert "Published" in publish(browser, check).text
     again = browser.upload(step_one, "/publish", "x.xml", content)
     assert "PUB-18" in again.text  # may be meant, so it is said and not forbidden
 
@@ -93,21 +102,64 @@ def test_a_document_of_another_patient_is_published_only_for_whoever_writes_down
         answer = browser.submit(check, check.address, confirm=said)
         assert (answer.status, said) == (422, said), answer.text
         assert registered(nodes[0], patient) == []
-    assert "Published" in browser.submit(check, check.address, confirm=patient.partition("^")[0]).text
+    look = browser.submit(check, check.address, confirm=patient.partition("^")[0])
+    assert "the document names another patient" in look.text or "may be about another person" in look.text
+    assert "Published" in browser.submit(look, "/confirm").text
 
 
 def test_a_new_version_replaces_the_old_one(browser, patient, step_one):
     first = browser.upload(step_one, "/publish", "one.txt", b"first")
-    browser.submit(first, first.address, kind=DISCHARGE, start="2026", title="One")
+    publish(browser, first, kind=DISCHARGE, start="2026", title="One")
     second = browser.upload(step_one, "/publish", "two.txt", b"second")
     (old,) = second.tree.xpath("//select[@name='replaces']/option[@value!='']/@value")
-    done = browser.submit(second, second.address, kind=DISCHARGE, start="2026", title="Two", replaces=old)
+    done = publish(browser, second, kind=DISCHARGE, start="2026", title="Two", replaces=old)
     page = browser.all_answers(browser.submit(done, "/ask"))
     assert [one.text_content() for one in page.tree.xpath("//table[@id='table']//td[2]/a")] == ["Two"]
     assert "1 earlier version" in page.text
     foreign = browser.upload(step_one, "/publish", "three.txt", b"third")
     refused = browser.submit(foreign, foreign.address, kind=DISCHARGE, start="2026", replaces="urn:uuid:0")
     assert refused.status == 422
+
+
+def test_before_it_is_published_it_is_shown_as_its_readers_will_see_it_beside_its_patient(
+    browser, nodes, patient, step_one
+):
+    content = b"Heart failure, NYHA II <i>no tag</i>"
+    check = browser.upload(step_one, "/publish", "consult.txt", content)
+    early = browser.get(check.address + "/look")
+    assert early.address == check.address  # nothing was said of it yet, so there is nothing to confirm
+    look = browser.submit(check, check.address, kind=DISCHARGE, start="2026-11-18", title="Consultation", level="R")
+    number = patient.partition("^")[0]
+    for said in ("For this patient", number, "Consultation", "Discharge", "18 Nov 2026", "Dr Wanda Pub", "restricted",
+                 "nothing: a new document", "consult.txt", "compare it yourself"):  # fmt: skip
+        assert said in look.text, said
+    (frame,) = look.tree.xpath("//iframe[@sandbox='']/@src")
+    drawn = browser.get(frame)
+    assert "Heart failure, NYHA II <i>no tag</i>" in drawn.text
+    assert drawn.headers["content-security-policy"].startswith("sandbox;")
+    assert registered(nodes[0], patient) == []
+    # What was changed in another window after this one was shown is shown first.
+    other = browser.submit(check, check.address, kind=DISCHARGE, start="2026-11-18", title="Something else")
+    stale = browser.submit(look, "/confirm")
+    assert (stale.status, "Something else" in stale.text, "was changed" in stale.text) == (409, True, True)
+    assert registered(nodes[0], patient) == []
+    assert "Published" in browser.submit(other, "/confirm").text
+    assert browser.get(frame).status == 404
+    assert browser.get(look.address).address.endswith("/done")
+    assert len(registered(nodes[0], patient)) == 1
+
+
+def test_a_file_that_waits_is_gone_with_its_patient_and_in_no_other_session(browser, nodes, clinician, step_one):
+    check = browser.upload(step_one, "/publish", "consult.txt", b"Heart failure")
+    look = browser.submit(check, check.address, kind=DISCHARGE, start="2026-11-18")
+    other = Browser(nodes[0])
+    other.sign_in(clinician)
+    assert "PUB-24" in other.get(look.address).text
+    browser.submit(look, "/leave")
+    for path in (look.address, check.address):
+        assert "PUB-24" in browser.get(path).text
+    assert browser.get(look.address.removesuffix("/look") + "/body").status == 404
+    assert "PUB-24" in browser.submit(look, "/confirm").text
 
 
 FILES = {

@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime
 
+from node.documents.submission_builder import FileFacts
 from node.web import throttle
+from node.web.drafts import Draft, Whose
 from node.web.runs import Run
 from node.web.sessions import ABSOLUTE, EMERGENCY, IDLE, VISIT_IDLE, Emergency, Person, Session, Sessions, Visit
 from node.web.throttle import Throttle
+from node.web.uploads import Upload
 from trust.accounts.store import Duty
 from trust.audit.event import Coded
 from trust.identity.names import BY_CODE
@@ -155,3 +158,50 @@ def test_an_emergency_ends_when_its_user_says_so():
     one.end_emergency("h")
     assert one.visits["h"].purpose_at(1.0).code == "TREAT"
     assert one.run("h", "r", 1.0) is None
+
+
+def waiting(handle: str, until: float) -> Draft:
+    upload = Upload(fields={}, kept=Kept())
+    return Draft(handle=handle, upload=upload, facts=FACTS, whose=Whose.NOT_SAID, until=until)
+
+
+class Kept:
+    """A file in the spool."""
+
+    def close(self) -> None:
+        """Gone."""
+
+
+FACTS = FileFacts(name="a.txt", mime_type="text/plain", size=1, sha1="", modified="")
+
+
+def test_a_file_that_waits_to_be_published_is_forgotten_in_time_and_with_its_patient():
+    sessions, one = Sessions(), session()
+    sessions.begin(one)
+    files = {
+        name: waiting("h" if name == "b" else "g", until) for name, until in (("a", 10.0), ("b", 20.0), ("c", 30.0))
+    }
+    for name, file in files.items():
+        sessions.hold(one, name, file)
+    assert one.draft("g", "a", 9.0) is files["a"]
+    assert one.draft("h", "a", 9.0) is None  # of another patient
+    sessions.expire(10.0)
+    assert [file.upload.kept is None for file in files.values()] == [True, False, False]
+    one.end_visit("h")
+    assert [file.upload.kept is None for file in files.values()] == [True, True, False]
+    assert one.draft("g", "c", 30.0) is None
+    assert files["c"].upload.kept is None
+
+
+def test_files_that_wait_are_few_for_each_and_for_all():
+    sessions, held = Sessions(), []
+    for number in range(60):
+        one = session()
+        sessions.begin(one)
+        for name in "abcd":
+            held.append(waiting("g", 1000.0 + number))
+            sessions.hold(one, name, held[-1])
+        assert list(one.drafts) == ["b", "c", "d"]
+    kept = [one.upload.kept is not None for one in held]
+    assert sum(kept) == 100
+    assert not any(kept[:80])
