@@ -61,6 +61,7 @@ class Tally:
     wrong: int = 0
     received: int = 0
     latencies: list[int] = field(default_factory=list)
+    begun: list[int] = field(default_factory=list)
     first_wrong: str = ""
 
 
@@ -108,6 +109,7 @@ class Target:
                     if answer is not None:
                         index, begun = started[connection]
                         tally.latencies.append(now - begun)
+                        tally.begun.append(begun)
                         self.judge(index, answer, tally)
                         if now < until:
                             started[connection] = self._begin(connection, tally)
@@ -183,7 +185,8 @@ def _obeyed(target: Target, order: dict[str, Any]) -> dict[str, Any]:
             return target.once()
         started = time.perf_counter()
         tally = target.run(order["seconds"])
-        return _report(tally, time.perf_counter() - started)
+        each = {"each": list(zip(tally.begun, tally.latencies, strict=True))} if order.get("each") else {}
+        return _report(tally, time.perf_counter() - started) | each
     except (WireError, OSError) as problem:
         return {"error": f"{order['target']}: {type(problem).__name__}: {problem}"}
 

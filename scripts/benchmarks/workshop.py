@@ -58,10 +58,10 @@ class Loaded:
         """`name` is the generator's name of the target."""
         self._load, self._name, self._server = load, name, server
 
-    def run(self, seconds: float) -> dict[str, Any]:
-        """Counts of one slice."""
+    def run(self, seconds: float, *, each: bool = False) -> dict[str, Any]:
+        """Counts of one slice; `each`: also when every request began, and what it took (ns of `perf_counter`)."""
         before = machine.cpu_seconds(self._server.process.pid)
-        counted = self._load.order(target=self._name, seconds=seconds)
+        counted = self._load.order(target=self._name, seconds=seconds, each=each)
         counted["cpu"] = machine.cpu_seconds(self._server.process.pid) - before
         return counted
 
