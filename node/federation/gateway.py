@@ -323,8 +323,8 @@ def _judge_receipt(answered: Answered, exchange: Exchange) -> None:
 def _count(answered: Answered, exchange: Exchange) -> None:
     assert answered.outcome is not None  # noqa: S101  it was judged
     exchange.actors.metrics.peers.labels(answered.community.home, str(answered.outcome.word)).inc()
-    if answered.received and answered.answer and answered.answer.message:
-        for name in answered.answer.message.leniencies:
+    if answered.received and answered.answer:
+        for name in answered.answer.leniencies:
             exchange.actors.metrics.leniencies.labels(str(name)).inc()
     if answered.error is not None:
         extra = {"community": answered.community.name, "reason": answered.reason, "incident": exchange.incident}
@@ -334,11 +334,13 @@ def _count(answered: Answered, exchange: Exchange) -> None:
 def _read_query(answered: Answered) -> None:
     assert answered.answer is not None  # noqa: S101
     answered.query = read_query_answer(answered.answer.body)
+    answered.answer.message = None
 
 
 def _read_retrieve(answered: Answered) -> None:
     assert answered.answer is not None  # noqa: S101
     answered.retrieve = read_retrieve_response(answered.answer.body)
+    answered.answer.message = None
 
 
 def _read_any(answered: Answered) -> None:

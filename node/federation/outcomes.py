@@ -110,7 +110,7 @@ def outcome_record(outcome: Answered, exchange: Exchange) -> list[NewRecord]:
 def _note(outcome: Answered, answer: PeerAnswer | None) -> dict[str, str]:
     word = {"outcome": str(outcome.outcome.word)} if outcome.outcome else {}
     if answer:
-        found = sorted(map(str, answer.message.leniencies)) if answer.message else []
+        found = sorted(map(str, answer.leniencies))
         tolerated = {"tolerated": " ".join(found)} if found else {}
         return {**outcome.receipt.note(), **tolerated, **word}
     return {"reason": "; ".join(error.context for error in outcome.faults()), **word}

@@ -68,13 +68,15 @@ class Fetched:
 class PeerAnswer:
     """What a community answered; `documents` by content id. `audit_proof` is that header, "" when there is none.
 
-    `message` is None where a one-way message was taken.
+    `message` is None where a one-way message was taken, and once everything in it was read: the trees of many answers
+    at once would be more than the processor's cache holds. `leniencies` are what was tolerated of it.
     """
 
     message: Message | None
     digest: bytes
     audit_proof: str = ""
     documents: dict[str, Fetched] = field(default_factory=dict)
+    leniencies: frozenset[Leniency] = frozenset()
 
     @property
     def body(self) -> etree._Element:
@@ -117,6 +119,7 @@ def checked(call: Call, answer: PeerAnswer) -> PeerAnswer:
     if wrong:
         answer.close()
         raise wrong
+    answer.leniencies = frozenset(message.leniencies)
     return answer
 
 
