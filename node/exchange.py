@@ -93,6 +93,7 @@ class Actors:
     continuations: Continuations
     summaries: Summaries
     copies: Copies
+    most_subscriptions: int  # of one community
     standing: dict[str, tuple[bytes, datetime]] = field(default_factory=dict)  # assertions of who has just subscribed
     recipient_faults: Callable[[str], list[str]] = lambda _url: []  # of an address that notifications shall go to
     barred: Callable[[str], str] = lambda _home: (

@@ -299,6 +299,7 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
         damages=Damages(repository, metrics, own, clock),
         metrics=metrics,
         continuations=Continuations(),
+        most_subscriptions=config.subscriptions.per_community,
         summaries=Summaries(config),
         copies=Copies(
             reader,

@@ -19,6 +19,9 @@ class SubscriptionsSection:
     ca: str = key(
         readers.text, "file of the CA of the recipients' certificates (PEM); empty: the node's trusted CAs", ""
     )
+    per_community: int = key(
+        partial(readers.number, least=0, most=1_000_000), "most subscriptions that another community has here", 10_000
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

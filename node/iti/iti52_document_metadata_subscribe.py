@@ -13,7 +13,7 @@ from lxml import etree
 
 from node.bindings import AuditFact
 from node.exchange import Exchange
-from node.notifications.subscriber import same_place, same_subscriber, write_subscriber
+from node.notifications.subscriber import mark_of, same_place, same_subscriber, write_subscriber
 from node.notifications.wsn import (
     UNSUBSCRIBE,
     Subscribe,
@@ -90,18 +90,24 @@ def document_metadata_subscribe(
     """Keep a subscription, or forget the one that the address names (ITI TF-2: 3.52.4.1.3, 3.52.4.3.3).
 
     Raises:
-        SoapFault: ResourceUnknownFault, also for a subscription of somebody else.
+        SoapFault: ResourceUnknownFault, also for a subscription of somebody else; SubscribeCreationFailedFault for
+            one more of a community that has as many as it may.
     """
     kept = Subscriptions(connection)
     if wanted is None:
         return _ended(kept, exchange)
+    most = exchange.actors.most_subscriptions
+    stamp = exchange.now.strftime("%Y%m%d%H%M%S")
+    if exchange.caller.role is Role.PEER and kept.count(mark_of(exchange.caller.home), stamp) >= most:
+        reason = f"this community has {most} subscriptions here, which is all it may; end some, or wait until they end"
+        raise fault("SubscribeCreationFailedFault", reason, exchange.now)
     subscription = Subscription(
         id=exchange.actors.new_uuid(),
         topic=wanted.topic,
         filter=wanted.filter,
         consumer=wanted.consumer,
         subscriber=write_subscriber(exchange.caller),
-        created=exchange.now.strftime("%Y%m%d%H%M%S"),
+        created=stamp,
         ends=wanted.ends.strftime("%Y%m%d%H%M%S"),
         reach=_reach(wanted, exchange),
     )

@@ -20,6 +20,11 @@ def write_subscriber(caller: Caller) -> str:
     return json.dumps({name: value for name, value in found.items() if value}, ensure_ascii=False)
 
 
+def mark_of(home: str) -> str:
+    """What stands in the text of every subscriber of a community, and in nobody else's: values are escaped there."""
+    return f'"home": {json.dumps(home, ensure_ascii=False)}'
+
+
 def read_subscriber(text: str) -> Caller:
     """The caller that `write_subscriber` wrote."""
     found = json.loads(text)

@@ -140,6 +140,12 @@ class Subscriptions:
         rows = self._connection.execute(f"SELECT {_COLUMNS} FROM subscription ORDER BY no")  # noqa: S608  own names
         return [_subscription(row) for row in rows]
 
+    def count(self, mark: str, now: str) -> int:
+        """How many are in force at an instant (14 digits, UTC) whose subscriber's text contains `mark`."""
+        query = "SELECT count(*) FROM subscription WHERE ends > ? AND instr(subscriber, ?)"
+        found: int = self._connection.execute(query, (now, mark)).fetchone()[0]
+        return found
+
     def any(self) -> bool:
         """Whether there is any subscription: where there is none, a submission costs one look."""
         return self._connection.execute("SELECT 1 FROM subscription_key LIMIT 1").fetchone() is not None

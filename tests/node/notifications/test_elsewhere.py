@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -216,6 +217,34 @@ def test_another_community_subscribes_for_one_patient_at_its_own_node_for_a_mont
         subscribing(
             pair, f"{pair.base_url}/iti-53", "", filters.DOCUMENTS_OF_ANYBODY, XDSDocumentEntryTypeCode="A^^2.999.8.1"
         )
+
+
+def test_another_community_has_only_so_many_subscriptions(pair: Pair) -> None:
+    """What another one has does not count, nor what has ended, nor a reason that names it."""
+    wanted = subscribing(pair, f"{pair.base_url}/iti-53?token=1")
+    now = NOW
+
+    def subscribe(home: str = "", reason: str = "") -> iti52.Answer:
+        caller = replace(pair.caller(home), reason=reason)
+        exchange, found = pair.bench.exchange(caller, now), []
+        pair.bench.write(lambda one: found.append(iti52.document_metadata_subscribe(None, wanted, exchange, one)))
+        return found[0]
+
+    before = pair.bench.services.actors.most_subscriptions
+    pair.bench.services.actors.most_subscriptions = 2
+    try:
+        subscribe("urn:oid:2.999.404", reason=f'"home": "{pair.home}"')
+        first, _ = subscribe(), subscribe()
+        for _ in range(2):
+            with pytest.raises(SoapFault, match="2 subscriptions") as raised:
+                subscribe()
+            assert "SubscribeCreationFailedFault" in raised.value.element
+        pair.bench.order("subscription remove", id=first.subscription.id)
+        subscribe()
+        now = wanted.ends
+        subscribe()
+    finally:
+        pair.bench.services.actors.most_subscriptions = before
 
 
 def test_what_an_administrator_is_told(pair: Pair) -> None:
