@@ -42,11 +42,12 @@ async def hold_set(order: Order) -> Result:
 
 
 async def hold_clear(order: Order) -> Result:
-    """Take a hold away."""
+    """Take a hold away; of a patient whose merged identities were each held, one at a time."""
     kind, subject, identities = _subject(order, order.services.reader)
 
     def work(connection: sqlite3.Connection) -> tuple[Hold, Sequence[NewRecord]]:
-        found = Holds(connection).clear(kind, subject)
+        names = order.services.registry.on(connection).identities_of(subject) if kind == PATIENT else (subject,)
+        found = next(filter(None, (Holds(connection).clear(kind, one) for one in names)), None)
         if found is None:
             step = "xdsnode hold list shows what is held"
             raise refused("hold.none", subject, f"this {kind} is not under legal hold", step)

@@ -20,6 +20,7 @@ from registry.patients.demographics import Address, BirthDate, Demographics, Ide
 from registry.patients.identity import PatientIdentity, PatientIdentityError, Refusal
 from registry.patients.records import Stored
 from registry.patients.stored import to_plain
+from registry.store.holds import Holds
 from registry.store.patients import PatientDirectory
 from trust.audit.event import Action, NewRecord
 
@@ -94,14 +95,17 @@ async def merge(order: Order) -> Result:
 
 
 async def unmerge(order: Order) -> Result:
-    """Undo one merge."""
+    """Undo one merge; a legal hold of the one patient is one of both."""
     subsumed = order.patient("subsumed")
 
     def work(connection: sqlite3.Connection) -> tuple[str, Sequence[NewRecord]]:
         survivor = order.services.actors.index(connection).unmerge(identifier_of(subsumed)).cx
+        registry = order.services.registry.on(connection)
+        copied = Holds(connection).divide(registry.identities_of(survivor), registry.identities_of(subsumed))
         return survivor, [
             order.patient_record(Action.CREATE, "merge undone", subsumed),
             order.patient_record(Action.UPDATE, "merge undone", survivor),
+            *(order.patient_record(Action.UPDATE, f"legal hold kept: {one.reason}", one.subject) for one in copied),
         ]
 
     return {"subsumed": subsumed, "survivor": await order.change(work)}

@@ -1,8 +1,8 @@
 """Legal holds: what nobody may remove.
 
 A hold on a patient or on a document blocks every removal (ITI-62, ITI-86, retention) by anybody, until it is cleared.
-It follows the patient through merges. Nobody who asks for documents sees that there is a hold. Setting and clearing one
-is an entry of the audit log, with the reason.
+It follows the patient through merges, and where one is undone it holds both. Nobody who asks for documents sees that
+there is a hold. Setting and clearing one is an entry of the audit log, with the reason.
 """
 
 from __future__ import annotations

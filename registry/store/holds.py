@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 PATIENT: Final = "patient"
@@ -51,6 +51,16 @@ class Holds:
             Hold(kind=kind, subject=subject, reason=reason, by=by, since=since)
             for kind, subject, reason, by, since in rows
         ]
+
+    def divide(self, *parts: Sequence[str]) -> list[Hold]:
+        """Identities that were one patient are several now: a hold of any part holds each; returns what was added.
+
+        A document may have come to either under the other's name, so none loses its hold by this.
+        """
+        whole = {one for part in parts for one in part}
+        held = [one for one in self.all() if one.kind == PATIENT and one.subject in whole]
+        missing = [replace(hold, subject=part[0]) for hold in held for part in parts if hold.subject not in part]
+        return [one for one in missing if self.set(one)]
 
     def any(self) -> bool:
         """Whether there is any hold at all."""

@@ -148,6 +148,35 @@ def test_a_hold_stops_every_removal_until_it_is_cleared(bench: Bench, of_patient
     assert there(bench, held) == (False, False)
 
 
+def test_a_hold_outlives_the_undoing_of_a_merge(bench: Bench) -> None:
+    """It was set on the survivor, or on the other one before: both stay held, each until its own is cleared."""
+    held = submit(bench)
+    names = {ANNA, ANNA_BEFORE}
+
+    def holds() -> set[str]:
+        return {one["subject"] for one in bench.order("hold list")["holds"]}
+
+    try:
+        bench.order("hold set", patient="ANNA", reason="court order")
+        bench.order("patient unmerge", subsumed=ANNA_BEFORE)
+        assert holds() == names
+        bench.order("hold clear", patient=ANNA)
+        assert holds() == {ANNA_BEFORE}
+        assert not bench.services.registry.keeping().held(held)
+        bench.order("patient merge", survivor=ANNA, subsumed=ANNA_BEFORE)
+        assert bench.services.registry.keeping().held(held)
+        bench.order("patient unmerge", subsumed=ANNA_BEFORE)
+        assert holds() == names
+        assert {one["reason"] for one in bench.order("hold list")["holds"]} == {"court order"}
+    finally:
+        bench.order("patient merge", survivor=ANNA, subsumed=ANNA_BEFORE)
+    for _ in names:
+        bench.order("hold clear", patient="ANNA")
+    assert holds() == set()
+    with pytest.raises(Faults, match=r"hold\.none"):
+        bench.order("hold clear", patient="ANNA")
+
+
 def removing(bench: Bench, handle: Callable, request, connection):
     operator = Caller(role=Role.OPERATOR, name="registrar", fingerprint="f", address="")
     return handle(request, None, bench.exchange(operator, NOW), connection)
