@@ -12,6 +12,7 @@ from node.administration.exports import own_community, own_urls
 from node.discovery.revoking import Revoker
 from node.discovery.telling import Teller
 from node.membership.offering import Offer
+from node.summary.withdrawing import withdraw
 
 if TYPE_CHECKING:
     from node.services import Services
@@ -24,7 +25,10 @@ _AGAIN: Final = 5.0  # seconds until work that lasts begins anew
 
 
 def works(services: Services, index: AuditIndex) -> Sequence[tuple[float, Work]]:
-    """Seconds between two rounds of a piece of work, and the round: locators told, what was said taken back, offers."""
+    """Seconds between two rounds of a piece of work, and the round.
+
+    Locators are told, what was said is taken back, members hear of offers, snapshots follow what they were made of.
+    """
     config, actors = services.config, services.actors
     ledger, federation = config.folder.database, config.federation
     revoker = Revoker(actors, index, ledger, f"{config.base_url}/iti-55", federation.deadline)
@@ -33,6 +37,7 @@ def works(services: Services, index: AuditIndex) -> Sequence[tuple[float, Work]]
         (1.0, Teller(actors, services.client, ledger).round),
         (2.0, revoker.round),
         (federation.directory_seconds, offer.round),
+        (600.0, partial(withdraw, actors, ledger)),
         (3600.0, partial(actors.discovery.sweep, actors)),
     )
 

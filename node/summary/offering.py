@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from node.exchange import Exchange
 from node.paths import PATHS
 from node.summary.entries import document_entry, member, relation, submission_of, submission_set, unique_id_of
-from node.summary.snapshots import registration_records
+from node.summary.snapshots import by_itself, registration_records
 from node.summary.writing import CDA, HTML
 from registry.errors import XdsErrors
 from registry.metadata.objects import ON_DEMAND_DOCUMENT, XFRM
@@ -24,7 +23,6 @@ from registry.store.on_demand import OnDemandDocuments
 from trust.audit.event import NewRecord
 from trust.consent.policy import CONFIDENTIALITY
 from trust.errors import LedgerBusy, StorageFailed
-from trust.identity.caller import Caller, Role
 
 if TYPE_CHECKING:
     from node.configuration.config import Config
@@ -50,7 +48,7 @@ class Summaries:
         self.snapshots = section.snapshots
         self.documents = section.documents
         self.defaults = config.submit
-        self._endpoint = config.base_url + PATHS["iti-61"]
+        self.endpoint = config.base_url + PATHS["iti-61"]
         self._due: dict[str, None] = {}
         self._wake = asyncio.Event()
 
@@ -140,14 +138,5 @@ class Summaries:
             new_uuid=actors.new_uuid,
         )
         kept.add(patient, [(one.unique_id or "", one.mime_type or "") for one in entries])
-        exchange = Exchange(
-            actors=actors,
-            caller=Caller(role=Role.APPLICATION, name=actors.own.name, fingerprint="", address=""),
-            message_id=actors.new_uuid(),
-            endpoint=self._endpoint,
-            now=now,
-            deadline=0.0,
-            incident=actors.new_uuid(),
-        )
         set_id = registered.submission_set_unique_id
-        return registration_records(exchange, "ITI-61", "Register On-Demand Document Entry", patient, set_id)
+        return registration_records(by_itself(actors), "ITI-61", "Register On-Demand Document Entry", patient, set_id)

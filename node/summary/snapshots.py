@@ -13,15 +13,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from node.bindings import AuditFact, AuditProfile
+from node.exchange import Exchange
 from node.records import of_answer, submission_set_object
 from node.summary.entries import document_entry, member, relation, submission_of, submission_set
 from registry.metadata.objects import IS_SNAPSHOT_OF
 from registry.store.on_demand import OnDemandDocuments
 from trust.audit.event import Action, EventId, NewRecord
 from trust.consent.policy import CONFIDENTIALITY, LEVELS, Pair
+from trust.identity.caller import Caller, Role
 
 if TYPE_CHECKING:
-    from node.exchange import Exchange
+    from node.exchange import Actors
     from registry.document_registry import RegisteredDocument
     from repository.store.staging import Staged
 
@@ -98,6 +100,19 @@ def _register(
     OnDemandDocuments(connection).keep_sources(snapshot.unique_id, [one.unique_id for one in snapshot.sources])
     return registration_records(
         exchange, "ITI-42", "Register Document Set-b", patient, registered.submission_set_unique_id
+    )
+
+
+def by_itself(actors: Actors) -> Exchange:
+    """The exchange of what this node does to its own summaries, with itself."""
+    return Exchange(
+        actors=actors,
+        caller=Caller(role=Role.APPLICATION, name=actors.own.name, fingerprint="", address=""),
+        message_id=actors.new_uuid(),
+        endpoint=actors.summaries.endpoint,
+        now=actors.clock(),
+        deadline=0.0,
+        incident=actors.new_uuid(),
     )
 
 

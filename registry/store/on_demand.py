@@ -73,6 +73,10 @@ class OnDemandDocuments:
             [(snapshot, source) for source in sources],
         )
 
+    def forget_sources(self, snapshot: str) -> None:
+        """Forget what a snapshot was made of: it is no more."""
+        self._connection.execute("DELETE FROM snapshot_source WHERE snapshot = ?", (snapshot,))
+
     def sources(self, snapshot: str) -> list[str]:
         """The uniqueIds that a snapshot was made of; none of any other document."""
         rows = self._connection.execute("SELECT source FROM snapshot_source WHERE snapshot = ?", (snapshot,))

@@ -12,6 +12,7 @@ import pytest
 from lxml import etree
 
 from node.configuration.settings import SummarySection
+from node.summary.withdrawing import withdraw
 from node.transactions import ITI_18, ITI_39, ITI_43
 from registry.ebrim.messages import adhoc_query_request
 from registry.metadata.objects import APPROVED, IS_SNAPSHOT_OF, ON_DEMAND_DOCUMENT, STABLE_DOCUMENT, XFRM
@@ -215,6 +216,45 @@ def test_a_snapshot_is_kept_once_and_given_to_who_may_see_all_of_it(bench: Bench
     bench.write(lambda connection: connection.execute("INSERT INTO stored_document VALUES (?, ?, ?, ?, ?, ?)", row))
     bench.services.actors.summaries.snapshots = False
     assert fetched(bench, id_, WARD).content.count(b"Patient summary</td>") == 0, "no snapshot is a source"
+
+
+@pytest.mark.parametrize("removal", ["retention", "ITI-62", "ITI-86"])
+def test_a_snapshot_is_removed_with_a_document_that_it_was_made_of(bench: Bench, removal: str) -> None:
+    """Its bytes, its metadata, and a record that says why; a hold keeps it, and one with all its sources stays."""
+    actors, number = bench.services.actors, next(bench.numbers)
+    patient, source = f"SNAP{number}^^^&{policy_bench.AUTHORITY}&ISO", f"2.999.4.8.{number}"
+    bench.order("patient add", patient=patient)
+    document = entry(uuid(number), patient=patient, unique_id=source, hash=(), size=(), repository_unique_id=())
+    bench.submit(document, b"a note")
+    offer(bench)
+    actors.summaries.snapshots = True
+    kept = fetched(bench, summary_id(bench, patient)).new
+    other = fetched(bench, summary_id(bench)).new
+
+    def there(unique_id: str) -> tuple[bool, bool]:
+        return bool(actors.registry.documents([unique_id])), actors.repository.locate(unique_id) is not None
+
+    def withdrawn() -> None:
+        bench.loop.run_until_complete(withdraw(actors, bench.services.config.folder.database))
+
+    withdrawn()
+    assert there(kept) == there(other) == (True, True)
+    if removal != "ITI-86":
+        bench.write(lambda one: actors.registry_on(one).remove_all(actors.registry_on(one).with_dependents(source)))
+    if removal != "ITI-62":
+        bench.write(lambda one: actors.repository.remove(one, source))
+    assert fetched(bench, kept).errors == ["XDSDocumentUniqueIdError"]
+    bench.order("hold set", document=kept, reason="court order")
+    withdrawn()
+    assert there(kept) == (True, True)
+    bench.order("hold clear", document=kept)
+    withdrawn()
+    assert there(kept) == (False, False)
+    assert there(other) == (True, True)
+    (found,) = [one for one in records(bench, 5) if "snapshot" in one.get("note", {})]
+    assert (found["patient"], found["action"]) == (patient, "D")
+    assert (kept in json.dumps(found["objects"]), "mimeType" in json.dumps(found["objects"])) == (True, True)
+    assert OnDemandDocuments(actors.reader).sources(kept) == []
 
 
 def test_documents_without_text_and_of_other_repositories_are_named(bench: Bench) -> None:
