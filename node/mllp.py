@@ -27,8 +27,8 @@ _TOGETHER: Final = 16  # handshakes under way
 
 log = logging.getLogger("node.mllp")
 
-Handle = Callable[[bytes, str], Awaitable[bytes]]
-Admit = Callable[[bytes | None, str], bool]
+Handle = Callable[[bytes, str, str], Awaitable[bytes]]
+Admit = Callable[[bytes | None, str], str]
 
 
 class FrameTooLarge(Exception):  # noqa: N818  what happened
@@ -95,10 +95,11 @@ class _Feeder:
 class MllpListener:
     """Accepts connections and hands their messages to `handle`, which answers each.
 
-    `handle(message, address)` must not raise: whatever is wrong with a message is an acknowledgement. `admit(der,
-    address)` says whether a client with this certificate (None without TLS) may feed, when it connects and for each
-    message; without it everybody may. Where there are `most_connections`, the one that is without a message longest
-    makes room for another, but not before `patience` seconds.
+    `handle(message, address, name)` must not raise: whatever is wrong with a message is an acknowledgement. `admit(der,
+    address)` names the client with this certificate (None without TLS), or gives "" where it may not feed; it is asked
+    when the client connects and for each message. Without it everybody may, nameless. Where there are
+    `most_connections`, the one that is without a message longest makes room for another, but not before `patience`
+    seconds.
     """
 
     def __init__(
@@ -166,7 +167,7 @@ class MllpListener:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         address = str((writer.get_extra_info("peername") or ("unknown",))[0])
-        if not self._admitted(writer, address):
+        if self._admitted(writer, address) is None:
             writer.close()
             return
         loop = asyncio.get_running_loop()
@@ -189,11 +190,14 @@ class MllpListener:
         longest.task.cancel()
         return True
 
-    def _admitted(self, writer: asyncio.StreamWriter, address: str) -> bool:
-        if self._admit is None or self._admit(_certificate(writer), address):
-            return True
+    def _admitted(self, writer: asyncio.StreamWriter, address: str) -> str | None:
+        """Who feeds, None for whoever may not."""
+        if self._admit is None:
+            return ""
+        if name := self._admit(_certificate(writer), address):
+            return name
         log.warning("patient feed refused: this certificate may not feed", extra={"address": address})
-        return False
+        return None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str) -> None:
         framer = Framer(self._most_bytes)
@@ -212,10 +216,11 @@ class MllpListener:
                 was_inside, feeder.waits_since = framer.inside, None
                 messages = framer.feed(data)
                 for message in messages:
-                    if not self._admitted(writer, address):  # withdrawn since the connection began
+                    name = self._admitted(writer, address)
+                    if name is None:  # withdrawn since the connection began
                         return
                     feeder.handling = True
-                    answer = await self._handle(message, address)
+                    answer = await self._handle(message, address, name)
                     writer.write(START + answer + END)
                     async with asyncio.timeout(self._message_seconds):
                         await writer.drain()

@@ -201,18 +201,18 @@ class Running:
         admit = self._admitted if config.mllp.listener == "tls" else None
         return MllpListener(feed.handle, admit=admit, most_bytes=config.limits.mllp_bytes)
 
-    def _admitted(self, der: bytes | None, address: str) -> bool:
-        """Whether the holder of a certificate may feed patients: this institution's own systems, as with ITI-44."""
+    def _admitted(self, der: bytes | None, address: str) -> str:
+        """The holder of a certificate who may feed patients (our own systems, as with ITI-44), or ""."""
         services = self._services
         try:
             caller = services.bindings.authenticate(der or b"", address, services.clock())
         except NotAuthenticated as problem:
             services.refusals.append(f"patient feed: {problem}"[:300])
-            return False
+            return ""
         if acts_as(caller).isdisjoint(_FEEDERS):
             services.refusals.append(f"patient feed: {caller.name!r} is no {' or '.join(sorted(_FEEDERS))}")
-            return False
-        return True
+            return ""
+        return f"{caller.name} ({caller.role}), certificate {caller.fingerprint}"
 
     async def start(self) -> None:
         """Listen everywhere, record the start, begin the periodic work.

@@ -76,56 +76,59 @@ class PatientFeed:
         self._context = context
         self._answered: OrderedDict[bytes, bytes] = OrderedDict()
 
-    async def handle(self, message: bytes, address: str) -> bytes:
-        """Carry out one message and give its acknowledgement; never raises for what a sender can cause."""
+    async def handle(self, message: bytes, address: str, name: str = "") -> bytes:
+        """Carry out one message and give its acknowledgement; never raises for what a sender can cause.
+
+        `name`: whose certificate the connection has, "" without TLS; what the message says of its sender is a claim.
+        """
         key = sha256(message).digest()
         if key in self._answered:
             return self._answered[key]
         now, control_id = self._context.clock(), self._context.new_uuid()[-20:]
-        stamp = f"{now:%Y%m%d%H%M%S}"
+        stamp, sender = f"{now:%Y%m%d%H%M%S}", End("", address, name)
         try:
             change = read(message, authority=self._context.assigning_authority, others=self._context.others)
-            text = await self._carried_out(change, address, now)
+            text = await self._carried_out(change, sender, now)
         except MessageRefused as refusal:
-            await self._refused(refusal, address, now)
+            await self._refused(refusal, sender, now)
             return refuse(refusal, now=stamp, control_id=control_id)
         answer = acknowledge(change.header, now=stamp, control_id=control_id, text=text)
         self._remember(key, answer)
         return answer
 
-    async def _carried_out(self, change: PatientIdentityChange, address: str, now: datetime) -> str:
+    async def _carried_out(self, change: PatientIdentityChange, sender: End, now: datetime) -> str:
         """Carry the change out, or say as a refusal why not."""
         try:
-            return await self._apply(change, address, now)
+            return await self._apply(change, sender, now)
         except PatientIdentityError as problem:
             place = _PLACES.get(problem.reason, "PID^1^3^1^1")
             # The identifier itself stays out of the text: acknowledgements end up in other systems' logs.
             raise MessageRefused("AE", 204, place, str(problem.reason), change.header) from None
         except Exception:  # whatever happens to a message is its acknowledgement
             incident = self._context.new_uuid()
-            log.exception("patient feed failed", extra={"incident": incident, "address": address})
+            log.exception("patient feed failed", extra={"incident": incident, "address": sender.address})
             text = f"internal error, incident {incident}; send it again later"
             raise MessageRefused("AR", 207, "MSH", text, change.header) from None
 
-    async def _apply(self, change: PatientIdentityChange, address: str, now: datetime) -> str:
+    async def _apply(self, change: PatientIdentityChange, sender: End, now: datetime) -> str:
         """Carry the change out; returns what the acknowledgement says beside AA."""
         stamp = f"{now:%Y%m%d%H%M%S}"
 
         def work(connection: sqlite3.Connection) -> tuple[str, Sequence[NewRecord]]:
             if change.kind == "move":
-                return self._move(connection, change, address, now)
+                return self._move(connection, change, sender, now)
             linked = _changed(self._context.index(connection), change, stamp)
-            records = [*self._records(change, address, now), *self._links(change, linked or (), address, now)]
+            records = [*self._records(change, sender, now), *self._links(change, linked or (), sender, now)]
             return "" if linked is not None else _NOT_KNOWN, records
 
         text, _ = await self._context.sequencer.transact(work)
         if change.kind == "none":
-            log.warning("patient feed: no identifier of our assigning authority", extra={"address": address})
+            log.warning("patient feed: no identifier of our assigning authority", extra={"address": sender.address})
             return f"no identifier of {self._context.assigning_authority}; nothing was stored"
         return text
 
     def _move(
-        self, connection: sqlite3.Connection, change: PatientIdentityChange, address: str, now: datetime
+        self, connection: sqlite3.Connection, change: PatientIdentityChange, sender: End, now: datetime
     ) -> tuple[str, Sequence[NewRecord]]:
         """ITI-64, with a record for the patient that things went to and one for whom they came from."""
         asked = LinkChange(patient=change.patient, previous=change.prior, local=change.local, subsumed=change.subsumed)
@@ -134,7 +137,7 @@ class PatientFeed:
         )
         if moved.lost:
             log.warning("link change: relations did not follow", extra={"submission_set": moved.submission_set})
-        ends, objects = self._ends(change.header, address), audited_objects(asked, moved, ("MSH-10", change.message_id))
+        ends, objects = self._ends(change.header, sender), audited_objects(asked, moved, ("MSH-10", change.message_id))
         records = []
         for patient in dict.fromkeys((change.patient, change.prior)):
             event = replace(self._event(ends, now, _transaction(change), Action.UPDATE, objects), patient=patient)
@@ -143,7 +146,7 @@ class PatientFeed:
             )
         return in_words(moved), records
 
-    def _records(self, change: PatientIdentityChange, address: str, now: datetime) -> list[NewRecord]:
+    def _records(self, change: PatientIdentityChange, sender: End, now: datetime) -> list[NewRecord]:
         """C for an addition, U for a revision or a link; a merge deletes the subsumed and updates the surviving one."""
         facts = {
             "add": [(Action.CREATE, change.patient)],
@@ -153,13 +156,13 @@ class PatientFeed:
             "unlink": [(Action.UPDATE, change.patient), (Action.UPDATE, change.prior)],
             "none": [(Action.UPDATE, "")],
         }[change.kind]
-        return [self._record(change, action, patient, address, now) for action, patient in facts]
+        return [self._record(change, action, patient, sender, now) for action, patient in facts]
 
     def _links(
-        self, change: PatientIdentityChange, linked: Sequence[Identifier], address: str, now: datetime
+        self, change: PatientIdentityChange, linked: Sequence[Identifier], sender: End, now: datetime
     ) -> list[NewRecord]:
         """What the matching linked because of the message: one record for each patient on the other side."""
-        ends = self._ends(change.header, address)
+        ends = self._ends(change.header, sender)
         events = [
             self._event(ends, now, LINKED, Action.UPDATE, (patient_object(other.cx), patient_object(change.patient)))
             for other in linked
@@ -169,26 +172,30 @@ class PatientFeed:
         ]
 
     def _record(
-        self, change: PatientIdentityChange, action: Action, patient: str, address: str, now: datetime
+        self, change: PatientIdentityChange, action: Action, patient: str, sender: End, now: datetime
     ) -> NewRecord:
         objects = (_described(patient, change),) if patient else ()
-        event = self._event(self._ends(change.header, address), now, _transaction(change), action, objects)
+        event = self._event(self._ends(change.header, sender), now, _transaction(change), action, objects)
         return NewRecord(kind=Kind.LOCAL, time=event.time, event=event, subject=subject(patient))
 
-    async def _refused(self, refusal: MessageRefused, address: str, now: datetime) -> None:
+    async def _refused(self, refusal: MessageRefused, sender: End, now: datetime) -> None:
         """A refused message is on record too; when that fails, the refusal still stands."""
         log.info(
             "patient feed: message refused",
-            extra={"address": address, "code": f"{refusal.code} {refusal.condition}", "reason": refusal.location},
+            extra={
+                "address": sender.address,
+                "code": f"{refusal.code} {refusal.condition}",
+                "reason": refusal.location,
+            },
         )
         type_ = Coded("ITI-8", "IHE Transactions", "Patient Identity Feed")
         text = f"{refusal.code} {refusal.condition} {refusal.location}"
-        ends = self._ends(refusal.header, address)
+        ends = self._ends(refusal.header, sender)
         event = self._event(ends, now, type_, Action.CREATE, (), outcome=Outcome.SERIOUS, outcome_text=text)
         try:
             await self._context.sequencer.record([NewRecord(kind=Kind.LOCAL, time=event.time, event=event)])
         except Exception:  # the ledger's own trouble raises its alarm elsewhere
-            log.exception("patient feed: refusal not recorded", extra={"address": address})
+            log.exception("patient feed: refusal not recorded", extra={"address": sender.address})
 
     def _event(
         self,
@@ -213,11 +220,11 @@ class PatientFeed:
             patient=objects[0].id if objects else "",
         )
 
-    def _ends(self, header: Header, address: str) -> tuple[Participant, ...]:
+    def _ends(self, header: Header, sender: End) -> tuple[Participant, ...]:
         """Facility and application at both ends (federation-wire 5.4); what the sender left out is its, not ours."""
         receiver = f"{header.receiving_facility}|{header.receiving_application}"
         return participants(
-            source=End(f"{header.sending_facility}|{header.sending_application}", address),
+            source=sender._replace(user=f"{header.sending_facility}|{header.sending_application}"),
             destination=serving_end(self._context.endpoint)._replace(user=receiver),
         )
 

@@ -77,7 +77,7 @@ async def listening(
         await listener.stop()
 
 
-async def upper(message: bytes, _address: str) -> bytes:
+async def upper(message: bytes, _address: str, _name: str) -> bytes:
     return message.upper()
 
 
@@ -158,7 +158,7 @@ async def test_a_message_that_is_not_finished_in_time_ends_the_connection() -> N
 async def test_stop_lets_a_message_finish() -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slow(message: bytes, _address: str) -> bytes:
+    async def slow(message: bytes, _address: str, _name: str) -> bytes:
         begun.set()
         await go_on.wait()
         return message
@@ -190,11 +190,15 @@ async def test_tls_admits_by_certificate() -> None:
     inside, outside = contexts()
     seen: list[bytes | None] = []
 
-    def admit(certificate: bytes | None, _address: str) -> bool:
+    def admit(certificate: bytes | None, _address: str) -> str:
         seen.append(certificate)
-        return len(seen) < 3
+        return "ward" if len(seen) < 3 else ""
 
-    async with listening(upper, tls=inside, admit=admit) as (_, port):
+    async def named(message: bytes, _address: str, name: str) -> bytes:
+        assert name == "ward"
+        return message.upper()
+
+    async with listening(named, tls=inside, admit=admit) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=outside)
         writer.write(frame(b"a"))
         assert await reader.readexactly(4) == frame(b"A")

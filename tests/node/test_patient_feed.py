@@ -89,6 +89,16 @@ async def test_add_is_durable_on_record_and_idempotent(services: Services, feed:
     assert records(services)[0]["objects"][0]["details"] == [["MSH-10", "M1"]]
 
 
+async def test_the_record_names_whose_certificate_it_was_beside_what_the_message_claims(
+    services: Services, feed: PatientFeed
+) -> None:
+    name = "ward (application), certificate 12ab"
+    for message in (adt("A04", cx("1")), adt("A40", cx("1"), cx("1"), control="M2"), b"MSH|nothing"):
+        await feed.handle(message, "127.0.0.1", name)
+    sources = [event["participants"][0] for event in records(services)]
+    assert [(one["user"], one["name"]) for one in sources] == [("ALPHA|ADT", name), ("ALPHA|ADT", name), ("|", name)]
+
+
 async def test_merge_deletes_one_and_updates_the_other(services: Services, feed: PatientFeed) -> None:
     for number in ("1", "2"):
         await send(feed, adt("A28^ADT_A05", cx(number), control=f"A{number}", version="2.5"))

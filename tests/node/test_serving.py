@@ -53,8 +53,8 @@ def test_patients_are_fed_by_systems_of_this_institution_alone(role):
         bindings=SimpleNamespace(authenticate=lambda *_: caller), clock=lambda: datetime.now(UTC), refusals=refusals
     )
     admitted = Running._admitted(SimpleNamespace(_services=services), b"der", "127.0.0.1")
-    assert admitted is (role in (Role.APPLICATION, Role.OPERATOR))
-    assert bool(refusals) is not admitted
+    assert admitted == (f"somebody ({role}), certificate 00" if role in (Role.APPLICATION, Role.OPERATOR) else "")
+    assert bool(refusals) is not bool(admitted)
 
 
 def test_who_is_not_known_at_the_patient_feed_is_on_record():
