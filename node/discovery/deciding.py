@@ -8,7 +8,9 @@ from typing import Final
 
 from node.hl7v3.answer import Subject
 from node.hl7v3.query import DemographicsQuery
+from registry.patients.comparison import compare
 from registry.patients.demographics import Demographics
+from registry.patients.profile import profile
 
 BUSY: Final = "ResponderBusy"
 NOT_AVAILABLE: Final = "AnswerNotAvailable"
@@ -74,19 +76,28 @@ def _missing(asked: Demographics) -> tuple[str, ...]:
 
 
 def _as_asked(subject: Subject, asked: Demographics) -> Subject:
-    """Of a person only what the asker gave comes back: a lucky guess of a name tells nothing more.
+    """Of a person only what the asker said of it comes back, for it to compare: a guess tells nothing more.
 
-    An identifier comes back if the asker has it or one of its authority, since that is what it will compare.
+    What the asker has wrong stays out, and so do further addresses, numbers and identifiers. One name there must be
+    (ITI TF-2: 3.55.4.2.2); a birth date that is nearly right comes back right, no more precise than it was asked.
     """
-    person = subject.person
-    authorities = {one.authority for one in asked.identifiers}
+    person, born = subject.person, asked.birth_date
     shown = Demographics(
-        identifiers=tuple(one for one in person.identifiers if one.authority in authorities),
-        names=person.names if asked.names else (),
-        sex=person.sex if asked.sex else "",
-        birth_date=person.birth_date if asked.birth_date else None,
-        addresses=person.addresses if asked.addresses else (),
-        telecoms=person.telecoms if asked.telecoms else (),
-        mothers_maiden_name=person.mothers_maiden_name if asked.mothers_maiden_name else "",
+        identifiers=tuple(one for one in person.identifiers if one in asked.identifiers),
+        names=tuple(one for one in person.names if _agrees(asked, Demographics(names=(one,))))
+        or person.names[: len(asked.names)][:1],
+        sex=person.sex if person.sex == asked.sex else "",
+        addresses=tuple(one for one in person.addresses if _agrees(asked, Demographics(addresses=(one,)))),
+        telecoms=tuple(one for one in person.telecoms if _agrees(asked, Demographics(telecoms=(one,)))),
     )
+    if _agrees(asked, maiden := Demographics(mothers_maiden_name=person.mothers_maiden_name)):
+        shown = replace(shown, mothers_maiden_name=maiden.mothers_maiden_name)
+    if born and person.birth_date and _agrees(asked, Demographics(birth_date=person.birth_date)):
+        shown = replace(shown, birth_date=replace(person.birth_date, value=person.birth_date.value[: len(born.value)]))
     return replace(subject, person=shown)
+
+
+def _agrees(asked: Demographics, one: Demographics) -> bool:
+    """Whether a single attribute fits what was asked; that the place of an address does is too little."""
+    evidence = compare(profile(asked), profile(one))
+    return bool(evidence) and all(item.weight > 0 and item.level != "place" for item in evidence)

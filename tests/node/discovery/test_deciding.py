@@ -16,10 +16,19 @@ from node.hl7v3.datatypes import Ii
 from node.hl7v3.query import DemographicsQuery
 from registry.ebrim.messages import AdhocQuery
 from registry.metadata.objects import Slot
-from registry.patients.demographics import Demographics, Identifier
+from registry.patients.demographics import Address, BirthDate, Demographics, Identifier, Name, Telecom
 from registry.queries.catalogue import FIND_DOCUMENTS, patient_of
 from tests.node.hl7v3.people import NORA
 
+KNOWN = Demographics(
+    identifiers=(Identifier("N-720415-55", "2.999.1.1"),),
+    names=(Name(family="Halvorsen", given=("Nora",)),),
+    sex="F",
+    birth_date=BirthDate(value="19720415"),
+    addresses=(Address(lines=("7 Quay Road",), city="Norwick", postal_code="90210"),),
+    telecoms=(Telecom(value="tel:+1-555-0100777"),),
+    mothers_maiden_name="Sorensen",
+)
 BARE = replace(NORA, addresses=(), telecoms=(), mothers_maiden_name="")
 
 
@@ -66,6 +75,39 @@ def test_nothing_comes_back_that_was_not_given() -> None:
     assert subject.person.mothers_maiden_name == ""
     assert subject.person.birth_place == ""
     assert subject.person.names == NORA.names
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ({"telecoms": (Telecom(value="tel:+1-555-0100999"),)}, {"telecoms": ()}),
+        ({"addresses": (Address(lines=("1 Hill Lane",), city="Norwick", postal_code="90210"),)}, {"addresses": ()}),
+        ({"mothers_maiden_name": "Guessed"}, {"mothers_maiden_name": ""}),
+        ({"sex": "M"}, {"sex": ""}),
+        ({"birth_date": BirthDate(value="19311224")}, {"birth_date": None}),
+        ({"birth_date": BirthDate(value="1972")}, {"birth_date": BirthDate(value="1972")}),
+        ({"birth_date": BirthDate(value="19720416")}, {"birth_date": BirthDate(value="19720415")}),
+        ({"identifiers": (Identifier("N-1", "2.999.1.1"),)}, {"identifiers": ()}),
+        ({"names": (Name(family="Halvorsn", given=("Nora",)),)}, {"names": (Name(family="Halvorsen", given=("Nora",)),)}),
+        ({}, {}),
+    ],
+    ids=[
+        "telephone", "street", "maiden-name", "sex", "birth-date", "year-alone", "day-mistyped", "identifier",
+        "name-mistyped", "all-right",
+    ],
+)  # fmt: skip
+def test_what_was_asked_wrongly_does_not_come_back_right(asked: dict[str, object], shown: dict[str, object]) -> None:
+    """Nor do further values of what was right. A slip of name or date does: the asker is to see that it is one."""
+    further = replace(
+        KNOWN,
+        names=(*KNOWN.names, Name(family="Before", given=("Somebody",))),
+        addresses=(*KNOWN.addresses, Address(lines=("9 Refuge",), city="Elsewhere", postal_code="10000")),
+        telecoms=(*KNOWN.telecoms, Telecom(value="tel:+1-555-0123456")),
+        identifiers=(*KNOWN.identifiers, Identifier("X-1", "2.999.1.7")),
+    )
+    found = Candidate(subject=Subject(id=Identifier("B-1", "2.999.20"), person=further, score=96), sure=True)
+    (subject,) = decide(query(replace(KNOWN, **asked)), [found]).subjects
+    assert subject.person == replace(KNOWN, **shown)
 
 
 @pytest.mark.parametrize(
