@@ -82,7 +82,6 @@ class Noticed:
             services.alarms[:0] = alarms[: 10 * AT_ONCE]
             self._turned_away.put_back(turned_away)
             raise
-        services.metrics.refused.labels("handshake").inc(len(refusals))
 
     def _alarms(self, names: Sequence[str]) -> Iterator[NewRecord]:
         services = self._services

@@ -95,10 +95,14 @@ class Services:
     membership: Membership
     actors: Actors
     metrics: Metrics
-    refusals: list[str]  # reasons of failed handshakes that are not on record yet
+    refusals: list[str]  # outside of any transaction, not on record yet
     alarms: list[str]  # alarms that are not on record yet
     fatal: asyncio.Event
     sign_out: Callable[[str], int] = lambda _: 0  # ends the sessions of a user on the pages, where these are open
+
+    def refused(self, kind: str, reason: str) -> None:
+        """Count a refusal outside of any transaction, and put it on record within a second."""
+        _refused(self.metrics, self.refusals, kind, reason)
 
 
 @asynccontextmanager
@@ -158,16 +162,15 @@ def _assembled(
     fatal: asyncio.Event,
 ) -> Services:
     folder = config.folder
-    refusals, alarms = list[str](), list[str]()
+    metrics, refusals, alarms = Metrics(), list[str](), list[str]()
     communities = Communities(reader)
-    tls = _tls(config, communities, refusals)
+    tls = _tls(config, communities, partial(_refused, metrics, refusals, "handshake"))
     blobs = BlobStore(folder.blobs, BlobKeys.read(folder.blob_key), min_free_bytes=config.repository.min_free_bytes)
     spool = Spool(folder.spool)
     forks, forked = forks_of(communities.all, reader, clock)
     barred = partial(_barred, barriers := [forked])
     client = _client(config, tls, spool, barred)
     registry = DocumentRegistry(reader, affinity_domain(config), _settings(config))
-    metrics = Metrics()
     alarm = partial(_alarm, metrics, alarms)
     receipts = Receipts(reader, communities.get, metrics, alarm)
     gateway = Gateway(client, communities.all, new_uuid, Known(), config.base_url)
@@ -234,6 +237,11 @@ def _alarm(metrics: Metrics, alarms: list[str], name: str) -> None:
     log.error("alarm", extra={"code": name})
 
 
+def _refused(metrics: Metrics, refusals: list[str], kind: str, reason: str) -> None:
+    metrics.refused.labels(kind).inc()
+    refusals.append(reason)
+
+
 def _client(config: Config, tls: NodeTls | None, spool: Spool, barred: Callable[[str], str]) -> PeerClient:
     limits = MimeLimits(total=config.limits.document_bytes)
     return PeerClient(
@@ -259,6 +267,15 @@ def _settings(config: Config) -> RegistrySettings:
     )
 
 
+def _own(config: Config) -> Community:
+    return Community(
+        home=config.node.home_community_id,
+        name=config.node.name,
+        repository_unique_id=config.node.repository_unique_id,
+        assigning_authority=config.node.assigning_authority,
+    )
+
+
 def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everything once
     config: Config,
     writer: sqlite3.Connection,
@@ -273,12 +290,7 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
 ) -> Actors:
     writing = registry.on(writer)
     least = config.repository.min_free_bytes
-    own = Community(
-        home=config.node.home_community_id,
-        name=config.node.name,
-        repository_unique_id=config.node.repository_unique_id,
-        assigning_authority=config.node.assigning_authority,
-    )
+    own = _own(config)
     repository = DocumentRepository(reader, blobs, own.repository_unique_id)
     return Actors(
         own=own,
@@ -312,11 +324,11 @@ def _actors(  # noqa: PLR0913, PLR0917  the composition root hands over everythi
     )
 
 
-def _tls(config: Config, communities: Communities, refusals: list[str]) -> NodeTls | None:
+def _tls(config: Config, communities: Communities, refused: Callable[[str], None]) -> NodeTls | None:
     if not config.folder.tls_chain.exists():
         return None
     renewal.finish(config.folder)
-    return NodeTls(tls_files(config), clock=clock, pinned=communities.pins(), refused=refusals.append)
+    return NodeTls(tls_files(config), clock=clock, pinned=communities.pins(), refused=refused)
 
 
 def _calling(tls: NodeTls | None, pins: str) -> ClientContext:

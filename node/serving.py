@@ -207,10 +207,10 @@ class Running:
         try:
             caller = services.bindings.authenticate(der or b"", address, services.clock())
         except NotAuthenticated as problem:
-            services.refusals.append(f"patient feed: {problem}"[:300])
+            services.refused("feed", f"patient feed: {problem}"[:300])
             return ""
         if acts_as(caller).isdisjoint(_FEEDERS):
-            services.refusals.append(f"patient feed: {caller.name!r} is no {' or '.join(sorted(_FEEDERS))}")
+            services.refused("feed", f"patient feed: {caller.name!r} is no {' or '.join(sorted(_FEEDERS))}")
             return ""
         return f"{caller.name} ({caller.role}), certificate {caller.fingerprint}"
 
@@ -238,7 +238,7 @@ class Running:
         )
         self._tasks = [asyncio.create_task(unasked.every(seconds, work)) for seconds, work in periodic]
         for exporter in self._exporters:
-            exporter.start(self._services.actors.alarm, self._services.refusals.append)
+            exporter.start(self._services.actors.alarm, partial(self._services.refused, "handshake"))
         telling = deliverer(config, self._services.actors, self._tls, self._services.bindings)
         lasting: tuple[unasked.Work, ...] = (
             self._services.witnessing.cosigner().run,

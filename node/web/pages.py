@@ -251,7 +251,11 @@ class Pages:
             reason=f"{code} {view.request.method} page refused to {who or 'nobody signed in'}",
             forbidden=True,
         )
-        await (view.record(record) if view.session else view.turned_away(record))
+        if view.session:
+            services.metrics.refused.labels("page").inc()
+            await view.record(record)
+        else:
+            await view.turned_away(record)
         return view.problem(403, code, cause, view.words("Go back, or start from the first page."))
 
     def _view(self, request: web.BaseRequest, path: str, peer: Connected) -> View:

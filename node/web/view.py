@@ -135,11 +135,12 @@ class View:
 
     async def turned_away(self, record: NewRecord) -> None:
         """Put on record that somebody who is not signed in was refused; many of one address are counted as one."""
-        near = network_of(self.address)
+        near, services = network_of(self.address), self.desk.services
         if self.desk.knocks.take(near, _KNOCKS, self.now):
+            services.metrics.refused.labels("page").inc()
             await self.record(record)
         else:
-            self.desk.services.refusals.append(f"the pages refused somebody who is not signed in, from {near}")
+            services.refused("page", f"the pages refused somebody who is not signed in, from {near}")
 
     async def record(self, *records: NewRecord) -> str:
         """Put on record what is about to be shown; returns how people name the entry."""

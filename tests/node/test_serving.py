@@ -45,12 +45,14 @@ async def test_it_ends_with_the_node():
 @pytest.mark.parametrize("role", list(Role))
 def test_patients_are_fed_by_systems_of_this_institution_alone(role):
     """A peer, an auditor or whoever holds an invitation has a certificate too, and merges nobody here."""
-    refusals: list[str] = []
+    refusals: list[tuple[str, str]] = []
     caller = Caller(
         role=role, name="somebody", fingerprint="00", address="", home="urn:oid:1.2" if role is Role.PEER else ""
     )
     services = SimpleNamespace(
-        bindings=SimpleNamespace(authenticate=lambda *_: caller), clock=lambda: datetime.now(UTC), refusals=refusals
+        bindings=SimpleNamespace(authenticate=lambda *_: caller),
+        clock=lambda: datetime.now(UTC),
+        refused=lambda kind, reason: refusals.append((kind, reason)),
     )
     admitted = Running._admitted(SimpleNamespace(_services=services), b"der", "127.0.0.1")
     assert admitted == (f"somebody ({role}), certificate 00" if role in (Role.APPLICATION, Role.OPERATOR) else "")
@@ -61,8 +63,11 @@ def test_who_is_not_known_at_the_patient_feed_is_on_record():
     def unknown(*_):
         raise NotAuthenticated("nobody has this certificate")
 
+    refusals: list[tuple[str, str]] = []
     services = SimpleNamespace(
-        bindings=SimpleNamespace(authenticate=unknown), clock=lambda: datetime.now(UTC), refusals=[]
+        bindings=SimpleNamespace(authenticate=unknown),
+        clock=lambda: datetime.now(UTC),
+        refused=lambda kind, reason: refusals.append((kind, reason)),
     )
     assert not Running._admitted(SimpleNamespace(_services=services), None, "127.0.0.1")
-    assert services.refusals == ["patient feed: nobody has this certificate"]
+    assert refusals == [("feed", "patient feed: nobody has this certificate")]

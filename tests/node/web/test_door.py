@@ -3,6 +3,7 @@
 import asyncio
 import re
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,8 @@ from aiohttp import web
 
 from node.discovery.rates import Rates
 from node.http.server import NodeServer
+from node.metrics import Metrics
+from node.services import _refused
 from node.web import patients, view
 from node.web.frame import Frame
 from node.web.pages import Page, Pages
@@ -29,9 +32,12 @@ def desk() -> SimpleNamespace:
         kept.extend(records)
         return SimpleNamespace(index="1")
 
+    metrics, refusals = Metrics(), list[str]()
     services = SimpleNamespace(
         sequencer=SimpleNamespace(record=record),
-        refusals=[],
+        refusals=refusals,
+        refused=partial(_refused, metrics, refusals),
+        metrics=metrics,
         clock=lambda: datetime(2026, 11, 30, tzinfo=UTC),
         new_uuid=lambda: "urn:uuid:1",
         config=SimpleNamespace(sign_in=SimpleNamespace(issuer="", name="")),
@@ -97,6 +103,7 @@ async def test_I20_whoever_knocks_all_the_time_fills_no_log():
     assert len(at.kept) in (view._KNOCKS, view._KNOCKS + 1)  # a bucket that fills again while this runs
     assert len(at.kept) + len(at.services.refusals) == len(answers)
     assert len(set(at.services.refusals)) == 1
+    assert f'xdsnode_refused_total{{reason="page"}} {len(answers)}.0'.encode() in at.services.metrics.render()
 
 
 @pytest.mark.parametrize(
