@@ -5,6 +5,7 @@ A draft lives in the session: its bytes sealed in the spool, its ids fixed, so t
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from typing import Final
@@ -36,6 +37,7 @@ from node.web.sessions import Visit
 from node.web.view import View
 from registry.metadata.affinity_domain import AffinityDomain, AllowedCode
 
+_READING: Final = asyncio.Semaphore(2)  # 50 MB of XML take seconds, and many times their size in memory
 FIELDS: Final = ("kind", "title", "author", "start", "stop", "language", "level", "replaces")
 
 
@@ -54,7 +56,8 @@ async def upload(view: View) -> web.StreamResponse:
             sent.close()
         return view.no_visit()
     services = view.desk.services
-    facts, problem = facts_of(sent, f"{services.clock():%Y%m%d%H%M%S}")
+    async with _READING:
+        facts, problem = await asyncio.to_thread(facts_of, sent, f"{services.clock():%Y%m%d%H%M%S}")
     if not problem and facts.mime_type == "application/pdf" and (await draw(sent.content, words={})).form == "failed":
         problem = "PUB-13"
     what = f"file chosen for publishing: SHA-1 {facts.sha1}, {facts.mime_type}, {facts.size} B {problem}".strip()
