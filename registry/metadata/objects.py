@@ -6,7 +6,7 @@ So every attribute is text as it stood on the wire; None or an empty tuple means
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from registry.metadata.frozen import dataclass
 
 STABLE_DOCUMENT = "urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1"
 ON_DEMAND_DOCUMENT = "urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 
+from registry.metadata.frozen import dataclass
 from registry.metadata.objects import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 
 
