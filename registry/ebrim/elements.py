@@ -15,6 +15,7 @@ from registry.errors import ErrorCode, RegistryError
 from registry.metadata.objects import LocalizedString, Slot
 
 SLOT: Final = f"{{{RIM}}}Slot"
+VALUE_LIST: Final = f"{{{RIM}}}ValueList"
 VALUE: Final = f"{{{RIM}}}Value"
 NAME: Final = f"{{{RIM}}}Name"
 DESCRIPTION: Final = f"{{{RIM}}}Description"
@@ -62,8 +63,9 @@ def text_of(element: etree._Element) -> str:
 
 def values_of(slot: etree._Element, tolerated: set[Tolerance] | None = None) -> tuple[str, ...]:
     """The values of a rim:Slot in order, empty ones included; blanks that are left out around one are noted."""
-    # Nearly every slot is one list of one value; making an iterator for it would cost more than all the rest.
-    if len(slot) == 1 and len(value_list := slot[0]) == 1 and (value := value_list[0]).tag == VALUE and not len(value):
+    # Nearly every slot is one list, mostly of one value; making an iterator for it would cost more than all the rest.
+    value_list = slot[0] if len(slot) == 1 else slot
+    if len(value_list) == 1 and (value := value_list[0]).tag == VALUE and not len(value):
         text = value.text
         if not text:
             return ("",)
@@ -71,6 +73,13 @@ def values_of(slot: etree._Element, tolerated: set[Tolerance] | None = None) -> 
         if tolerated is not None and stripped is not text:
             tolerated.add(Tolerance.PADDED_VALUE)
         return (stripped,)
+    if value_list.tag == VALUE_LIST:
+        texts = [value.text or "" for value in value_list if value.tag == VALUE and not len(value)]
+        if len(texts) == len(value_list):
+            stripped_texts = tuple([text.strip(_XML_SPACE) for text in texts])
+            if tolerated is not None and stripped_texts != tuple(texts):
+                tolerated.add(Tolerance.PADDED_VALUE)
+            return stripped_texts
     values = list(slot.iter(VALUE))
     if tolerated is not None and any((text := value.text) and text != text.strip(_XML_SPACE) for value in values):
         tolerated.add(Tolerance.PADDED_VALUE)
@@ -99,6 +108,7 @@ def localized_strings(element: etree._Element) -> tuple[LocalizedString, ...]:
 
 
 def _localized_string(item: etree._Element) -> LocalizedString:
+    given: dict[str, str] = dict(item.items())  # type: ignore[arg-type]  # one as a rule: three questions take longer
     return LocalizedString(
-        value=item.get("value") or "", lang=item.get(_LANG) or "en-US", charset=item.get("charset") or "UTF-8"
+        value=given.get("value") or "", lang=given.get(_LANG) or "en-US", charset=given.get("charset") or "UTF-8"
     )

@@ -146,7 +146,7 @@ class _Reading:
             elif tag != CONTENT_VERSION_INFO and not is_annotation(child):
                 self._fault(f"unexpected element {shown(tag)} in {self.vocabulary.name}")
         _place_slots(self.slots, found, self.vocabulary)
-        if any(not is_urn(slot.name) for slot in found.get("extra", ())):
+        if "extra" in found and not all(is_urn(slot.name) for slot in found["extra"]):
             self.faults.tolerated.add(Tolerance.EXTRA_NAME)  # one that is no URN at all is refused later
         for attribute, values in self.classified.items():
             found[attribute] = tuple(values)

@@ -8,7 +8,9 @@ import random
 import pytest
 from lxml import etree
 
+from registry.ebrim.elements import values_of
 from registry.ebrim.reader import read_submission
+from registry.ebrim.tolerances import Tolerance
 from registry.metadata.affinity_domain import ANY, AffinityDomain, default_toml
 from registry.metadata.objects import HAS_MEMBER, LocalizedString, Slot
 from registry.metadata.rules import violations
@@ -108,6 +110,31 @@ def test_white_space_around_values(request_):
     for value in request_.iter(f"{RIM}Value"):
         value.text = f"\n        {value.text}\t\n"
     assert read_submission(request_) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "values", "padded"),
+    [
+        ("<rim:ValueList><rim:Value>a</rim:Value><rim:Value>b</rim:Value></rim:ValueList>", ("a", "b"), False),
+        ("<rim:ValueList> <rim:Value>a</rim:Value>\n<rim:Value> b</rim:Value> </rim:ValueList>", ("a", "b"), True),
+        ("<rim:ValueList><rim:Value>a</rim:Value><rim:Value/></rim:ValueList>", ("a", ""), False),
+        (
+            "<rim:ValueList><rim:Value>1<!-- -->2</rim:Value><rim:Value>b</rim:Value></rim:ValueList>",
+            ("12", "b"),
+            False,
+        ),
+        ("<rim:ValueList><!-- --><rim:Value>a</rim:Value><rim:Value>b</rim:Value></rim:ValueList>", ("a", "b"), False),
+        ("<rim:ValueList><rim:Value>a</rim:Value></rim:ValueList><rim:ValueList/>", ("a",), False),
+        ("<rim:Value>a</rim:Value>", ("a",), False),
+        ("<rim:ValueList/>", (), False),
+        ("", (), False),
+    ],
+)
+def test_the_values_of_a_slot_in_every_shape(content, values, padded):
+    tolerated = set()
+    found = element(f'<rim:Slot xmlns:rim="{RIM[1:-1]}" name="x">{content}</rim:Slot>'.encode())
+    assert values_of(found, tolerated) == values
+    assert tolerated == ({Tolerance.PADDED_VALUE} if padded else set())
 
 
 def test_a_node_classification_beside_its_package(request_):
