@@ -56,6 +56,19 @@ def test_what_is_written_is_read_again(obj):
     assert read(writer.render(obj)) == ([obj], [])
 
 
+ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
+
+
+def test_every_character_is_escaped_alone_and_among_others():
+    """What XML has no form for is U+FFFD; everything that is not markup stays, printable or not."""
+    for number in (*range(0x3100), *range(0xD7F0, 0xE010), *range(0xFE00, 0x10010)):
+        character = chr(number)
+        forbidden = number < 0x20 or 0xD800 <= number < 0xE000 or number in {0xFFFE, 0xFFFF}
+        expected = ESCAPED.get(character, "\ufffd" if forbidden else character)
+        assert writer.escape(character) == expected
+        assert writer.escape(f'a{character}b&"<>') == f"a{expected}b&amp;&quot;&lt;&gt;"
+
+
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_hostile_value_everywhere(value):
     strings = (LocalizedString(value=value),)
