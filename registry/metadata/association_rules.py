@@ -113,7 +113,7 @@ def _folders_are_members(linked: Linked) -> Iterator[Finding]:
 
 
 def _memberships_are_members(linked: Linked) -> Iterator[Finding]:
-    members = Counter(same_id(item.target) for item in linked.of_set)
+    members = Counter(same_id(item.target) for item in linked.of_set) if linked.memberships else Counter[str]()
     for association in linked.memberships:
         number = members[same_id(association.entry_uuid)]
         if number != 1:

@@ -124,14 +124,7 @@ _SHEETS: Final = {
 
 
 def _check_attributes(obj: RegistryObject | Author, sheet: _Sheet, domain: AffinityDomain, found: Findings) -> None:
-    for (row, required, forbidden), values in zip(sheet.attributes, sheet.of_attributes(obj), strict=True):
-        if values:
-            # Identifiers and XML attributes are one text, slots a tuple of values.
-            _check_values(sheet, row, (values,) if isinstance(values, str) else values, found)
-        if required and not values:
-            found.add(_missing(sheet, row))
-        if forbidden and values:
-            found.add(f"{sheet.name}.{row.name} must not stand in an on-demand entry ({row.source})")
+    _check_values(obj, sheet, found)
     for (coded, required), codes in zip(sheet.coded, sheet.of_coded(obj), strict=True):
         if codes:
             _check_codes(sheet, coded, codes, domain, found)
@@ -141,6 +134,24 @@ def _check_attributes(obj: RegistryObject | Author, sheet: _Sheet, domain: Affin
         _check_texts(sheet, text, strings, found)
         if required and not "".join([item.value for item in strings]):
             found.add(_missing(sheet, text))
+
+
+def _check_values(obj: RegistryObject | Author, sheet: _Sheet, found: Findings) -> None:
+    for (row, required, forbidden), values in zip(sheet.attributes, sheet.of_attributes(obj), strict=True):
+        if not values:
+            if required:
+                found.add(_missing(sheet, row))
+            continue
+        # Identifiers and XML attributes are one text, slots a tuple of values.
+        values = (values,) if isinstance(values, str) else values  # noqa: PLW2901
+        if row.single and len(values) > 1:
+            found.add(f"{sheet.name}.{row.name} has {len(values)} values instead of one ({row.source})")
+        most, form = row.most, row.form
+        for value in values:
+            if not (len(value) <= most and form(value) and value.isprintable()):
+                _check_value(sheet, row, value, found)
+        if forbidden:
+            found.add(f"{sheet.name}.{row.name} must not stand in an on-demand entry ({row.source})")
 
 
 def _missing(sheet: _Sheet, row: AttributeRow | CodedRow | TextRow) -> str:
@@ -155,17 +166,15 @@ def _unspeakable(sheet: _Sheet, row: AttributeRow | TextRow, value: str) -> str:
     return f"{sheet.name}.{row.name} {shown(value)} has a character that XML cannot carry ({row.source})"
 
 
-def _check_values(sheet: _Sheet, row: AttributeRow, values: tuple[str, ...], found: Findings) -> None:
-    if row.single and len(values) > 1:
-        found.add(f"{sheet.name}.{row.name} has {len(values)} values instead of one ({row.source})")
-    for value in values:
-        # A value that is too long is not looked at further: no form has to cope with a megabyte.
-        if len(value) > row.most:
-            found.add(_too_long(sheet, row, value))
-        elif not row.form(value):
-            found.add(f"{sheet.name}.{row.name} {shown(value)} is not {row.says} ({row.source})")
-        elif not is_speakable(value):
-            found.add(_unspeakable(sheet, row, value))
+def _check_value(sheet: _Sheet, row: AttributeRow, value: str, found: Findings) -> None:
+    """What is wrong with a value that is not plainly right."""
+    # A value that is too long is not looked at further: no form has to cope with a megabyte.
+    if len(value) > row.most:
+        found.add(_too_long(sheet, row, value))
+    elif not row.form(value):
+        found.add(f"{sheet.name}.{row.name} {shown(value)} is not {row.says} ({row.source})")
+    elif not is_speakable(value):
+        found.add(_unspeakable(sheet, row, value))
 
 
 def _check_texts(sheet: _Sheet, row: TextRow, strings: tuple[LocalizedString, ...], found: Findings) -> None:
@@ -187,13 +196,27 @@ def _check_codes(
     if row.single and len(codes) > 1:
         found.add(f"{name} stands {len(codes)} times instead of once ({row.source})")
     for code in codes:
-        for context in _wrong_code(code):
-            found.add(f"{name} {context} ({_CODE_SOURCE})")
+        if not _is_plainly_right(code):
+            for context in _wrong_code(code):
+                found.add(f"{name} {context} ({_CODE_SOURCE})")
         if code.code and code.scheme and not domain.accepts(row.name, code.code, code.scheme):
             found.add(
                 f"{name} {shown(code.code)} of {shown(code.scheme)} is not in the code set of this affinity domain"
                 f" ({row.source})"
             )
+
+
+def _is_plainly_right(code: Code) -> bool:
+    """The usual code: all there, short, printable, nothing beside it. Of any other `_wrong_code` says what is wrong."""
+    if not (code.code and code.scheme and code.display) or code.extra:
+        return False
+    display = code.display[0].value
+    return (
+        0 < len(display) <= _DISPLAY_LENGTH
+        and len(code.code) <= SLOT_LENGTH
+        and len(code.scheme) <= SLOT_LENGTH
+        and f"{code.code}{code.scheme}{display}".isprintable()
+    )
 
 
 def _wrong_code(code: Code) -> Iterator[str]:

@@ -112,9 +112,10 @@ def _codes(obj: DocumentEntry | SubmissionSet | Folder) -> tuple[tuple[Code, ...
 
 
 def _unique_ids_of_objects(linked: Linked) -> Iterator[Finding]:
-    claimed = [(obj, part_id) for obj in linked.submission.objects() for part_id in _ids(obj) if part_id]
-    if len({part_id.lower() for _, part_id in claimed}) == len(claimed):
+    every = [part_id for obj in linked.submission.objects() for part_id in _ids(obj) if part_id]
+    if len({*map(str.lower, every)}) == len(every):
         return  # the usual case: no two are alike, in whatever case
+    claimed = [(obj, part_id) for obj in linked.submission.objects() for part_id in _ids(obj) if part_id]
     seen: set[str] = set()
     for obj, part_id in claimed:
         key = same_id(part_id)
