@@ -7,7 +7,7 @@ unknown keys are faults, because a misspelled key would silently leave its defau
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -243,6 +243,7 @@ def _contradictions(config: Config) -> list[Fault]:
         if bool(one.certificate) is not bool(one.private_key)
     ]
     found += _issuers_named_twice(config, place)
+    found += _token_issuers(config, place)
     found += _bars_exchanged(config, place)
     found += _provider_unknown(config, place)
     if node.public_url and urlsplit(node.public_url).path not in ("", "/"):
@@ -286,6 +287,21 @@ def _issuers_named_twice(config: Config, place: str) -> list[Fault]:
         for one in config.xua.issuers
         if named.count(one.issuer) > 1
     ]
+
+
+def _token_issuers(config: Config, place: str) -> Iterator[Fault]:
+    named = [one.issuer for one in config.iua.issuers]
+    for one in config.iua.issuers:
+        where = f"{place}, [[iua.issuers]] {one.name}"
+        if named.count(one.issuer) > 1:
+            step = "an authorization server is written once, with all communities that it vouches for"
+            yield Fault("config.value", where, "another one has this issuer", step)
+        if one.jwks_url and not one.jwks_url.startswith("https://"):
+            cause = "whoever is on the way of keys that do not come over https could give others"
+            yield Fault("config.value", where, cause, 'write jwks_url = "https://…", or put the keys into a file: jwks')
+        if bool(one.jwks) is bool(one.jwks_url):
+            cause = "its keys are in a file or at a URL: one of the two is written"
+            yield Fault("config.value", where, cause, "write jwks or jwks_url")
 
 
 def _unknown(path: Path, place: str, what: str, known: Mapping[str, object]) -> Fault:

@@ -38,6 +38,7 @@ def faults(text: str) -> list[tuple[str, str]]:
 
 
 ISSUER = '[[xua.issuers]]\nname = "a"\nissuer = "https://i"\ncertificates = ["i.pem"]\n'
+TOKENS = '[[iua.issuers]]\nname = "a"\nissuer = "https://i"\njwks_url = "https://a/keys"\n'
 
 
 def test_defaults_of_a_minimal_file() -> None:
@@ -104,6 +105,10 @@ checkpoints = false
         pytest.param(NODE + ISSUER * 2, [("config.value", "[xua] issuers")], id="two identity providers of one name"),
         pytest.param(NODE + ISSUER + ISSUER.replace('"a"', '"b"'), [("config.value", "[[xua.issuers]] a"), ("config.value", "[[xua.issuers]] b")], id="one issuer twice"),
         pytest.param(NODE + ISSUER.replace("https://i", "urn:oid:2.999.1"), [("config.value", "[[xua.issuers]] a")], id="issuer with our name"),
+        pytest.param(NODE + TOKENS + TOKENS.replace('"a"', '"b"'), [("config.value", "[[iua.issuers]] a"), ("config.value", "[[iua.issuers]] b")], id="one authorization server twice"),
+        pytest.param(NODE + TOKENS.replace("https://a/", "http://a/"), [("config.value", "[[iua.issuers]] a")], id="keys over http"),
+        pytest.param(NODE + TOKENS + 'jwks = "keys/as.json"', [("config.value", "[[iua.issuers]] a")], id="keys in two places"),
+        pytest.param(NODE + TOKENS.replace("jwks_url", "# "), [("config.value", "[[iua.issuers]] a")], id="keys nowhere"),
         pytest.param(NODE + ISSUER + 'communities = ["2.999.1"]', [("config.value", "[xua] issuers")], id="issuer for no homeCommunityId"),
         pytest.param(NODE + ISSUER + 'confirmations = ["nod"]', [("config.value", "[xua] issuers")], id="unknown confirmation"),
         pytest.param(NODE + '[xua]\npeers = "on"', [("config.value", "[xua] peers")], id="unknown mode"),
