@@ -24,6 +24,7 @@ from cryptography import x509
 from node import database
 from node.configuration.config import Config
 from node.documents.scrubbing import Progress
+from node.faults import Fault
 from node.migrations import REVISIONS
 from repository.store.catalogue import Catalogue
 from repository.store.inbox import Inbox
@@ -66,15 +67,22 @@ Check = Callable[[Config, datetime], Iterator[Finding]]
 
 
 def examine(config: Config, now: datetime, checks: tuple[Check, ...]) -> list[Finding]:
-    """Every finding of every check. A check that fails itself is a finding too."""
+    """Every finding of every check. A check that fails itself is a finding too, and keeps no other back."""
     findings: list[Finding] = []
+    failures: dict[str, Finding] = {}  # what stops one check often stops several
     for check in checks:
         try:
             findings += check(config, now)
-        except (OSError, ValueError, sqlite3.Error) as problem:
-            place = getattr(problem, "filename", None) or config.root
-            findings.append(Finding(Level.FAIL, check.__name__, f"{place}: {problem}", "make it readable and correct"))
-    return findings
+        except Exception as problem:  # noqa: BLE001  whatever it was
+            for fault in getattr(problem, "faults", None) or [_unforeseen(problem, config)]:
+                what = f"{fault.place}: {fault.cause}"
+                failures.setdefault(what, Finding(Level.FAIL, check.__name__, what, fault.next_step))
+    return [*findings, *failures.values()]
+
+
+def _unforeseen(problem: Exception, config: Config) -> Fault:
+    place = getattr(problem, "filename", None) or config.root
+    return Fault("check.failed", str(place), f"{type(problem).__name__}: {problem}", "make it readable and correct")
 
 
 def purpose(config: Config, _now: datetime) -> Iterator[Finding]:
@@ -325,18 +333,8 @@ def audit(config: Config, _now: datetime) -> Iterator[Finding]:
 
 
 FILES: Final[tuple[Check, ...]] = (
-    purpose,
-    own_certificate,
-    trust_anchors,
-    key_files,
-    disk,
-    storage,
-    documents,
-    emergencies,
-    pushed,
-    files,
-    clock,
-    audit,
+    *(purpose, own_certificate, trust_anchors, key_files, disk, storage),
+    *(documents, emergencies, pushed, files, clock, audit),
 )
 
 

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,30 @@ def test_the_own_certificate(config: Config, days: int, level: Level, words: str
     ((found, what),) = findings(config, health.own_certificate, datetime.now(UTC) + timedelta(days=days))
     assert found is level
     assert words in what
+
+
+def _overwritten(path: Path, content: bytes) -> None:
+    if path.exists():
+        path.chmod(0o600)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda folder: _overwritten(folder.database, b"no database"), id="database"),
+        pytest.param(lambda folder: _overwritten(folder.scrub, b'{"ended": 5}'), id="scrub"),
+        pytest.param(lambda folder: _overwritten(folder.tls_chain, b"no certificate"), id="certificate"),
+        pytest.param(lambda folder: (folder.keys / "gone.key").symlink_to("/nowhere"), id="link"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_one_finding_and_hides_no_other(config: Config, spoil) -> None:
+    before = health.examine(config, NOW, health.FILES)
+    spoil(config.folder)
+    found = health.examine(config, NOW, health.FILES)
+    (failed,) = [finding for finding in found if finding.level is Level.FAIL and finding not in before]
+    assert failed.next_step
+    assert len({finding.subject for finding in before} - {finding.subject for finding in found}) <= 2
 
 
 def test_a_certificate_for_another_name(config: Config) -> None:
