@@ -54,16 +54,19 @@ async def _asked(query: AdhocQuery, exchange: Exchange, watcher: Watcher | None)
         _tell(watcher, left_out(community, reason))
     now = [(community, patient) for community in plan.direct] + plan.known
     second: list[asyncio.Task[list[Answered]]] = []
-    async with asyncio.TaskGroup() as group:
+    try:
+        async with asyncio.TaskGroup() as group:
 
-        def again(nothing: Answered) -> bool:
-            if nothing.community.home not in plan.again or not _found_nothing(nothing):
-                return False
-            second.append(group.create_task(_by_person(query, plan, nothing, exchange, watcher)))
-            return True
+            def again(nothing: Answered) -> bool:
+                if nothing.community.home not in plan.again or not _found_nothing(nothing):
+                    return False
+                second.append(group.create_task(_by_person(query, plan, nothing, exchange, watcher)))
+                return True
 
-        at_once = group.create_task(_documents(query, now, exchange, watcher, again))
-        later = group.create_task(_discovered(query, plan, exchange, watcher))
+            at_once = group.create_task(_documents(query, now, exchange, watcher, again))
+            later = group.create_task(_discovered(query, plan, exchange, watcher))
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None  # busy is busy, and a full disk a full disk: whoever asks is told so
     found = [*at_once.result(), *later.result(), *(one for task in second for one in task.result())]
     await _forget(patient, plan, found, exchange)
     return found

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
 from node.client.listing import Listed
 from node.configuration.config import Config
+from node.discovery.asking import ask_everywhere
 from node.exchange import Exchange
 from node.federation.client import PeerAnswer
 from node.federation.pace import Pace
@@ -21,7 +23,7 @@ from registry.metadata.objects import Slot
 from registry.queries.catalogue import FIND_DOCUMENTS
 from tests.registry.registry_bench import entry, uuid
 from trust.communities import Community
-from trust.errors import LedgerBusy
+from trust.errors import LedgerBusy, StorageFailed
 from trust.identity.caller import Caller, Role
 
 PATIENT = "A-4711^^^&2.999.10.100&ISO"
@@ -41,9 +43,8 @@ async def services(made_node: Callable[..., Config]) -> AsyncIterator[Services]:
         yield opened
 
 
-async def asked(services: Services, *communities: Community) -> list[tuple[str, Word]]:
-    """Who was asked, and how each ended."""
-    exchange = Exchange(
+def made(services: Services) -> Exchange:
+    return Exchange(
         actors=services.actors,
         caller=Caller(role=Role.APPLICATION, name="ward", fingerprint="00", address="127.0.0.1"),
         message_id=services.new_uuid(),
@@ -52,6 +53,11 @@ async def asked(services: Services, *communities: Community) -> list[tuple[str, 
         deadline=asyncio.get_running_loop().time() + 5,
         incident="i",
     )
+
+
+async def asked(services: Services, *communities: Community) -> list[tuple[str, Word]]:
+    """Who was asked, and how each ended."""
+    exchange = made(services)
     async with asyncio.timeout(20):
         gateway = services.actors.gateway
         found = [one async for one in gateway.stream(QUERY, communities, exchange)]
@@ -94,6 +100,22 @@ async def test_a_judgement_that_fails_costs_this_community_alone(services: Servi
     monkeypatch.setattr(gateway._known, "remember", remember)
     found = await asked(services, community(20), community(30))
     assert found == [("urn:oid:2.999.20", Word.PROTOCOL), ("urn:oid:2.999.30", Word.FOUND)]
+
+
+@pytest.mark.parametrize("failure", [LedgerBusy("full"), StorageFailed("the disk is full")], ids=["busy", "full"])
+async def test_what_keeps_a_question_from_the_record_is_told_as_what_it_is(
+    services: Services, monkeypatch: pytest.MonkeyPatch, failure: Exception
+):
+    """Whoever is to come again is told that, and not of a failure with an incident."""
+
+    async def refuses(_records):
+        raise failure
+
+    there = replace(community(20), assigning_authority=PATIENT.split("&")[1])
+    monkeypatch.setattr(services.actors.gateway, "communities", lambda: (there,))
+    monkeypatch.setattr(services.sequencer, "record", refuses)
+    with pytest.raises(type(failure)):
+        await ask_everywhere(QUERY, made(services))
 
 
 async def test_a_second_request_that_cannot_be_recorded_is_not_made(
