@@ -163,7 +163,7 @@ class Discovery:
     async def sweep(actors: Actors) -> None:
         """Drop what others said and may be kept no longer; that it is used no more does not depend on this."""
         now = _stamp(actors.clock())
-        count = correlations.ended(actors.reader, now)
+        count = correlations.ended(actors.reader, now) + locations.answers_ended(actors.reader, now)
         if not count:
             return
 

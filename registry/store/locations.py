@@ -180,6 +180,12 @@ def forget_answer(connection: sqlite3.Connection, patient: str) -> None:
     connection.execute("DELETE FROM location_answer WHERE patient = ?", (patient,))
 
 
+def answers_ended(connection: sqlite3.Connection, now: str) -> int:
+    """How many answers hold no more."""
+    (found,) = connection.execute("SELECT count(*) FROM location_answer WHERE until <= ?", (now,)).fetchone()
+    return int(found)
+
+
 def expire_answers(connection: sqlite3.Connection, now: str) -> int:
     """Drop what holds no more; how many. For a write job."""
     return connection.execute("DELETE FROM location_answer WHERE until <= ?", (now,)).rowcount

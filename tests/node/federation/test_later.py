@@ -13,6 +13,7 @@ from lxml import etree
 
 from node.configuration.config import Config
 from node.discovery.calls import Asker, discovery_call
+from node.discovery.noting import noted
 from node.exchange import Exchange
 from node.federation.calls import Call, query_call
 from node.federation.client import PeerAnswer
@@ -31,7 +32,7 @@ from registry.ebrim.messages import AdhocQuery
 from registry.metadata.objects import Slot
 from registry.patients.demographics import Identifier
 from registry.queries.catalogue import FIND_DOCUMENTS
-from registry.store import correlations
+from registry.store import correlations, locations
 from tests.node.hl7v3.people import NORA
 from trust.communities import Community
 from trust.identity.caller import Caller, Role
@@ -135,7 +136,15 @@ async def test_what_others_said_goes_when_its_time_is_over(services: Services) -
     await asked(services, call)
     await services.actors.gateway.answer_came(SLOW.home, knows_her(call))
     actors, clock_ = services.actors, services.actors.clock
+    keeps = "SELECT count(*) FROM location_answer"
+    await actors.sequencer.transact(
+        lambda connection: (
+            locations.keep_answer(connection, OURS, "", "", (), "20200101000000"),
+            [noted("test", actors)],
+        )
+    )
     await actors.discovery.sweep(actors)
+    assert actors.reader.execute(keeps).fetchone() == (0,), "also where nothing else has ended"
     assert correlations.of_patient(services.reader, OURS)
     actors.clock = lambda: clock_() + timedelta(days=8)
     await actors.discovery.sweep(actors)
