@@ -29,8 +29,8 @@ examples:
   xdsnode submit --patient 4711 discharge.xml
   xdsnode submit --patient 4711 --folder "Knee 2026" letter.pdf x-ray.dcm
   xdsnode submit --patient 4711 --replace 2.25.31415926 corrected.pdf
-  xdsnode submit --patient 4711 --report done.txt scans/*.pdf
-      run it again after an interruption: what was acknowledged is not sent twice
+  xdsnode submit --patient 4711 --report done.txt scans/
+      every file in scans; run it again after an interruption: what was acknowledged is not sent twice
 
 exit status: 0 all shared, 1 none, 4 some; 3 the node cannot be reached
 """
@@ -39,7 +39,9 @@ exit status: 0 all shared, 1 none, 4 some; 3 the node cannot be reached
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Patient, files, and what can be wished."""
     add_dir(parser)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="documents, in this order")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="documents, in this order; of a directory every file in it"
+    )
     parser.add_argument("--patient", required=True, metavar="ID", help="e.g. 4711 or '4711^^^&2.999.1&ISO'")
     parser.add_argument("--title", default="", metavar="TEXT", help="instead of the document's own")
     parser.add_argument("--folder", default="", metavar="NAME", help="put them into this folder; made when new")
@@ -58,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from node.documents.submission_builder import Wishes  # noqa: PLC0415
 
     config = load(root(args))
+    args.files = [file for path in args.files for file in _files(path, args.report)]
     if len(args.files) > 1 and (args.unique_id or args.replace):
         option = "--unique-id" if args.unique_id else "--replace"
         raise misused("usage", option, "this is for one document only", "name one FILE")
@@ -79,6 +82,27 @@ def run(args: argparse.Namespace) -> int:
         done = sum(result.done for result in results)
         console.note(f"{done} of {len(args.files)} documents are shared")
     return outcome([*results, *(_unsent(path) for path in args.files[len(results) :])])
+
+
+def _files(path: Path, report: Path | None) -> list[Path]:
+    """The path itself; of a directory what is in it and below, by name, without hidden files and the report.
+
+    Raises:
+        Faults: it is a directory without files.
+    """
+    if not path.is_dir():
+        return [path]
+    kept = report.resolve() if report else None
+    found = sorted(
+        file
+        for file in path.rglob("*")
+        if not file.is_dir()
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        and file.resolve() != kept
+    )
+    if not found:
+        raise misused("file.none", str(path), "there is no file in this directory", "name files, or another directory")
+    return found
 
 
 def _share(config: Config, args: argparse.Namespace, wishes: Wishes) -> tuple[list[Shared], Faults | None]:

@@ -108,6 +108,29 @@ def test_share_find_fetch(node: Node, files: list[Path], tmp_path: Path) -> None
     assert not (tmp_path / "no").exists()
 
 
+def test_of_a_directory_every_file_is_shared_and_an_interrupted_list_goes_on(node: Node, tmp_path: Path) -> None:
+    node.run("patient", "add", "dir")
+    scans = tmp_path / "scans"
+    (scans / "knee").mkdir(parents=True)
+    for name in ("b.txt", "a.txt", "knee/c.txt", ".hidden"):
+        (scans / name).write_text(name)
+    words = ("submit", "--patient", "dir", "--report", str(scans / "done.report"), str(scans))
+    lines = node.run(*words).stdout.splitlines()
+    names = [Path(line.split("  ")[2]).relative_to(scans) for line in lines]
+    assert list(map(str, names)) == ["a.txt", "b.txt", "knee/c.txt"]
+    (scans / "d.txt").write_text("d")
+    again = node.json(*words)["documents"]
+    assert [(Path(one["file"]).name, one["already"]) for one in again] == [
+        ("a.txt", True),
+        ("b.txt", True),
+        ("d.txt", False),
+        ("c.txt", True),
+    ]
+    assert len(by_unique_id(node, "dir")) == 4
+    (tmp_path / "empty").mkdir()
+    assert "error file.none" in node.run("submit", "--patient", "dir", str(tmp_path / "empty"), status=2).stderr
+
+
 def test_the_same_document_twice_gets_two_ids_and_the_cda_id_can_be_asked_for(node: Node, files: list[Path]) -> None:
     node.run("patient", "add", "2")
     first, second = (
