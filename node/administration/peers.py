@@ -15,6 +15,7 @@ from trust.audit.event import NewRecord
 from trust.communities import AUDIT_PROOFS, Community, read_export
 from trust.community_details import Quirk
 from trust.community_store import Communities
+from trust.errors import BadCertificate
 from trust.ledger import witness_store
 from trust.pki.bindings import CLEARANCES
 from trust.pki.certificates import days_left, from_pem, read_fingerprint
@@ -34,7 +35,12 @@ async def add(order: Order) -> Result:
         development=node.development,
         permitted=order.services.config.federation.permitted_hosts,
     )
-    if read_fingerprint(order.text("fingerprint")) != community.fingerprint:
+    try:
+        compared = read_fingerprint(order.text("fingerprint"))
+    except BadCertificate as problem:
+        step = "give all that the other administrator read out; blanks, colons and capitals do not matter"
+        raise refused("peer.fingerprint", order.text("fingerprint"), str(problem), step) from problem
+    if compared != community.fingerprint:
         step = "ask the other administrator for the file again and compare once more; do not connect"
         cause = f"the certificate in the file has the fingerprint {community.fingerprint}"
         raise refused("peer.fingerprint", order.text("fingerprint"), cause, step)

@@ -18,7 +18,7 @@ from node.client.institutions import meant
 from node.discovery.calls import Asker, discovery_call
 from node.doctor import answers
 from node.doctor.answers import QUESTIONS, Asked
-from node.doctor.steps import Row, failed
+from node.doctor.steps import Row, Step, failed
 from node.doctor.table import finding
 from node.exchange import Exchange
 from node.federation.answered import Answered
@@ -65,6 +65,8 @@ class _Trial:
         first = await self._query()
         discovery = await self._discovery() if whole and not first.reason else None
         rows = answers.of_query(first, discovery)
+        if not whole:
+            rows = [row for row in rows if row.step is not Step.DISCOVERY]  # not asked, which is no answer
         if first.unproved:
             return [*rows, answers.of_receipts([first])]
         if failed(rows) or not whole:

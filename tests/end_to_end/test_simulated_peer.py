@@ -69,6 +69,7 @@ def test_peer_test_ends_with_a_query(pair, behaviour, what, next_step) -> None:
     assert done.returncode == (0 if not next_step else 3)
     assert [step["good"] for step in steps] == [True] * (len(steps) - 1) + [not next_step]
     assert what in steps[-1]["what"]
+    assert all("ITI-55" not in step["what"] for step in steps), "what is not asked is not told of"
     assert next_step in steps[-1]["next_step"]
     (asked,) = there.asked[before:]
     assert asked.transaction == "iti-38"

@@ -105,7 +105,7 @@ async def test_an_export_names_the_key_that_signs_the_checkpoints(services: Serv
 async def test_a_peer_is_refused(services: Services, other: tuple[str, str]) -> None:
     text, fingerprint = other
     assert await refused(services, "peer add", export=text, fingerprint="0" * 64) == "peer.fingerprint"
-    assert await refused(services, "peer add", export=text, fingerprint="x") == "certificate"
+    assert await refused(services, "peer add", export=text, fingerprint="x") == "peer.fingerprint"
     assert await refused(services, "peer add", export=text, fingerprint=fingerprint, clearance="*") == "peer.clearance"
     assert (
         await refused(services, "peer add", export=text, fingerprint=fingerprint, audit_proof="x") == "peer.audit-proof"
