@@ -112,7 +112,8 @@ def own_certificate(config: Config, now: datetime) -> Iterator[Finding]:
             "certificate",
             f"there is no {folder.tls_chain}",
             "xdsnode federation create or join makes one; your own CA signs "
-            f"{folder.tls_request}: xdsnode federation join INVITATION --certificate FILE",
+            f"{folder.tls_request}: xdsnode federation join INVITATION --certificate FILE,"
+            " or without a federation put the certificate, and what leads to its CA, there yourself",
         )
         return
     certificate = x509.load_pem_x509_certificates(folder.tls_chain.read_bytes())[0]
@@ -142,7 +143,8 @@ def trust_anchors(config: Config, now: datetime) -> Iterator[Finding]:
             Level.FAIL,
             "trusted CAs",
             f"there is no {folder.trust}",
-            "xdsnode federation create or join writes it",
+            "xdsnode federation create or join writes it; without a federation put the certificates of the CAs there"
+            " whose certificates this node is to accept (PEM)",
         )
         return
     anchors = x509.load_pem_x509_certificates(folder.trust.read_bytes())

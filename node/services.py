@@ -22,6 +22,7 @@ from node.consents import jurisdiction
 from node.discovery.discovery import Discovery
 from node.documents.damages import Damages
 from node.exchange import Actors, Community
+from node.faults import misused
 from node.federation.client import PeerClient
 from node.federation.copies import Copies
 from node.federation.gateway import Gateway
@@ -43,6 +44,7 @@ from node.tls_files import tls_files
 from node.witness.witnessing import Witnessing, assemble, forks_of
 from registry.document_registry import DocumentRegistry, RegistrySettings
 from repository.document_repository import DocumentRepository
+from repository.errors import BadBlobKey
 from repository.store.blobs import BlobStore
 from repository.store.keys import BlobKeys
 from repository.store.spool import Spool
@@ -137,7 +139,11 @@ async def open_services(
         source=AuditSource(enterprise_site_id=config.node.home_community_id, source_id=config.node.name),
     )
     sequencer = Sequencer(writer, ledger, now=lambda: instant(clock()), on_fatal=lambda _: fatal.set())
-    services = _assembled(config, keys, writer, reader, sequencer, fatal)
+    try:
+        services = _assembled(config, keys, writer, reader, sequencer, fatal)
+    except (BadBlobKey, BadCertificate) as problem:
+        step = f"put it back from where you keep it; xdsnode check --dir {config.root} names everything that is missing"
+        raise misused("keys", str(folder.keys), str(problem), step) from problem
     services.membership.applied = partial(apply_communities, services)
     try:
         if serving or services.witnessing.witnesses:

@@ -111,7 +111,8 @@ def _tell(made: making.Made, *, development: bool) -> None:
         console.note(f"  begin a federation: xdsnode federation create NAME --dir {config.root}")
         console.note(f"  or join one: xdsnode federation join INVITATION --dir {config.root}")
         console.note(
-            f"  with a certificate authority of your own: give it {folder.tls_request}, then join --certificate FILE"
+            f"  with a certificate authority of your own: give it {folder.tls_request}, then join --certificate FILE;"
+            " without a federation: xdsnode check says where its certificate belongs"
         )
     console.note(f"  xdsnode serve --dir {config.root}")
 

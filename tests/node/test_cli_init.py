@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from cryptography import x509
 
 from tests.commands import command, process
+from tests.trust.pki.making import NOW
+from trust.pki.authority import Authority, requested_key
+from trust.pki.certificates import to_pem
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +162,35 @@ def test_without_dev_there_is_a_request_and_check_says_what_is_missing(tmp_path:
     assert (served.returncode, "error tls.certificate" in served.stderr) == (1, True)
     exported = command("endpoints", "--export", "--dir", str(tmp_path / "n"))
     assert (exported.returncode, exported.stdout) == (1, "")
+
+
+def test_a_certificate_of_an_own_ca_is_put_beside_its_key(tmp_path: Path) -> None:
+    """Without a federation, as `check` and the README say."""
+    node = tmp_path / "n"
+    assert command("init", "--dir", str(node), "--name", "St. Mary", "--host", "node.stmary.example").returncode == 0
+    keys = node / "keys"
+    told = command("check", "--dir", str(node)).stdout
+    assert "without a federation put the certificate, and what leads to its CA, there yourself" in told
+    assert f"there is no {keys / 'trust.pem'}" in told
+    ca = Authority.create("Region CA", now=NOW, development=False)
+    key = requested_key((keys / "tls.csr").read_bytes())
+    issued = ca.issue("St. Mary", key, now=NOW, hosts=["node.stmary.example"])
+    (keys / "tls.pem").write_text(to_pem([issued]))
+    (keys / "trust.pem").write_text(ca.pem)
+    checked = command("check", "--dir", str(node))
+    assert (checked.returncode, "FAIL" in checked.stdout) == (0, False), checked.stdout
+    exported = json.loads(command("endpoints", "--export", "--dir", str(node)).stdout)
+    assert exported["certificates"]
+
+
+@pytest.mark.parametrize("name", ["blob.key", "tls.key"])
+def test_a_key_that_is_gone_is_named_with_what_to_do(made: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(made, node := tmp_path / "node")
+    (node / "keys" / name).unlink()
+    served = process("serve", "--dir", str(node))
+    assert (served.returncode, "error keys\n" in served.stderr) == (2, True), served.stderr
+    assert name in served.stderr
+    assert "put it back" in served.stderr
 
 
 def test_init_never_overwrites(made: Path) -> None:
