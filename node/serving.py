@@ -12,7 +12,7 @@ import sqlite3
 from functools import partial
 from typing import Final
 
-from node import control, operations, unasked
+from node import control, health, operations, unasked
 from node.atna.assembly import exporters
 from node.auditing.looking import Looking
 from node.configuration.config import LOOPBACK, Config
@@ -253,6 +253,9 @@ class Running:
         settle()
         self._ready = True
         log.info("ready", extra={"port": config.port("https")})
+        for one in health.own_certificate(config, self._services.clock()):
+            if one.level is not health.Level.OK:
+                log.warning("%s: %s; next: %s", one.subject, one.what, one.next_step)
 
     async def _listen(self, config: Config) -> None:
         try:

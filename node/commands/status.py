@@ -18,7 +18,7 @@ examples:
   xdsnode status --dir /srv/node
   xdsnode status --dir /srv/node --json
 
-exit status: 0 all well, 1 something needs attention, 3 the node does not run
+exit status: 0 without FAIL, 1 with one, 3 the node does not run
 """
 
 
