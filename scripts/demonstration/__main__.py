@@ -89,6 +89,7 @@ def _run(federation: Federation, *, leave: bool) -> int:
         federation.mark("people")
     _show(federation)
     if leave:
+        print(f"\nended, as --exit asks; to go on: scripts/demo --dir {federation.folder}")
         return 0
     print("\nrunning until Ctrl-C")
     while not federation.ended():

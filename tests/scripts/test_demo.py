@@ -108,6 +108,7 @@ def test_a_second_start_continues_and_shows_everything(first: First) -> None:
     assert demo.ended(110) == 0, demo.text()
     assert "making" not in demo.text()
     assert "10 documents found, 10 fetched" in demo.text()
+    assert f"to go on: scripts/demo --dir {folder}" in demo.text().splitlines()[-1]
     assert nobody_listens(base, 1)
 
 
