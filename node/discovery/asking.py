@@ -19,6 +19,7 @@ from node.federation.answered import Answered
 from node.federation.calls import Call, query_call
 from node.federation.judging import ANOTHER_PERSON
 from node.outcome_words import Outcome, Word
+from registry.ebrim.messages import adhoc_query_request
 from registry.errors import ErrorCode, RegistryError
 from registry.patients.demographics import Identifier
 from registry.queries.catalogue import patient_of
@@ -129,7 +130,13 @@ async def _documents(
     """ITI-38 to each target; what `take` takes is left to it."""
     if not targets:
         return []
-    calls = [_call(query, community, theirs, exchange) for community, theirs in targets]
+    patient, body = patient_of(query), adhoc_query_request(query)
+    calls = [
+        _call(query, community, exchange, body=body)
+        if theirs == patient
+        else _call(for_patient(query, theirs), community, exchange, patient=patient)
+        for community, theirs in targets
+    ]
     found = []
     async with aclosing(exchange.actors.gateway.ask(calls, exchange, durable=watcher is not None)) as arrivals:
         async for answered in arrivals:
@@ -139,18 +146,18 @@ async def _documents(
     return found
 
 
-def _call(query: AdhocQuery, community: Community, theirs: str, exchange: Exchange) -> Call:
-    patient, message_id = patient_of(query), exchange.actors.new_uuid()
-    reply_to = exchange.actors.gateway.reply_to(community, "iti-38")
-    if theirs == patient:
-        asked = _as_understood(query, community, exchange)
-        return query_call(asked, community, message_id, exchange.assertion, reply_to=reply_to)
-    asked = _as_understood(for_patient(query, theirs), community, exchange)
-    return query_call(asked, community, message_id, exchange.assertion, patient=patient, reply_to=reply_to)
-
-
-def _as_understood(query: AdhocQuery, community: Community, exchange: Exchange) -> AdhocQuery:
-    return quirks.asked(query, quirks.read(community.quirks), exchange.now)
+def _call(query: AdhocQuery, community: Community, exchange: Exchange, *, body: bytes = b"", patient: str = "") -> Call:
+    """The query as this community understands it; `body` is the query in writing, `patient` as in `query_call`."""
+    asked = quirks.asked(query, quirks.read(community.quirks), exchange.now)
+    return query_call(
+        asked,
+        community,
+        exchange.actors.new_uuid(),
+        exchange.assertion,
+        body=body if asked is query else b"",
+        patient=patient,
+        reply_to=exchange.actors.gateway.reply_to(community, "iti-38"),
+    )
 
 
 async def _forget(patient: str, plan: Plan, found: Sequence[Answered], exchange: Exchange) -> None:

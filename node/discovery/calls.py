@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from typing import Final
 
 from node.federation import quirks
-from node.federation.calls import NAMES, Asked, Call, Sought
+from node.federation.calls import Asked, Call, Sought, call_of
 from node.hl7v3.answer import ANSWER
 from node.hl7v3.correlation import write_time_to_live
 from node.hl7v3.datatypes import V3, Ii
@@ -17,12 +15,10 @@ from node.hl7v3.location import RESPONSE, write_location_query
 from node.hl7v3.query import QUERY, query_parameters, write_query
 from node.hl7v3.revocation import REVOKE, write_revocation
 from node.hl7v3.wrapper import ACCEPT, Party, Wrapper
-from node.soap.writing import write_envelope
 from registry.ebrim.messages import AdhocQuery
 from registry.patients.demographics import Demographics, Identifier
 from registry.queries.catalogue import patient_slot
 from trust.communities import Community
-from trust.ledger.record import payload_digest
 
 DEFERRED: Final = f"urn:hl7-org:v3:{QUERY}:Deferred:CrossGatewayPatientDiscovery"
 DISCOVERY: Final = f"urn:hl7-org:v3:{QUERY}:CrossGatewayPatientDiscovery"
@@ -62,11 +58,12 @@ def discovery_call(patient: str, person: Demographics, community: Community, mes
         respond_to=asker.reply_to if deferred else "",
     )
     parameters = query_parameters(id_, person, priority="D" if deferred else "I")
-    return _call(
+    return call_of(
         community,
         "ITI-55",
         message_id,
         write_query(head, now=asker.now, query=parameters),
+        url=community.endpoints["iti-55"],
         action=DEFERRED if deferred else DISCOVERY,
         response_root=f"{{{V3}}}{ANSWER}",
         asked=Asked(id=id_.text, parameters=parameters.encode(), person=person, seen=asker.seen),
@@ -82,11 +79,12 @@ def discovery_call(patient: str, person: Demographics, community: Community, mes
 def location_call(patient: str, requested: Ii, community: Community, message_id: str, assertion: bytes = b"") -> Call:
     """ITI-56: who knows a patient, of a locator; `patient` is our identifier, for the record."""
     body = write_location_query(requested)
-    return _call(
+    return call_of(
         community,
         "ITI-56",
         message_id,
         body,
+        url=community.endpoints["iti-56"],
         action=LOCATION_QUERY,
         response_root=RESPONSE,
         sought=Sought(id=requested.text, body=body),
@@ -105,64 +103,17 @@ def revocation_call(patient: str, community: Community, message_id: str, asker: 
         sender=Party(device=own, organization=own.root),
         receiver=Party(device=theirs, organization=theirs.root, telecom=community.endpoints["iti-55"]),
     )
-    return _call(
+    return call_of(
         community,
         "ITI-55",
         message_id,
         write_revocation(head, Identifier.of(patient), now=asker.now),
+        url=community.endpoints["iti-55"],
         action=REVOCATION,
         response_root=f"{{{V3}}}{ACCEPT}",
         revokes=True,
         patient=patient,
         again=lambda other: revocation_call(patient, community, other, asker),
-    )
-
-
-def _call(  # noqa: PLR0913  one fact each
-    community: Community,
-    transaction: str,
-    message_id: str,
-    body: bytes,
-    *,
-    action: str,
-    response_root: str,
-    asked: Asked | None = None,
-    sought: Sought | None = None,
-    revokes: bool = False,
-    patient: str,
-    again: Callable[[str], Call] | None,
-    headers: bytes = b"",
-    assertion: bytes = b"",
-    reply_to: str = "",
-    taken: str = "",
-) -> Call:
-    url = community.endpoints[transaction.lower()]
-    envelope = write_envelope(
-        action,
-        body,
-        message_id=message_id,
-        to=url,
-        reply_to=True if taken else reply_to or True,  # a deferred question is acknowledged at once
-        security=assertion,
-        extra=headers,
-    )
-    return Call(
-        community=community,
-        transaction=transaction,
-        name=NAMES[transaction],
-        url=url,
-        message_id=message_id,
-        envelope=envelope,
-        mtom=False,
-        digest=payload_digest([("body", len(envelope), sha256(envelope).digest())]),
-        response_root=response_root,
-        asked=asked,
-        sought=sought,
-        revokes=revokes,
-        patient=patient,
-        again=again,
-        reply_to=reply_to,
-        taken=taken,
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from node.soap.writing import write_envelope
 from registry.ebrim.messages import AdhocQuery, adhoc_query_request, submit_objects_request
 from registry.metadata.submission import Submission
 from registry.patients.demographics import Demographics
+from registry.queries.catalogue import patient_of
 from repository.messages import DocumentRequest, provide_and_register_request, retrieve_request
 from trust.audit.event import AuditedObject
 from trust.communities import Community
@@ -84,7 +85,8 @@ class Pushed:
 class Call:
     """One request to one community. `root_content_id` names the envelope in the digest: "body" for simple SOAP.
 
-    `patient` is our identifier (CX) of the patient it is about, where the request itself names another or none.
+    `patient` is our identifier (CX) of the patient it is about, where the request itself names another or none; `named`
+    is how its query names the patient, "" for one by ids.
     Without a `response_root` it is one-way. `told` are the documents that it tells of (ITI-53). `updates` is the
     uniqueId of the submission set of a metadata update (ITI-92), None for anything else. `body` is the query of ITI-38
     as it leaves, for the audit record.
@@ -116,6 +118,7 @@ class Call:
     pushed: Pushed | None = None
     updates: str | None = None
     patient: str = ""
+    named: str = ""
     again: Callable[[str], Call] | None = None
     reply_to: str = ""
     taken: str = ""
@@ -126,44 +129,104 @@ class Call:
         return urlsplit(self.url).hostname or ""
 
 
+class Facts(TypedDict, total=False):
+    """What one call is about: the fields of `Call` of these names."""
+
+    query: AdhocQuery
+    body: bytes
+    requests: tuple[DocumentRequest, ...]
+    asked: Asked
+    sought: Sought
+    revokes: bool
+    told: tuple[AuditedObject, ...]
+    pushed: Pushed
+    updates: str
+    patient: str
+    again: Callable[[str], Call] | None
+    reply_to: str
+    taken: str
+
+
+def call_of(  # noqa: PLR0913  one fact each
+    community: Community,
+    transaction: str,
+    message_id: str,
+    content: bytes,
+    *,
+    url: str,
+    action: str,
+    response_root: str,
+    mtom: bool = False,
+    assertion: bytes = b"",
+    headers: bytes = b"",
+    **facts: Unpack[Facts],
+) -> Call:
+    """The call of a transaction: `content`, a finished body, in its envelope, with its digest.
+
+    `assertion` is the user's, as it came, b"" for none; `headers` are finished ones of the transaction's own.
+    """
+    # A deferred question is acknowledged at once, a one-way message is not answered.
+    back = True if facts.get("taken") else facts.get("reply_to") or True
+    envelope = write_envelope(
+        action,
+        content,
+        message_id=message_id,
+        to=url,
+        reply_to=back if response_root else False,
+        security=assertion,
+        extra=headers,
+    )
+    root = _ROOT if mtom else "body"
+    query = facts.get("query")
+    return Call(
+        community=community,
+        transaction=transaction,
+        name=NAMES[transaction],
+        url=url,
+        message_id=message_id,
+        envelope=envelope,
+        mtom=mtom,
+        digest=payload_digest([(root, len(envelope), sha256(envelope).digest())]),
+        response_root=response_root,
+        root_content_id=root,
+        named=patient_of(query) if query is not None else "",
+        **facts,
+    )
+
+
 def query_call(
     query: AdhocQuery,
     community: Community,
     message_id: str,
     assertion: bytes = b"",
     *,
+    body: bytes = b"",
     patient: str = "",
     reply_to: str = "",
 ) -> Call:
     """ITI-38: the query as it was asked; `home` only on queries by id, as XCA wants it.
 
-    `assertion` is the user's, as it came; b"" for none. `patient` is ours, where the query names theirs. `reply_to` as
-    in `Call`.
+    `body` is the query as `adhoc_query_request` writes it, where that was done already. `patient` is ours, where the
+    query names theirs. `reply_to` as in `Call`.
     """
-    url = community.endpoints["iti-38"]
-    body = adhoc_query_request(query)
-    envelope = write_envelope(
-        CROSS_GATEWAY_QUERY,
+    body = body or adhoc_query_request(query)
+
+    def again(other_id: str) -> Call:
+        return query_call(query, community, other_id, assertion, body=body, patient=patient)
+
+    return call_of(
+        community,
+        "ITI-38",
+        message_id,
         body,
-        message_id=message_id,
-        to=url,
-        reply_to=reply_to or True,
-        security=assertion,
-    )
-    return Call(
-        community=community,
-        transaction="ITI-38",
-        name=NAMES["ITI-38"],
-        url=url,
-        message_id=message_id,
-        envelope=envelope,
-        mtom=False,
-        digest=payload_digest([("body", len(envelope), sha256(envelope).digest())]),
+        url=community.endpoints["iti-38"],
+        action=CROSS_GATEWAY_QUERY,
         response_root=QUERY_RESPONSE,
+        assertion=assertion,
         query=query,
         body=body,
         patient=patient,
-        again=None if reply_to else lambda other_id: query_call(query, community, other_id, assertion, patient=patient),
+        again=None if reply_to else again,
         reply_to=reply_to,
     )
 
@@ -177,32 +240,21 @@ def retrieve_call(
     mtom: bool = True,
     reply_to: str = "",
 ) -> Call:
-    """ITI-39: the documents of one community, each with its home; `assertion` as for `query_call`.
+    """ITI-39: the documents of one community, each with its home.
 
     `mtom` is the packaging of the request; the answer is read in whatever form it comes.
     """
-    url = community.endpoints["iti-39"]
-    root = _ROOT if mtom else "body"
     requests = tuple(replace(request, home_community_id=community.home) for request in requests)
-    envelope = write_envelope(
-        CROSS_GATEWAY_RETRIEVE,
+    return call_of(
+        community,
+        "ITI-39",
+        message_id,
         retrieve_request(requests),
-        message_id=message_id,
-        to=url,
-        reply_to=reply_to or True,
-        security=assertion,
-    )
-    return Call(
-        community=community,
-        transaction="ITI-39",
-        name=NAMES["ITI-39"],
-        url=url,
-        message_id=message_id,
-        envelope=envelope,
-        mtom=mtom,
-        digest=payload_digest([(root, len(envelope), sha256(envelope).digest())]),
+        url=community.endpoints["iti-39"],
+        action=CROSS_GATEWAY_RETRIEVE,
         response_root=RETRIEVE_RESPONSE,
-        root_content_id=root,
+        mtom=mtom,
+        assertion=assertion,
         requests=requests,
         reply_to=reply_to,
     )
@@ -218,30 +270,20 @@ def push_call(
     patient: str,
 ) -> Call:
     """ITI-41 to the Document Recipient of a community (XDR); `attachments` are in the order of the documents."""
-    url = community.endpoints["iti-41-xdr"]
     ids = {
         entry.entry_uuid: attachment.content_id
         for entry, attachment in zip(submission.documents, attachments, strict=True)
     }
-    envelope = write_envelope(
-        PROVIDE_AND_REGISTER,
+    return call_of(
+        community,
+        "ITI-41",
+        message_id,
         provide_and_register_request(submission, ids),
-        message_id=message_id,
-        to=url,
-        reply_to=True,
-        security=assertion,
-    )
-    return Call(
-        community=community,
-        transaction="ITI-41",
-        name=NAMES["ITI-41"],
-        url=url,
-        message_id=message_id,
-        envelope=envelope,
-        mtom=True,
-        digest=payload_digest([(_ROOT, len(envelope), sha256(envelope).digest())]),
+        url=community.endpoints["iti-41-xdr"],
+        action=PROVIDE_AND_REGISTER,
         response_root=REGISTRY_RESPONSE,
-        root_content_id=_ROOT,
+        mtom=True,
+        assertion=assertion,
         pushed=Pushed(
             submission_set=submission.submission_set.unique_id or "",
             attachments=tuple(attachments),
@@ -254,26 +296,16 @@ def update_call(
     submission: Submission, community: Community, message_id: str, assertion: bytes = b"", *, patient: str
 ) -> Call:
     """ITI-92 to the Update Responder of a community (XCA Persistence); its submission set names that community."""
-    url = community.endpoints["iti-92-gateway"]
     sets = tuple(replace(one, home_community_id=community.home) for one in submission.submission_sets)
-    envelope = write_envelope(
-        RESTRICTED_UPDATE,
+    return call_of(
+        community,
+        "ITI-92",
+        message_id,
         submit_objects_request(replace(submission, submission_sets=sets)),
-        message_id=message_id,
-        to=url,
-        reply_to=True,
-        security=assertion,
-    )
-    return Call(
-        community=community,
-        transaction="ITI-92",
-        name=NAMES["ITI-92"],
-        url=url,
-        message_id=message_id,
-        envelope=envelope,
-        mtom=False,
-        digest=payload_digest([("body", len(envelope), sha256(envelope).digest())]),
+        url=community.endpoints["iti-92-gateway"],
+        action=RESTRICTED_UPDATE,
         response_root=REGISTRY_RESPONSE,
+        assertion=assertion,
         updates=next((one.unique_id or "" for one in sets), ""),
         patient=patient,
     )

@@ -12,11 +12,9 @@ from node.outcome_words import Outcome, Word
 from registry.errors import ErrorCode, RegistryError, Severity
 from registry.patients.matching import Bars, Verdict, match
 from registry.patients.profile import profile
-from registry.queries.catalogue import patient_of
 
 if TYPE_CHECKING:
     from node.federation.answered import Answered
-    from registry.ebrim.messages import AdhocQuery
     from registry.ebrim.reader import RemoteObject
 
 ANOTHER_PERSON: Final = "sent data of another person; withheld"
@@ -40,7 +38,7 @@ def judge(answered: Answered) -> None:
     elif answered.call.transaction in _ANSWERED_BY_TAKING:
         _end(answered, Word.NONE)
     elif answered.call.query is not None:
-        _judge_query(answered, answered.call.query)
+        _judge_query(answered)
     elif answered.call.asked is not None:
         _judge_asked(answered)
     elif answered.call.revokes:
@@ -58,14 +56,14 @@ def judge(answered: Answered) -> None:
         _judge_retrieve(answered)
 
 
-def _judge_query(answered: Answered, query: AdhocQuery) -> None:
+def _judge_query(answered: Answered) -> None:
     """Objects without a home, and of another community, are dropped one by one.
 
     One object of another patient costs the whole answer: whoever mixes two people up may have done so in the rest too.
     """
     home, name = answered.community.home, answered.community.name
     accepted, homeless, foreign = [], 0, 0
-    asked = patient_of(query)
+    asked = answered.call.named
     for item in answered.query.objects:
         if not _of_patient(asked, item):
             answered.errors = (RegistryError(ErrorCode.UNAVAILABLE_COMMUNITY, f"{name} {ANOTHER_PERSON}", home),)

@@ -30,7 +30,6 @@ from node.records import (
 from registry.ebrim.reader import RemoteObject
 from registry.errors import ErrorCode, RegistryError
 from registry.metadata.values import is_size
-from registry.queries.catalogue import patient_of
 from repository.messages import DocumentRequest
 from trust.audit.event import Action, AuditedObject, AuditEvent, Coded, EventId, Kind, NewRecord
 
@@ -75,7 +74,7 @@ def sent_record(call: Call, exchange: Exchange) -> NewRecord:
     return NewRecord(
         kind=Kind.REQUEST_SENT,
         time=instant(exchange.now),
-        subject=subject(call.patient or _patient(call)),
+        subject=subject(call.patient or call.named),
         peer=call.community.home,
         cid=call.message_id,
         leg="q",
@@ -137,7 +136,7 @@ def _facts(outcome: Answered, exchange: Exchange, *, broken: bool) -> list[Audit
         return [AuditFact(patient=call.patient, objects=(updated,), errors=errors or outcome.errors, broken=broken)]
     if call.query is not None:
         query = query_object(call.transaction, call.name, call.query.query_id, call.body, call.community.home)
-        return [AuditFact(patient=_patient(call) or call.patient, objects=(query,), errors=errors, broken=broken)]
+        return [AuditFact(patient=call.named or call.patient, objects=(query,), errors=errors, broken=broken)]
     delivered = {_key(item.request) for item in outcome.retrieve.documents}
     came = [item for item in call.requests if _key(item) in delivered]
     missing = [item for item in call.requests if _key(item) not in delivered]
@@ -188,7 +187,3 @@ def _event(call: Call, exchange: Exchange, fact: AuditFact) -> AuditEvent:
         return event(exchange, event_id=EventId.EXPORT, action=Action.READ, type_=type_, fact=fact, ends=ends)
     ends = participants(source=there, destination=here, pulled=True)
     return event(exchange, event_id=EventId.IMPORT, action=Action.CREATE, type_=type_, fact=fact, ends=ends)
-
-
-def _patient(call: Call) -> str:
-    return patient_of(call.query) if call.query is not None else ""

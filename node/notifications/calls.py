@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
 
 from node.bindings import AuditFact
-from node.federation.calls import NAMES, Call
+from node.federation.calls import Call, call_of
 from node.notifications import wsn
-from node.soap.writing import write_envelope
 from registry.ebrim.messages import AdhocQuery, adhoc_query_request, filter_query
 from registry.queries.subscriptions import Topic
-from trust.audit.event import AuditedObject
 from trust.communities import Community
-from trust.ledger.record import payload_digest
 
 ENDPOINT = "iti-52-gateway"
 
@@ -30,52 +26,46 @@ def subscribe_call(  # noqa: PLR0913, PLR0917  one fact each
     assertion: bytes = b"",
 ) -> Call:
     """ITI-52: tell us of documents of a patient. `query` names the patient as the community does."""
-    body = wsn.subscribe_request(consumer, topic, filter_query(query), ends)
-    url = community.endpoints[ENDPOINT]
-    root = wsn.SUBSCRIBE + "Response"
-    return _call(community, "ITI-52", url, message_id, wsn.SUBSCRIBE_ACTION, body, root, query, patient, (), assertion)
+    return call_of(
+        community,
+        "ITI-52",
+        message_id,
+        wsn.subscribe_request(consumer, topic, filter_query(query), ends),
+        url=community.endpoints[ENDPOINT],
+        action=wsn.SUBSCRIBE_ACTION,
+        response_root=wsn.SUBSCRIBE + "Response",
+        assertion=assertion,
+        query=query,
+        body=adhoc_query_request(query),
+        patient=patient,
+    )
 
 
 def unsubscribe_call(community: Community, message_id: str, address: str, query: AdhocQuery) -> Call:
     """The end of it, at the address that the answer to ITI-52 named."""
-    body, root = wsn.unsubscribe_request(), wsn.UNSUBSCRIBE + "Response"
-    return _call(community, "ITI-52", address, message_id, wsn.UNSUBSCRIBE_ACTION, body, root, query, "")
+    return call_of(
+        community,
+        "ITI-52",
+        message_id,
+        wsn.unsubscribe_request(),
+        url=address,
+        action=wsn.UNSUBSCRIBE_ACTION,
+        response_root=wsn.UNSUBSCRIBE + "Response",
+        query=query,
+        body=adhoc_query_request(query),
+    )
 
 
 def notify_call(community: Community, consumer: str, message_id: str, body: bytes, facts: Sequence[AuditFact]) -> Call:
     """ITI-53: one notification; a subscription of a community is about one patient."""
-    told = tuple(one for fact in facts for one in fact.objects)
-    return _call(community, "ITI-53", consumer, message_id, wsn.NOTIFY_ACTION, body, "", None, facts[0].patient, told)
-
-
-def _call(  # noqa: PLR0913, PLR0917
-    community: Community,
-    transaction: str,
-    url: str,
-    message_id: str,
-    action: str,
-    body: bytes,
-    response_root: str,
-    query: AdhocQuery | None,
-    patient: str,
-    told: tuple[AuditedObject, ...] = (),
-    assertion: bytes = b"",
-) -> Call:
-    envelope = write_envelope(
-        action, body, message_id=message_id, to=url, reply_to=bool(response_root), security=assertion
-    )
-    return Call(
-        community=community,
-        transaction=transaction,
-        name=NAMES[transaction],
-        url=url,
-        message_id=message_id,
-        envelope=envelope,
-        mtom=False,
-        digest=payload_digest([("body", len(envelope), sha256(envelope).digest())]),
-        response_root=response_root,
-        query=query,
-        body=adhoc_query_request(query) if query else b"",
-        told=told,
-        patient=patient,
+    return call_of(
+        community,
+        "ITI-53",
+        message_id,
+        body,
+        url=consumer,
+        action=wsn.NOTIFY_ACTION,
+        response_root="",
+        told=tuple(one for fact in facts for one in fact.objects),
+        patient=facts[0].patient,
     )
