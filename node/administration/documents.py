@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from node.administration.orders import Order, Result
 from node.consents.documents import follow_documents
@@ -40,9 +41,16 @@ async def _change(order: Order, change: Callable[[DocumentRegistry, str], str]) 
     def work(connection: sqlite3.Connection) -> tuple[str, Sequence[NewRecord]]:
         registry = order.services.registry.on(connection)
         state = change(registry, unique_id)
-        follow_documents(connection, registry, unique_id, by=order.operator, now=order.services.clock())
-        patients = dict.fromkeys(entry.patient_id for entry in registry.documents([unique_id])[unique_id])
+        patients = followed(connection, registry, unique_id, by=order.operator, now=order.services.clock())
         document = document_object(unique_id, own.repository_unique_id, own.home_community_id)
         return state, [order.patient_record(Action.UPDATE, state, patient, document) for patient in patients]
 
     return {"unique_id": unique_id, "state": await order.change(work)}
+
+
+def followed(
+    connection: sqlite3.Connection, registry: DocumentRegistry, unique_id: str, *, by: str, now: datetime
+) -> list[str]:
+    """Let consents follow a document whose state was changed; returns whose it is (CX). For a write job."""
+    follow_documents(connection, registry, unique_id, by=by, now=now)
+    return list(dict.fromkeys(entry.patient_id for entry in registry.documents([unique_id])[unique_id]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from node.discovery.rates import Rates
 from node.web.frame import Frame
 from node.web.provider import Provider
+from node.web.recent import Recent
 from node.web.sessions import Sessions
 from node.web.shelf import Shelf
 from node.web.throttle import Throttle
@@ -34,6 +35,7 @@ class Desk:
     frame: Frame = field(default_factory=Frame)
     sessions: Sessions = field(default_factory=Sessions)
     shelf: Shelf = field(default_factory=Shelf)
+    recent: Recent = field(default_factory=Recent)
     throttle: Throttle = field(default_factory=Throttle)
     knocks: Rates = field(default_factory=Rates)  # of whoever is not signed in, by network
     joins: dict[str, Join] = field(default_factory=dict)

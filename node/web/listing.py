@@ -76,6 +76,7 @@ def shown(view: View, visit: Visit, run: Run, wanted: Wanted) -> dict[str, Any]:
         "page_number": page,
         "pages": pages,
         "is_new": is_new,
+        "mine": lambda item: view.desk.recent.of(view, item),
         "new": new,
         "newest": new[:_NEWEST],
         "last_visit": re.sub(r"\D", "", visit.before.last)[:12],

@@ -49,6 +49,8 @@ async def content(view: View, opened: Opened) -> Brought:
 async def soon(view: View, opened: Opened, seconds: float | None) -> Brought | Fetching:
     """The same within some seconds; what is still coming then is told as what it is."""
     run, key = opened.run, opened.item.key
+    if key in run.brought and withdrawn(view, opened.item):
+        forget(opened)
     brought = run.brought.get(key)
     if brought is not None:
         return brought
@@ -70,6 +72,14 @@ async def _fetched(view: View, opened: Opened, fetching: Fetching) -> Brought:
     if brought.content is not None or brought.too_large:
         view.desk.shelf.put(opened.run, opened.item.key, brought)
     return brought
+
+
+def withdrawn(view: View, item: Item) -> bool:
+    """Whether a document of this institution was put in quarantine: then no visit that had it open shows it further."""
+    if (item.home or view.desk.home) != view.desk.home or not item.entry.unique_id:
+        return False
+    found = view.desk.services.registry.documents([item.entry.unique_id])
+    return any(one.quarantined for one in found.get(item.entry.unique_id, ()))
 
 
 def forget(opened: Opened) -> None:

@@ -15,7 +15,18 @@ from aiohttp import web
 from node.http.checks import objection, objection_to_host
 from node.http.connection import Connected, Connection, SlowBody
 from node.security_records import refusal
-from node.web import documents, entrance, patients, previewing, provider, publishing, side_by_side, uploads, viewing
+from node.web import (
+    documents,
+    entrance,
+    patients,
+    previewing,
+    provider,
+    publishing,
+    side_by_side,
+    taking_back,
+    uploads,
+    viewing,
+)
 from node.web.administrator import configuration, connecting, inbox, overview, peers, reviewing
 from node.web.auditor import comparing, entries, findings, reporting, searching, verifying
 from node.web.desk import Desk
@@ -93,6 +104,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/original", handle=viewing.original, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/waiting", handle=viewing.waiting, duties=CLINICIANS),
     Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/print", handle=viewing.printed, duties=CLINICIANS),
+    Page(method="GET", template="/p/{h}/runs/{r}/d/{d}/take-back", handle=taking_back.form, duties=CLINICIANS),
+    Page(method="POST", template="/p/{h}/runs/{r}/d/{d}/take-back", handle=taking_back.take_back, duties=CLINICIANS),
     Page(method="GET", template="/audit", handle=findings.open_findings, duties=AUDITORS),
     Page(method="GET", template="/audit/closed", handle=findings.closed_findings, duties=AUDITORS),
     Page(method="POST", template="/audit/look", handle=findings.look, duties=AUDITORS),

@@ -195,6 +195,7 @@ async def begin_visit(view: View) -> web.StreamResponse:
         return None, records
 
     await services.sequencer.transact(work)
+    await view.desk.recent.read(view)
     view.signed_in.end_visit(handle)  # one for another reason, and what it had opened
     view.signed_in.visits[handle] = visit
     return documents.start(view, handle, visit)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from node.configuration.vocabulary import affinity_domain
 from node.cx import escaped
+from node.records import document_object
 from node.web import opening, sameness
 from node.web.asking import RefusedHere, provide
 from node.web.drafts import Draft, Whose, kinds, submission
@@ -18,6 +19,7 @@ from node.web.drawing.process import Drawn, draw
 from node.web.frame import SECURITY, document_policy
 from node.web.items import Item
 from node.web.publishing import checked, found, gone, name_of, source
+from node.web.recent import CONFIRMED, Published, user_of
 from node.web.records import patient_page
 from node.web.sameness import Sameness
 from node.web.sessions import Visit
@@ -137,16 +139,30 @@ async def confirm(view: View) -> web.StreamResponse:
             return view.see(f"{_where(view, draft)}{'/done' if draft.published else ''}")
         if view.fields.get("stated") != str(draft.stated):
             return await _shown(view, visit, draft, changed=True)
+        made = _made(view, visit, draft)
+        published = await _on_record(view, visit, made)
         try:
-            number, errors = await provide(view, visit, _made(view, visit, draft), draft.upload)
+            number, errors = await provide(view, visit, made, draft.upload)
         except RefusedHere as refused:
             return await checked(view, visit, draft, problem=str(refused), status=403)
         if errors:
             said = "; ".join(f"{one.code}: {one.context}" for one in errors)
             return await checked(view, visit, draft, problem=said, status=422)
+        view.desk.recent.put(published)
         draft.published = number
         draft.close()
     return view.see(f"{_where(view, draft)}/done")
+
+
+async def _on_record(view: View, visit: Visit, made: Submission) -> Published:
+    """Who publishes which document from the pages, before it leaves: what an hour to take it back is counted from."""
+    (entry,) = made.documents
+    own, unique_id = view.desk.services.config.node, entry.unique_id or ""
+    at = view.desk.services.clock()
+    document = document_object(unique_id, own.repository_unique_id, own.home_community_id)
+    cx = [visit.person.cx]
+    await view.record(*patient_page(view, view.caller(visit), CONFIRMED, cx, action=Action.CREATE, objects=[document]))
+    return Published(unique_id=unique_id, user=user_of(view), at=at)
 
 
 async def done(view: View) -> web.StreamResponse:
@@ -155,6 +171,6 @@ async def done(view: View) -> web.StreamResponse:
     if both is None or not both[1].published:
         return gone(view)
     visit, draft = both
-    what = "publishing confirmed on the page"
+    what = "page after publishing shown"
     entry = await view.record(*patient_page(view, view.caller(visit), what, [visit.person.cx], action=Action.READ))
     return view.page("published.html", visit=visit, handle=draft.handle, draft=draft, entry=entry)

@@ -63,10 +63,11 @@ def patient_page(
     *,
     action: Action = Action.READ,
     objects: Sequence[AuditedObject] = (),
+    why: str = "",
 ) -> list[NewRecord]:
     """Something of patients (CX) is about to be shown, or was decided about them: a record for each.
 
-    `objects` are the documents that are named besides.
+    `objects` are the documents that are named besides, `why` is a reason that was given.
     """
     now = instant(view.desk.services.clock())
     incident = view.desk.services.new_uuid()
@@ -78,7 +79,7 @@ def patient_page(
                 id=EventId.PATIENT_RECORD,
                 action=action,
                 outcome=Outcome.SUCCESS,
-                outcome_text=what,
+                outcome_text=why or what,
                 time=now,
                 type=Coded(what.partition(":")[0][:60], _PAGES, what[:200]),
                 participants=(human(caller), _node(view)),

@@ -85,6 +85,7 @@ def _around(view: View, opened: Opened) -> dict[str, Any]:
         "after": after,
         "own": (item.home or view.desk.home) == view.desk.home,
         "on_demand": item.on_demand,
+        "mine": view.desk.recent.of(view, item),
     }
 
 

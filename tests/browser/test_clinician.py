@@ -146,6 +146,19 @@ def test_publishing_by_hand(eyes: Eyes) -> None:
         eyes.page.click("form.decide button")
     assert eyes.page.url.endswith("/done")
     eyes.look("publish-done")
+    with eyes.page.expect_navigation():
+        eyes.page.click("form[action$='/ask'] button")
+    link = eyes.page.locator("#table a[href$='/take-back']").first
+    link.wait_for()
+    eyes.look("take-back-line")
+    with eyes.page.expect_navigation():
+        link.click()
+    eyes.look("take-back-form")
+    eyes.page.check("[value=file]")
+    with eyes.page.expect_navigation():
+        eyes.page.click("form.card button")
+    assert eyes.page.locator("form.card").count() == 0
+    eyes.look("take-back-done")
 
 
 def test_an_emergency_with_the_keyboard_is_three_activations(window: Eyes) -> None:

@@ -1411,6 +1411,8 @@ _ACTS = {
     "patient unmerge": ("undid a merge of the patient", "撤销了患者合并"),
     "document deprecate": ("marked a document as out of date", "将文档标记为已作废"),
     "document quarantine": ("took a document out of use", "停用了文档"),
+    "publishing confirmed": ("looked at a document and confirmed that it is published", "预览并确认发布文档"),
+    "document taken back": ("took back a document that was published by mistake", "撤回了误发布的文档"),
     "inbox accept": ("took documents that were sent here into the patient's record", "将收到的文档归入患者记录"),
     "inbox reject": ("refused and removed documents that were sent here", "拒收并删除了收到的文档"),
     "audit report": ("made a report of all accesses", "制作了访问报告"),

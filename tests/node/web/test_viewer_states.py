@@ -31,7 +31,7 @@ def said(template: str, **values: object) -> Page:
         "node_name": "Riverside", "session": None, "token": "t", "language": "en", "languages": LANGUAGES, "theme": "", "path": "/",
         "visit": Visit(person=Person(cx="1^^^&1.2&ISO", name="LI, Wei"), purpose=Coded("TREAT", "s", "treatment"), seen=0.0),
         "emergency": None, "handle": "h", "entry": "7", "item": ITEM, "run_name": "r", "where": WHERE, "base": "/p/h/runs/r/d",
-        "before": "", "number": 1, "total": 1, "after": "", "own": False, "on_demand": False,
+        "before": "", "number": 1, "total": 1, "after": "", "own": False, "on_demand": False, "mine": None,
     }  # fmt: skip
     return Page(FRAME.render(template, "en", {**common, **values}))
 
