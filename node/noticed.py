@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from node.services import Services
     from trust.audit.event import NewRecord
 
-AT_ONCE: Final = 100  # records in one commit
+AT_ONCE: Final = 100  # refusals that are recorded one by one
 EACH: Final = timedelta(minutes=1)  # between two records about one community that is turned away
 
 
@@ -72,11 +72,14 @@ class Noticed:
         refusals, services.refusals[:] = list(services.refusals), []
         alarms, services.alarms[:] = list(services.alarms), []
         turned_away = self._turned_away.due(services.clock(), all_=last)
-        records = [*self._alarms(alarms), *self._homes(turned_away), *map(self._refusal, counted(refusals).values())]
+        different = list(counted(refusals).values())
+        if (rest := len(different) - AT_ONCE) > 0:
+            different[AT_ONCE:] = [f"{rest} more refusals, each for another reason, in the same moment"]
+        records = [*self._alarms(alarms), *self._homes(turned_away), *map(self._refusal, different)]
         if not records:
             return
         try:
-            await services.sequencer.record(records[:AT_ONCE])
+            await services.sequencer.record(records)
         except (LedgerBusy, StorageFailed):
             services.refusals[:0] = refusals[: 10 * AT_ONCE]
             services.alarms[:0] = alarms[: 10 * AT_ONCE]

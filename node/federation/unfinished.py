@@ -23,7 +23,7 @@ log = logging.getLogger("node.federation")
 
 _AT_ONCE: Final = 500
 _QUERIES: Final = frozenset({"ITI-38", "ITI-52", "ITI-55", "ITI-56"})
-_PUSHED: Final = frozenset({"ITI-41", "ITI-53"})
+_PUSHED: Final = {"ITI-41": Action.READ, "ITI-53": Action.READ, "ITI-92": Action.UPDATE}  # as `outcomes` has them
 _STOPPED: Final = "this node stopped before the outcome was on record"
 _NEVER: Final = "no answer came that could be recorded"
 
@@ -77,7 +77,7 @@ def failed(sent: bytes, *, endpoint: str, now: datetime, reason: str = _STOPPED)
     here, there = calling_end(endpoint, ""), End(body["peer"])
     event = AuditEvent(
         id=EventId.QUERY if query else EventId.EXPORT if pushed else EventId.IMPORT,
-        action=Action.EXECUTE if query else Action.READ if pushed else Action.CREATE,
+        action=Action.EXECUTE if query else _PUSHED.get(transaction, Action.CREATE),
         outcome=Outcome.MAJOR,
         outcome_text=reason,
         time=instant(now),

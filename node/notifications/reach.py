@@ -38,6 +38,7 @@ log = logging.getLogger("node.notifications")
 TERM: Final = timedelta(days=7)  # what is asked for elsewhere; made again when half of it is over
 TERM_OF_USER: Final = timedelta(days=30)  # the same in the name of a person, whose assertion cannot be had again
 FRESH: Final = timedelta(minutes=10)  # for so long the assertion of who subscribed is of use
+SHORTEST: Final = timedelta(minutes=1)  # what ends sooner would be made anew again and again
 LOOK_AGAIN: Final = timedelta(hours=1)  # who knows a patient changes
 TOLD_AGAIN: Final = timedelta(days=30)  # for so long something that was told already is known
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 3600.0  # seconds
@@ -154,7 +155,7 @@ class Reach:
             exchange.assertion,
         )
         answered = await actors.gateway.tell(call, exchange)
-        made = self._made(answered, community)
+        made = self._made(answered, community, ends)
         if made is None:
             await self._failed(one, exchange)
             return
@@ -164,13 +165,16 @@ class Reach:
             exchange, lambda kept: kept.made(one, token=token, address=made[0], ends=_stamp(until), renew=renew)
         )
 
-    def _made(self, answered: Answered, community: Community) -> tuple[str, datetime | None] | None:
-        """Address and end of a subscription that was made; None when it was not."""
+    def _made(self, answered: Answered, community: Community, asked: datetime) -> tuple[str, datetime | None] | None:
+        """Address and end of a subscription that was made until then, or sooner; None when it was not."""
         if answered.error is not None or answered.answer is None:
             return None
         try:
             address, ends = read_subscribe_response(answered.answer.body)
         except SoapFault:
+            return None
+        if ends is not None and ends < min(asked.replace(microsecond=0), self._actors.clock() + SHORTEST):
+            log.warning("a subscription elsewhere ends at once", extra={"community": community.name})
             return None
         return (address, ends) if same_place(address, community) else None
 

@@ -60,6 +60,7 @@ async def test_no_flood_of_handshakes_keeps_an_alarm_from_the_record(services: S
     await Noticed(services).put_on_record()
     assert [one for one in said(services) if one["outcome_text"] == "something-serious"]
     assert len(said(services)) <= AT_ONCE + 5
+    assert [one for one in said(services) if one["outcome_text"].startswith(f"{2 * AT_ONCE} more refusals")]
 
 
 async def test_what_cannot_be_recorded_now_is_recorded_later(services: Services) -> None:

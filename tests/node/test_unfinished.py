@@ -44,18 +44,30 @@ def tags(services: Services, kind: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("transaction", "event"),
-    [("ITI-38", "110112"), ("ITI-39", "110107"), ("ITI-41", "110106"), ("ITI-53", "110106")],
-    ids=["a query", "a retrieve", "a push", "a notification"],
+    ("transaction", "event", "action"),
+    [
+        ("ITI-38", "110112", "E"),
+        ("ITI-39", "110107", "C"),
+        ("ITI-41", "110106", "R"),
+        ("ITI-53", "110106", "R"),
+        ("ITI-92", "110106", "U"),
+    ],
+    ids=["a query", "a retrieve", "a push", "a notification", "an update"],
 )
-async def test_what_a_crash_left_is_recorded_as_failed(services: Services, transaction: str, event: str) -> None:
+async def test_what_a_crash_left_is_recorded_as_failed(
+    services: Services, transaction: str, event: str, action: str
+) -> None:
     await services.sequencer.record([sent("urn:uuid:1", transaction)])
     await Unfinished(services).settle()
     (failed,) = failures(services).values()
     assert tags(services, 6) == tags(services, 1)
     assert (failed["peer"], failed["subject"], failed["cid"]) == ("urn:oid:2.999.2", "2.999.1|P 7", "urn:uuid:1")
     assert (failed["event"]["id"][0], failed["event"]["outcome"], failed["event"]["incident"]) == (event, 12, "i-1")
-    assert failed["event"]["type"][0] == transaction
+    assert (failed["event"]["type"][0], failed["event"]["action"]) == (transaction, action)
+    assert [one["requestor"] for one in failed["event"]["participants"]] == [
+        transaction != "ITI-39",
+        transaction == "ITI-39",
+    ]
     assert "P 7^^^&amp;2.999.1&amp;ISO" in failed["dicom"]
     await Unfinished(services).settle()
     assert len(failures(services)) == 1

@@ -1,5 +1,6 @@
 """What is kept for communities that wait for answers."""
 
+import json
 import sqlite3
 from datetime import UTC, datetime
 
@@ -7,7 +8,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
 from trust.owed import store
-from trust.owed.store import Owed
+from trust.owed.store import Owed, Part
 from trust.owed.tables import owed_answer
 
 
@@ -25,5 +26,7 @@ def test_how_much_one_community_makes_this_node_keep():
     store.take(connection, question(1, b"x" * 1000))
     store.take(connection, question(2, b"x" * 500))
     store.take(connection, question(3, b"x" * 7, peer="urn:oid:2.999.2"))
-    store.made(connection, 1, b"y" * 250, ())
-    assert store.held(connection, "urn:oid:2.999.1") == (2, 1750)
+    made = [Part("c", "2.25.1", "text/xml", 300, "z" * 400)]  # one that lies in no repository
+    store.made(connection, 1, b"y" * 250, made)
+    count, octets = store.held(connection, "urn:oid:2.999.1")
+    assert (count, octets - len(json.dumps(made)) - len("[]")) == (2, 1750)

@@ -83,7 +83,7 @@ def peers(connection: sqlite3.Connection) -> list[str]:
 
 def held(connection: sqlite3.Connection, peer: str) -> tuple[int, int]:
     """How many answers one waits for, and the octets of questions and answers that are kept for it."""
-    octets = "total(length(request)) + total(length(answer))"
+    octets = "total(length(request)) + total(length(answer)) + total(length(documents))"
     row = connection.execute(f"SELECT count(*), {octets} FROM owed_answer WHERE peer = ?", (peer,)).fetchone()  # noqa: S608
     return int(row[0]), int(row[1])
 

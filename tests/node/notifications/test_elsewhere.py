@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from lxml import etree
 
 from node.administration.exports import own_export
 from node.commands.endpoints import endpoint_urls
+from node.federation.answered import Answered
+from node.federation.client import PeerAnswer
 from node.iti import iti52_document_metadata_subscribe as iti52
 from node.iti import iti53_document_metadata_notify as iti53
 from node.notifications import notices, wsn
@@ -19,6 +21,7 @@ from node.notifications.content import read_content, told, write_content
 from node.notifications.findings import untold
 from node.notifications.reach import TOLD_AGAIN, Reach
 from node.soap.faults import SoapFault
+from node.soap.message import read_answer, write_envelope
 from registry.ebrim.messages import LEAF_CLASS, AdhocQuery, filter_query
 from registry.ebrim.writer import render
 from registry.metadata.objects import Slot
@@ -183,6 +186,25 @@ def test_the_end_here_while_the_answer_from_there_is_on_its_way(pair: Pair) -> N
     )
     assert {state for state, _, _ in pair.rows()} == {ENDING}
     assert {address for _, _, address in pair.rows()} == {pair.address, "late"}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "asked", "counts"),
+    [(60, 90, True), (0, 90, False), (None, 90, False), (-1, 0, False), (0.5, 0.5, True)],
+    ids=["sooner", "at once", "before the Flood", "in the past", "as asked"],
+)
+def test_a_subscription_that_ends_at_once_is_none(
+    pair: Pair, minutes: float | None, asked: float, counts: bool
+) -> None:
+    """Else it would be made anew each second, with its records, for as long as that community likes."""
+    services = pair.bench.services
+    reach = Reach(actors=services.actors, base_url="https://h", deadline=1.0)
+    now, community = services.actors.clock(), services.actors.gateway.community(pair.home)
+    ends = datetime(1, 1, 1, tzinfo=UTC) if minutes is None else now + timedelta(minutes=minutes)
+    body = wsn.subscribe_response(pair.address, now, ends)
+    answer = PeerAnswer(message=read_answer(write_envelope("urn:a", body)), digest=b"d" * 32)
+    answered = Answered(community=community, call=None, answer=answer, received=True)
+    assert bool(reach._made(answered, community, now + timedelta(minutes=asked))) is counts
 
 
 def test_a_patient_who_is_known_under_another_identifier_is_followed(pair: Pair) -> None:
