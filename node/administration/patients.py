@@ -24,7 +24,7 @@ from registry.store.holds import Holds
 from registry.store.patients import PatientDirectory
 from trust.audit.event import Action, NewRecord
 
-BIRTH_DATE: Final = re.compile(r"\d{4}(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])?)?")
+BIRTH_DATE: Final = re.compile(r"\d{4}(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])?)?", re.ASCII)
 
 
 async def add(order: Order) -> Result:

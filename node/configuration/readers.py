@@ -10,9 +10,10 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from registry.metadata.values import is_oid, is_oid_urn
+
 T = TypeVar("T")
 
-_OID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 _WORD = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _MOST_PORT_BASE: Final = 65_526
@@ -117,7 +118,7 @@ def words(value: object, *, allowed: tuple[str, ...]) -> tuple[str, ...]:
 def code_pair(value: object) -> tuple[str, str]:
     """A code and its code system, `CODE^OID`."""
     code_, _, system = text(value).partition("^")
-    if not code_ or not _OID.fullmatch(system):
+    if not code_ or not is_oid(system):
         raise Unusable(
             f"{_shown(value)} is not a code and the OID of its system", 'write it like "PSY^2.16.840.1.113883.5.4"'
         )
@@ -154,7 +155,7 @@ def roles(value: object, *, allowed: tuple[str, ...]) -> tuple[str, ...]:
 def oid(value: object) -> str:
     """An OID of at most 64 characters."""
     found = text(value)
-    if len(found) > 64 or not _OID.fullmatch(found):
+    if not is_oid(found):
         raise Unusable(f"{_shown(value)} is not an OID", 'write digits and dots, at most 64 characters: "2.999.1"')
     return found
 
@@ -167,7 +168,7 @@ def oids(value: object) -> tuple[str, ...]:
 def oid_urn(value: object) -> str:
     """A homeCommunityId: `urn:oid:` and an OID, at most 64 characters in all."""
     found = text(value)
-    if not found.startswith("urn:oid:") or len(found) > 64 or not _OID.fullmatch(found[8:]):
+    if len(found) > 64 or not is_oid_urn(found):
         raise Unusable(f"{_shown(value)} is not urn:oid: and an OID", 'write it like "urn:oid:2.999.1"')
     return found
 

@@ -18,6 +18,7 @@ from lxml import etree
 from node.configuration.readers import Coded
 from node.cx import escaped
 from registry.metadata.objects import Author
+from registry.metadata.values import is_oid
 
 V3: Final = "urn:hl7-org:v3"
 NS: Final = {"v3": V3}
@@ -43,9 +44,8 @@ _TEMPLATES: Final = (
     (_PCC + "2", "urn:ihe:pcc:xds-ms:2007"),
 )
 _SCANNED: Final = "1.3.6.1.4.1.19376.1.2.20"
-_OID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_TS = re.compile(r"(?P<digits>\d{4,14})(\.\d+)?(?P<zone>[+-]\d{4})?")
+_TS = re.compile(r"(?P<digits>\d{4,14})(\.\d+)?(?P<zone>[+-]\d{4})?", re.ASCII)
 _PRECISIONS: Final = (14, 12, 10, 8, 6, 4)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
@@ -155,7 +155,7 @@ def _code(element: etree._Element | None, scheme: str = "") -> Coded | None:
 def _oid_of(root: str) -> str:
     """The root of an identifier as an OID: a UUID is one under 2.25. "" when it is neither."""
     root = root.strip()
-    if _OID.fullmatch(root) and len(root) <= 64:
+    if is_oid(root):
         return root
     return f"2.25.{UUID(root).int}" if _UUID.fullmatch(root) else ""
 
@@ -341,7 +341,7 @@ def _patient_info(root: etree._Element) -> tuple[str, ...]:
         return ()
     name = _name(_first(patient, "v3:name"))
     birth_time = _first(patient, "v3:birthTime")
-    birth = re.match(r"\d{8}", (birth_time.get("value") or "") if birth_time is not None else "")
+    birth = re.match(r"[0-9]{8}", (birth_time.get("value") or "") if birth_time is not None else "")
     gender = _code(_first(patient, "v3:administrativeGenderCode"), "-")
     sex = {"M": "M", "F": "F", "UN": "O", "1": "M", "2": "F"}.get(gender.code, "U") if gender else ""
     values = (("PID-5", name), ("PID-7", birth.group() if birth else ""), ("PID-8", sex))

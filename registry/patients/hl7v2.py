@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import hl7
 
+from registry.metadata.values import is_oid
 from registry.patients.demographics import Identifier
 from registry.patients.pid import Said, read_pid
 
@@ -45,7 +46,6 @@ _CHARSETS: Final = {
     "GB 18030-2000": "gb18030",
 }
 _VERSION = re.compile(r"2\.[1-9](\.\d)?")
-_OID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -96,7 +96,7 @@ class PatientIdentityChange:
     def sender_oid(self) -> str:
         """The OID in MSH-3, "" where there is none (ITI TF-2: 3.64.4.1.2.1)."""
         parts = self.header.sending_application.split("^")
-        return next((part for part in parts if _OID.fullmatch(part)), "")
+        return next((part for part in parts if is_oid(part)), "")
 
 
 class MessageRefused(Exception):  # noqa: N818  what happened
@@ -200,7 +200,7 @@ def _listed(segment: hl7.Segment, field: tuple[int, str], header: Header, *, asc
     found = []
     for place, repetition in enumerate(repetitions, start=1):
         oid, kind = _part(repetition, 4, 2), _part(repetition, 4, 3)
-        if not _OID.fullmatch(oid) or kind not in ("", "ISO"):
+        if not is_oid(oid) or kind not in ("", "ISO"):
             where = f"{name}^1^{number}^{place}^4"
             raise MessageRefused("AE", 102, where, "the identifier has no OID of its assigning authority", header)
         identifier = _part(repetition, 1, 1)
@@ -344,7 +344,7 @@ def _identifiers(
         if (
             oid not in (("", authority) if bare else (authority,))
             or kind not in ("", "ISO")
-            or (oid and not _OID.fullmatch(oid))
+            or (oid and not is_oid(oid))
         ):
             ignored += 1
             continue

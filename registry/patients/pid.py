@@ -21,7 +21,7 @@ _NOTHING: Final = '""'
 _ESCAPES: Final = {"F": "|", "S": "^", "T": "&", "R": "~", "E": "\\"}
 _ESCAPE: Final = re.compile(r"\\([FSTRE])\\")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_DATE: Final = re.compile(r"(\d{4})(0[1-9]|1[0-2])?(?:(?<=\d{6})(0[1-9]|[12]\d|3[01]))?")
+_DATE: Final = re.compile(r"(\d{4})(0[1-9]|1[0-2])?(?:(?<=\d{6})(0[1-9]|[12]\d|3[01]))?", re.ASCII)
 _SEXES: Final = {"F": "F", "M": "M", "O": "UN", "A": "UN", "N": "UN"}
 _NAME_USES: Final = {"L": "L", "D": "P", "A": "P", "M": "L", "B": "L", "N": "P", "S": "P"}
 _SCRIPTS: Final = {"A": "ABC", "I": "IDE", "P": "SYL"}

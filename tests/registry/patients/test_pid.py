@@ -38,6 +38,7 @@ def pid(**fields: str) -> str:
         ({"f7": "1972"}, "birth_date", BirthDate(value="1972")),
         ({"f7": "19721399"}, "birth_date", BirthDate(value="1972")),
         ({"f7": "unknown"}, "birth_date", None),
+        ({"f7": "١٩٧٢٠٤١٥"}, "birth_date", None),
         ({"f8": "F"}, "sex", "F"),
         ({"f8": "O"}, "sex", "UN"),
         ({"f8": "U"}, "sex", ""),
