@@ -22,7 +22,7 @@ from node.soap.faults import SoapFault
 from node.soap.leniencies import Leniency
 from node.soap.limits import ANSWER, MimeLimits
 from node.soap.message import Message, read_answer
-from node.soap.mime import MediaType, PartHeaders, read_media_type
+from node.soap.mime import MediaType, PartHeaders, plain_media_type, read_media_type
 from node.soap.mtom import MtomWriter, MultipartReader, PartData, PartEnd, PartStart
 from node.soap.names import SOAP_TYPE, XOP_TYPE
 from node.soap.xop import canonical
@@ -180,7 +180,8 @@ class PeerClient:
             raise PeerFault(f"answered HTTP status {response.status}", word=_word_of(response.status))
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise PeerFault("compressed its answer although that was not asked for")
-        media_type = read_media_type(response.headers.get("Content-Type", ""))
+        content_type = response.headers.get("Content-Type", "")
+        media_type = read_media_type(content_type) if call.mtom else plain_media_type(content_type)
         if media_type.name.startswith("multipart/"):
             answer = await self._read_package(media_type, response, progress)
         elif media_type.name in ("application/soap+xml", "text/xml", "application/xml"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from functools import lru_cache
 from hashlib import sha256
 from typing import Final, cast
 
@@ -28,7 +27,7 @@ from node.soap.faults import FaultCode, SoapFault, write_fault
 from node.soap.leniencies import Leniency
 from node.soap.limits import MimeLimits
 from node.soap.message import Message, read_envelope
-from node.soap.mime import read_media_type
+from node.soap.mime import plain_media_type, read_media_type
 from node.soap.mtom import MtomWriter
 from node.soap.names import SOAP_TYPE
 from trust.audit.event import Kind
@@ -44,7 +43,6 @@ Authenticate = Callable[[Connected], Caller]
 Dispatch = Callable[[Incoming], Awaitable[Outgoing]]
 Refused = Callable[[Refusal], Awaitable[AuditProof]]
 
-_media_type = lru_cache(maxsize=64)(read_media_type)
 _NO_METHOD: Final = Objection(405, "only POST is answered here")
 _FAULT_ID: Final = "root"
 _AGAIN: Final = 1  # seconds
@@ -199,8 +197,7 @@ class SoapEndpoint:
         if content_type[:8].lower() == "text/xml":
             raise SoapFault(FaultCode.VERSION_MISMATCH, "SOAP 1.1 is not supported")
         body = Body(request, most)
-        # A package has a boundary of its own each time; a simple request always has the same header.
-        media_type = read_media_type(content_type) if exchange.mtom else _media_type(content_type)
+        media_type = read_media_type(content_type) if exchange.mtom else plain_media_type(content_type)
         return PackageReader(body.next_chunk, media_type, self._spool, mime=self._mime)
 
     def _at_once(self, exchange: Request, most: int) -> PackageReader | None:
@@ -208,7 +205,7 @@ class SoapEndpoint:
         content = exchange.request.content
         if exchange.mtom or not content.is_eof() or content.total_bytes > min(most, self._mime.inline_from):
             return None
-        media_type = _media_type(exchange.request.headers.get("Content-Type", ""))
+        media_type = plain_media_type(exchange.request.headers.get("Content-Type", ""))
         if media_type.name != SOAP_TYPE or content.exception() is not None:
             return None
         message = read_envelope(content.read_nowait(), charset=media_type.parameter("charset"))

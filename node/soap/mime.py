@@ -6,6 +6,7 @@ import binascii
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from node.soap.faults import sender
@@ -57,6 +58,10 @@ def read_media_type(text: str) -> MediaType:
             raise sender("the Content-Type names two boundaries")
         parameters.setdefault(name.lower(), value)
     return MediaType(found[1].lower(), parameters)
+
+
+# A package has a boundary of its own each time; what is simple SOAP always has the same few headers.
+plain_media_type = lru_cache(maxsize=64)(read_media_type)
 
 
 def boundary_of(media_type: MediaType) -> bytes:
