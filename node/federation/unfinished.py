@@ -45,13 +45,14 @@ class Unfinished:
             await self._record(bodies)
 
     async def sweep(self) -> None:
-        """The same while the node works: what nobody waits for, now and at the sweep before.
+        """The same while the node works: what nobody waits for, now and at the sweep before; so many, then the next.
 
         Raises:
             LedgerBusy, LedgerBroken, StorageFailed: as `settle`.
         """
         waited_for = self._services.actors.gateway.under_way
-        bodies = {json.loads(body)["cid"]: body for body in store.left_open(self._services.reader, _AT_ONCE)}
+        left = store.left_open(self._services.reader, _AT_ONCE + len(waited_for))  # whatever of these is among them
+        bodies = {json.loads(body)["cid"]: body for body in left}
         idle = frozenset(bodies.keys() - waited_for)
         abandoned = [bodies[cid] for cid in bodies if cid in idle & self._suspected]
         self._suspected = idle

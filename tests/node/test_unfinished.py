@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from node.configuration.config import Config
-from node.federation.unfinished import Unfinished
+from node.federation.unfinished import _AT_ONCE, Unfinished
 from node.services import Services, open_services
 from trust.audit.event import Kind, NewRecord
 
@@ -91,3 +91,18 @@ async def test_more_than_one_batch(services: Services) -> None:
     await services.sequencer.record([sent(f"urn:uuid:{number}") for number in range(1200)])
     await Unfinished(services).settle()
     assert len(failures(services)) == 1200
+
+
+async def test_a_sweep_comes_back_for_what_it_left_and_is_not_kept_from_it_by_what_is_under_way(
+    services: Services,
+) -> None:
+    """The oldest are those that somebody waits for: more of them than one sweep takes."""
+    waited = {f"urn:uuid:{number}" for number in range(_AT_ONCE + 100)}
+    await services.sequencer.record([sent(cid) for cid in sorted(waited)])
+    await services.sequencer.record([sent(f"urn:uuid:left-{number}") for number in range(_AT_ONCE + 1)])
+    services.actors.gateway.under_way.update(waited)
+    unfinished = Unfinished(services)
+    for found in (0, _AT_ONCE, _AT_ONCE, _AT_ONCE + 1):
+        await unfinished.sweep()
+        assert len(failures(services)) == found
+    assert not waited & failures(services).keys()
