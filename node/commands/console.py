@@ -20,6 +20,7 @@ _REWRITTEN = 0.5  # seconds between two lines on a terminal
 _LOGGED = 60.0  # and elsewhere
 _HIDDEN = "\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f"
 _STEERING = re.compile(f"[\x00-\x08\x0a-\x1f{_HIDDEN}]")
+_STEERING_IN_JSON = re.compile(f"[{_HIDDEN}]")  # it escapes those below a space itself
 
 
 def safe(text: object) -> str:
@@ -42,10 +43,15 @@ def raw(text: str) -> None:
     sys.stdout.write(text)
 
 
+def _escaped(found: re.Match[str]) -> str:
+    """A character as JSON escapes it, so that whoever reads it has it back."""
+    return json.dumps(found.group())[1:-1]
+
+
 def emit(value: Any) -> None:  # noqa: ANN401  anything JSON can say
-    """One JSON object, and nothing else."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    sys.stdout.write("\n")
+    """One JSON object, and nothing else; what could steer a terminal stands there escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    sys.stdout.write(_STEERING_IN_JSON.sub(_escaped, text) + "\n")
 
 
 def note(text: str) -> None:

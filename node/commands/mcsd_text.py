@@ -28,12 +28,12 @@ def show(result: dict[str, Any], args: argparse.Namespace) -> int:
 
 
 def _exported(result: dict[str, Any], args: argparse.Namespace) -> int:
-    text = json.dumps(result["bundle"], ensure_ascii=False, indent=2)
     if args.file:
+        text = json.dumps(result["bundle"], ensure_ascii=False, indent=2)
         args.file.write_text(text + "\n", encoding="utf-8")
         console.note(f"{args.file}: {len(result['bundle']['entry'])} resources")
     else:
-        console.out(text)
+        console.emit(result["bundle"])
     for home in result["left_out"]:
         console.note(f"{home} is not in it: its row in the directory is no description of a community")
     return Exit.PARTLY if result["left_out"] else Exit.DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -154,3 +155,13 @@ def test_text_from_others_cannot_steer_the_terminal(capsys: pytest.CaptureFixtur
     assert captured.out == "a\\x1b[2J\\x0d\\x0a\\u202e  b\n"
     assert "\x9b" not in captured.err
     assert "\x07" not in captured.err
+
+
+def test_json_for_a_terminal_says_the_same_and_steers_nothing(capsys):
+    """Names come from other institutions: control characters of both halves, directions, what has no width, tags."""
+    hostile = "a\x1b[2Jb\x9b2Jc\x7f\u202etxt.exe\u2066\u200b\u2028\ufeff\U000e0041 \u0130\U0001f600 \u4e2d\t\n"
+    console.emit({hostile: [hostile]})
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == {hostile: [hostile]}
+    assert not console._STEERING.search(shown.replace("\n", ""))
+    assert "\u4e2d" in shown  # letters of people stay legible

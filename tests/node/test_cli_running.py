@@ -88,6 +88,7 @@ def test_share_find_fetch(node: Node, files: list[Path], tmp_path: Path) -> None
     node.apart("fetch", "--patient", "1", "--output", str(tmp_path / "out"))
     fetched = {path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert {path.read_bytes() for path in files} <= fetched
+    assert {one.stat().st_mode & 0o777 for one in (tmp_path / "out").iterdir()} == {0o600}
     again = node.run("fetch", "--patient", "1", "--output", str(tmp_path / "out"))
     assert again.stdout.count("(was there)") == len(list((tmp_path / "out").iterdir()))
     one = tmp_path / "one.xml"

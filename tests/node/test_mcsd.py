@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from node.commands import mcsd_text
 from node.membership.mcsd import read, write
 from node.membership.proposals import Proposal, propose
 from tests.trust.directory.federations import FEDERATION, Federation, accepted, community, home, node, row
@@ -216,3 +218,9 @@ def test_any_value_anywhere_is_read_or_refused_in_words(value: object) -> None:
 def test_what_is_no_bundle_is_malformed(text: str) -> None:
     with pytest.raises(Malformed):
         read(text)
+
+
+def test_a_bundle_that_is_printed_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    result = {"bundle": {"entry": [{"name": "a\x9bb"}]}, "left_out": []}
+    assert mcsd_text.show(result, Namespace(verb="export", file=None)) == 0
+    assert json.loads(capsys.readouterr().out) == result["bundle"]
