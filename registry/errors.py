@@ -95,7 +95,10 @@ class XdsErrors(Exception):
 
 
 class XdsError(XdsErrors):
-    """A single XDS error. Each subclass names its code; the code travels to the wire without a mapping."""
+    """A single XDS error. Each subclass names its code; the code travels to the wire without a mapping.
+
+    There is one for each code that is raised alone; rules that find several at once make `RegistryError` values.
+    """
 
     code: ClassVar[ErrorCode]
 
@@ -115,64 +118,10 @@ class DocumentUniqueIdError(XdsError):
     code = ErrorCode.DOCUMENT_UNIQUE_ID
 
 
-class DuplicateUniqueIdInRegistry(XdsError):
-    """A SubmissionSet or Folder uniqueId that is already registered."""
-
-    code = ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY
-
-
-class DuplicateUniqueIdInMessage(XdsError):
-    """One uniqueId twice in a submission."""
-
-    code = ErrorCode.REGISTRY_DUPLICATE_UNIQUE_ID_IN_MESSAGE
-
-
-class RepositoryDuplicateUniqueIdInMessage(XdsError):
-    """One uniqueId twice in a Provide and Register request."""
-
-    code = ErrorCode.REPOSITORY_DUPLICATE_UNIQUE_ID_IN_MESSAGE
-
-
-class MissingDocument(XdsError):
-    """A DocumentEntry without its document."""
-
-    code = ErrorCode.MISSING_DOCUMENT
-
-
-class MissingDocumentMetadata(XdsError):
-    """A document without its DocumentEntry."""
-
-    code = ErrorCode.MISSING_DOCUMENT_METADATA
-
-
 class MissingHomeCommunityId(XdsError):
     """A homeCommunityId is required here and absent."""
 
     code = ErrorCode.MISSING_HOME_COMMUNITY_ID
-
-
-class NonIdenticalHash(XdsError):
-    """The uniqueId is registered with another hash."""
-
-    code = ErrorCode.NON_IDENTICAL_HASH
-
-
-class NonIdenticalSize(XdsError):
-    """The uniqueId is registered with another size."""
-
-    code = ErrorCode.NON_IDENTICAL_SIZE
-
-
-class PatientIdDoesNotMatch(XdsError):
-    """Patient ids that must be equal differ."""
-
-    code = ErrorCode.PATIENT_ID_DOES_NOT_MATCH
-
-
-class RegistryBusy(XdsError):
-    """Too much activity; come again."""
-
-    code = ErrorCode.REGISTRY_BUSY
 
 
 class RegistryOutOfResources(XdsError):
@@ -187,12 +136,6 @@ class RepositoryOutOfResources(XdsError):
     code = ErrorCode.REPOSITORY_OUT_OF_RESOURCES
 
 
-class DeprecatedDocument(XdsError):
-    """An association to a deprecated DocumentEntry."""
-
-    code = ErrorCode.REGISTRY_DEPRECATED_DOCUMENT
-
-
 class GeneralRegistryError(XdsError):
     """Used only where no more specific code fits."""
 
@@ -205,46 +148,16 @@ class GeneralRepositoryError(XdsError):
     code = ErrorCode.REPOSITORY_ERROR
 
 
-class RegistryMetadataError(XdsError):
-    """Invalid metadata."""
-
-    code = ErrorCode.REGISTRY_METADATA
-
-
-class RepositoryMetadataError(XdsError):
-    """Invalid metadata, found by the repository: hash or size that is not the document's."""
-
-    code = ErrorCode.REPOSITORY_METADATA
-
-
 class ResultNotSinglePatient(XdsError):
     """A LeafClass result that spans patients."""
 
     code = ErrorCode.RESULT_NOT_SINGLE_PATIENT
 
 
-class StoredQueryMissingParam(XdsError):
-    """A required query parameter is absent."""
-
-    code = ErrorCode.STORED_QUERY_MISSING_PARAM
-
-
-class StoredQueryParamNumber(XdsError):
-    """Too many values, or parameters that exclude each other."""
-
-    code = ErrorCode.STORED_QUERY_PARAM_NUMBER
-
-
 class TooManyResults(XdsError):
     """More results than the responder is configured to return."""
 
     code = ErrorCode.TOO_MANY_RESULTS
-
-
-class UnavailableCommunity(XdsError):
-    """A community that could not be asked."""
-
-    code = ErrorCode.UNAVAILABLE_COMMUNITY
 
 
 class UnknownCommunity(XdsError):

@@ -40,6 +40,12 @@ def test_every_exception_has_a_code_of_its_own() -> None:
     assert len(codes) == len(set(codes))
 
 
+def test_every_exception_is_raised_somewhere() -> None:
+    kinds = {kind.__name__ for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, XdsError)}
+    named = {node.id for path in modules(*PACKAGES) for node in ast.walk(tree(path)) if isinstance(node, ast.Name)}
+    assert kinds - named == set()
+
+
 def test_no_code_is_written_out_that_the_list_does_not_have() -> None:
     word = re.compile(r"XDS\w+(Error|Id|Hash|Size|Match|Busy|Resources|Param|Number|Results|Community|Query|Document)")
     unknown = {
