@@ -65,6 +65,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "inbox reject": inbox.reject,
     "document deprecate": documents.deprecate,
     "document quarantine": documents.quarantine,
+    "document erase": documents.erase,
     "subscription list": subscriptions.find_all,
     "subscription add": subscriptions.add,
     "subscription remove": subscriptions.remove,

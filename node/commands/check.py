@@ -22,6 +22,7 @@ from node.issuer_findings import issuers
 from node.membership.findings import membership
 from node.notifications.findings import untold
 from node.patients.findings import doubtful_pairs
+from node.unregistered import unregistered
 from node.witness.findings import witnesses
 
 EXAMPLES = """\
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every finding."""
     config = load(root(args))
-    here = (issuers, doubtful_pairs, untold, membership, deliveries, witnesses)
+    here = (issuers, doubtful_pairs, untold, unregistered, membership, deliveries, witnesses)
     findings = health.examine(config, now(), (*health.FILES, health.connected, *here))
     if args.json:
         console.emit({"findings": [asdict(finding) for finding in findings]})

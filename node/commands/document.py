@@ -2,7 +2,8 @@
 
 quarantine: at once it is in no answer any more, to nobody; --off puts it back. For a document that was filed under the
 wrong patient. deprecate: it is marked as no longer current and stays retrievable, as if a newer version replaced it.
-Both are entries of the audit log.
+erase: the stored bytes of a document whose metadata were removed (ITI-62) go for good; `check` names such documents.
+All of it is in the audit log.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`document deprecate | quarantine U`."""
+    """`document deprecate | quarantine | erase U`."""
     add_dir(parser)
-    verbs = parser.add_subparsers(metavar="deprecate|quarantine", dest="verb", required=True)
+    verbs = parser.add_subparsers(metavar="deprecate|quarantine|erase", dest="verb", required=True)
     for verb, summary in (
         ("deprecate", "mark a document as no longer current"),
         ("quarantine", "take a document out of every answer at once, or put it back"),
+        ("erase", "remove the bytes of a document that is registered nowhere any more"),
     ):
         child = verbs.add_parser(verb, help=summary, description=summary + ".")
         child.add_argument("unique_id", metavar="U", help="uniqueId of a document that this node holds")

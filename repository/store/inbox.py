@@ -46,9 +46,12 @@ class Received:
     decided_by: str = ""
 
 
+HELD_NAMES: Final = "urn:x-xdsnode:received:"  # how they all begin
+
+
 def held_name(no: int, place: int) -> str:
     """Under which name the repository keeps a document until somebody decides; `place` counts from 0."""
-    return f"urn:x-xdsnode:received:{no}:{place}"
+    return f"{HELD_NAMES}{no}:{place}"
 
 
 class Inbox:

@@ -14,12 +14,16 @@ import pytest
 from node.configuration.config import load
 from node.configuration.keeping import RetentionRule, RetentionSection
 from node.faults import Faults
+from node.health import Level
 from node.iti import iti62_remove_metadata as iti62
 from node.iti import iti86_remove_documents as iti86
+from node.unregistered import unregistered
 from registry.ebrim.reader import RemoveObjects
 from registry.errors import XdsErrors
 from registry.metadata.objects import Association
+from registry.store.holds import DOCUMENT, Hold, Holds
 from repository.messages import DocumentRequest
+from repository.store.inbox import held_name
 from tests.commands import XDSNODE
 from tests.node import policy_bench
 from tests.node.policy_bench import ANNA, ANNA_BEFORE, NOW, Bench
@@ -175,6 +179,38 @@ def test_a_hold_outlives_the_undoing_of_a_merge(bench: Bench) -> None:
     assert holds() == set()
     with pytest.raises(Faults, match=r"hold\.none"):
         bench.order("hold clear", patient="ANNA")
+
+
+def test_what_is_stored_and_registered_nowhere_is_named_and_can_be_erased(bench: Bench) -> None:
+    """ITI-62 without ITI-86; a document that is registered, held, or waits in the inbox is none of it."""
+    config, repository = bench.services.config, bench.services.actors.repository
+    assert list(unregistered(config, NOW)) == []
+    left, kept = submit(bench), submit(bench)
+    with pytest.raises(Faults, match=r"document\.registered"):
+        bench.order("document erase", unique_id=left)
+    registry = bench.services.registry
+    bench.write(lambda one: registry.on(one).remove_all(registry.on(one).with_dependents(left)))
+    bench.write(lambda connection: repository.rename(connection, kept, held_name(1, 0)))
+    try:
+        (finding,) = unregistered(config, NOW)
+        assert (finding.level, finding.what.partition(":")[2]) == (Level.WARN, f" {left}")
+        with pytest.raises(Faults, match=r"document\.unknown"):
+            bench.order("document erase", unique_id=held_name(1, 0))
+    finally:
+        bench.write(lambda connection: repository.rename(connection, held_name(1, 0), kept))
+    bench.write(
+        lambda one: Holds(one).set(Hold(kind=DOCUMENT, subject=left, reason="r", by="b", since="20260101000000"))
+    )
+    with pytest.raises(Faults, match=r"document\.held"):
+        bench.order("document erase", unique_id=left)
+    bench.write(lambda one: Holds(one).clear(DOCUMENT, left))
+    bench.order("document erase", unique_id=left)
+    assert (there(bench, left), there(bench, kept)) == ((False, False), (True, True))
+    assert list(unregistered(config, NOW)) == []
+    body = (
+        bench.services.reader.execute("SELECT body FROM audit_record ORDER BY seq DESC LIMIT 1").fetchone()[0].decode()
+    )
+    assert (left in body, "registered nowhere" in body) == (True, True)
 
 
 def removing(bench: Bench, handle: Callable, request, connection):
