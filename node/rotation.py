@@ -8,8 +8,10 @@ finishes the exchange of the files.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from node.folder import Folder
 from trust.audit.event import Kind, NewRecord
@@ -19,6 +21,7 @@ from trust.ledger.keys import read_key
 from trust.ledger.shard import named_key
 
 EVENT: Final = "key-change"
+_STOLEN: Final = "compromised: what it signs from now on is not this node's"
 
 
 def key_in_force(folder: Folder, reader: sqlite3.Connection) -> Path:
@@ -34,7 +37,7 @@ def key_in_force(folder: Folder, reader: sqlite3.Connection) -> Path:
     return folder.ledger_key
 
 
-def statement(now: str, *, origin: str, vkey: str, reason: str, operator: str, compromised: bool) -> NewRecord:
+def statement(now: str, *, origin: str, vkey: str, reason: str, operator: str, stolen: bool) -> NewRecord:
     """Kind 9: which key signs which log from now on, and why."""
     note = {
         "event": EVENT,
@@ -42,7 +45,7 @@ def statement(now: str, *, origin: str, vkey: str, reason: str, operator: str, c
         "next_vkey": vkey,
         "reason": reason,
         "operator": operator,
-        "former_key": "compromised: what it signs from now on is not this node's" if compromised else "given up",
+        "former_key": _STOLEN if stolen else "given up",
     }
     return NewRecord(kind=Kind.KEY, time=now, note=note)
 
@@ -50,3 +53,10 @@ def statement(now: str, *, origin: str, vkey: str, reason: str, operator: str, c
 def key_of(path: Path, name: str) -> VerificationKey:
     """The public half of a key file, as the key of the log `name`."""
     return NoteSigner(name, read_key(path)).key
+
+
+def compromised(record: Mapping[str, Any]) -> datetime | None:
+    """When a key was given up because somebody else may have it, if the record says that; None if not."""
+    note = (record.get("event") or {}).get("note") or {}
+    stolen = note.get("event") == EVENT and note.get("former_key") == _STOLEN
+    return datetime.fromisoformat(record["time"]) if stolen else None

@@ -30,7 +30,9 @@ signed again. The node must be stopped. Afterwards every connected institution n
 Until then they report this node's receipts as not valid, and witnesses do not sign.
 
 When somebody else may have the old key: --compromised. The log then says that what the old key signs after its final
-checkpoint is not this node's; tell the other institutions by telephone, and take the key of the machine's backups too.
+checkpoint is not this node's. Tell the other institutions by telephone: until they have the new description they
+believe what a thief signs, and cannot know better; `check` reminds of it for 30 days. Look after backups, which hold
+the key too.
 
   xdsnode audit rotate-key --dry-run
   xdsnode audit rotate-key --reason "yearly change"
@@ -98,7 +100,7 @@ async def _rotate(config: Config, reason: str, *, compromised: bool) -> int:
             vkey=key_of(fresh, origin).render(),
             reason=reason,
             operator=control_call.operator_name(os.geteuid()),
-            compromised=compromised,
+            stolen=compromised,
         )
         await services.sequencer.record([record])
         head, final = services.sequencer.head, services.sequencer.checkpoint

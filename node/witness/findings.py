@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Final
 from node import database
 from node.configuration.config import Config
 from node.health import Finding, Level
+from node.rotation import compromised
 from node.witness.directory import witnesses_of
 from node.witness.forks import Forks
 from trust.communities import Community
@@ -24,6 +27,7 @@ from trust.ledger.store import Head
 from trust.ledger.witness import Grade
 
 _SUBJECT: Final = "witnesses"
+_TELLING: Final = timedelta(days=30)  # for so long everybody is reminded of a stolen key (audit-ledger 2.5)
 _LATE: Final = timedelta(minutes=15)
 _CONNECT: Final = "connect more institutions, or have them export again: xdsnode peer add FILE --replace"
 
@@ -42,6 +46,8 @@ def witnesses(config: Config, now: datetime) -> Iterator[Finding]:
         elif communities:
             what = "no connected institution cosigns this node's audit log: only this institution vouches for it"
             yield Finding(Level.WARN, _SUBJECT, what, _CONNECT)
+        if communities:
+            yield from _stolen(reader, heads, now)
         for fork in Forks(lambda: communities, reader).by_home.values():
             level = Level.FAIL if fork.closed(now) else Level.WARN
             step = f'find out why; then: xdsnode peer decide "{fork.community.name}" continue|stop --reason TEXT'
@@ -52,6 +58,20 @@ def witnesses(config: Config, now: datetime) -> Iterator[Finding]:
             if kept.evidence.grade is Grade.E1:
                 what = f"there is proof that this node has signed two histories of {kept.evidence.origin}"
                 yield Finding(Level.FAIL, "audit log", what, "two copies of this node were in use: find the other one")
+
+
+def _stolen(reader: sqlite3.Connection, heads: list[Head], now: datetime) -> Iterator[Finding]:
+    """Whether others have to be told that a former key is in other hands: they cannot know by themselves."""
+    for closed in heads[:-1]:
+        last = store.record(reader, closed.first_seq + closed.size - 1)
+        moment = compromised(json.loads(last[0])) if last else None
+        if moment and now - moment < _TELLING:
+            what = (
+                f"the key of {closed.origin} may be in other hands since {moment:%Y-%m-%d}: others believe what"
+                f" it signs, also beyond entry {closed.size}, until they have this node's new description"
+            )
+            step = "xdsnode endpoints --export; there, compared by telephone: xdsnode peer add FILE --replace"
+            yield Finding(Level.WARN, "audit log", what, step)
 
 
 def _keys(communities: list[Community]) -> list[VerificationKey]:

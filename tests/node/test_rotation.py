@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from node.configuration.config import load
+from node.witness.findings import witnesses
 from tests.commands import command
 from trust.ledger.keys import create_key
 
@@ -77,6 +80,22 @@ def test_what_others_get_names_the_new_key(node: Path) -> None:
     run(node, "audit", "rotate-key", "--reason", "stolen", "--compromised")
     assert exported() != before
     assert "compromised" in run(node, "audit", "list", "--json")
+
+
+@pytest.mark.parametrize("stolen", [True, False])
+def test_others_have_to_be_told_of_a_stolen_key(node: Path, tmp_path: Path, stolen: bool) -> None:
+    """Until they have the new description they believe what the thief signs; only telling them helps."""
+    other = tmp_path / "other"
+    run(other, "init", "--name", "Clinic South", "--dev", "--port-base", "8010")
+    export = json.loads(run(other, "endpoints", "--export"))
+    (tmp_path / "there.json").write_text(json.dumps(export))
+    run(node, "peer", "add", str(tmp_path / "there.json"), "--fingerprint", export["fingerprint"])
+    run(node, "audit", "rotate-key", "--reason", "laptop gone", *(["--compromised"] if stolen else []))
+    said = run(node, "check", status=0)
+    assert ("may be in other hands since" in said) is stolen
+    config = load(node)
+    month = [one.what for one in witnesses(config, datetime.now(UTC) + timedelta(days=31))]
+    assert not any("other hands" in one for one in month)
 
 
 def test_a_crash_before_the_files_were_exchanged_is_finished(node: Path, tmp_path: Path) -> None:
