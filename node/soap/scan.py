@@ -131,11 +131,11 @@ class Vocabulary:
 
     def _scan_small(self, data: bytes, limits: XmlLimits) -> Scanned:
         foreign = ids = instructions = namespaces = False
-        pieces = data.split(b"<")
-        for piece in set(pieces) - self._pieces:
+        pieces, met = data.split(b"<"), self._pieces
+        for piece in set(pieces) - met:
             end = piece.rfind(b">") + 1
-            text_names = b"&" in piece and bool(_REFERENCE.search(piece))
-            if end and piece[:end] in self._pieces and not text_names:
+            text_names = b"&" in piece and _REFERENCE.search(piece) is not None
+            if piece[:end] in met and not text_names:
                 continue  # a known tag with other text
             shape = _shape(piece, limits)
             if shape in self._shapes and not text_names:

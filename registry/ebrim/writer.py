@@ -36,7 +36,6 @@ from registry.metadata.objects import (
     Slot,
     SubmissionSet,
 )
-from registry.metadata.values import is_symbolic
 
 # XML 1.0 cannot carry most control characters at all. They become U+FFFD here, so that no value can be taken for a
 # marker or make an answer unreadable; the rules refuse them in submissions, which need not have come as XML.
@@ -312,7 +311,7 @@ class _Writing:
         A derived UUID differs from the object's in its first digits only: as unique as that one, since nothing refers
         to it, and next to nothing to store.
         """
-        if given and not is_symbolic(given):
+        if given.startswith("urn:uuid:"):
             return escape(given)
         self.nameless += 1
         if not self.rest:
