@@ -32,6 +32,7 @@ from repository.provide import complete
 from repository.store.staging import Staged
 from trust.audit.event import Action, EventId, NewRecord
 from trust.consent import store as consents
+from trust.pki.keyfiles import sync_folder
 
 _BOTH_TYPES: Final = "('urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1','urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248')"
 _CHUNK: Final = 1 << 20
@@ -164,11 +165,7 @@ def _durable(descriptor: int) -> None:
 
 def _in_place(making: Path, target: Path) -> None:
     making.rename(target)
-    descriptor = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(target.parent)
 
 
 async def import_patient(order: Order) -> Result:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import IO, BinaryIO, Final
 
 from node.faults import refused
+from trust.pki.keyfiles import sync_folder
 
 FORMAT: Final = "xdsnode-backup/v1"
 ABOUT: Final = "backup.json"
@@ -75,7 +76,7 @@ class ArchiveWriter:
             os.fsync(self._file.fileno())
             self._file.close()
             self._part.replace(self._target)
-            _sync_folder(self._target.parent)
+            sync_folder(self._target.parent)
         else:
             self._file.close()
             self._part.unlink(missing_ok=True)
@@ -158,14 +159,6 @@ def _write(content: IO[bytes], path: Path, advance: Advance) -> list[object]:
         target.flush()
         os.fsync(target.fileno())
     return [size, digest.hexdigest()]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _bad(source: Path, cause: str) -> Exception:

@@ -19,6 +19,7 @@ from trust.ledger.checkpoint import Checkpoint, VerificationKey, open_checkpoint
 from trust.ledger.merkle import Frontier, leaf_hash, root_of
 from trust.ledger.store import Head
 from trust.ledger.tiles import ENTRIES, LEVEL_BITS, WIDTH
+from trust.pki.keyfiles import sync_folder
 
 _MODE: Final = 0o444
 _FOLDER_MODE: Final = 0o755
@@ -163,7 +164,7 @@ class Publisher:
         path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
         replace_file(path, data)
         for one in made:
-            _sync(one.parent)
+            sync_folder(one.parent)
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -180,7 +181,7 @@ def replace_file(path: Path, data: bytes) -> None:
         beside.unlink(missing_ok=True)
         raise
     beside.replace(path)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _peaks(row: list[bytes]) -> list[bytes]:
@@ -196,11 +197,3 @@ def _missing(folder: Path, top: Path) -> Iterator[Path]:
     while folder != top and not folder.exists():
         yield folder
         folder = folder.parent
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

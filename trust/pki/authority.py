@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from trust.errors import BadCertificate
 from trust.pki.certificates import Usage, check_authority, from_pem, to_pem
-from trust.pki.keyfiles import private_folder, write_private
+from trust.pki.keyfiles import private_folder, sync_folder, write_private
 
 DEVELOPMENT_POLICY: Final = x509.ObjectIdentifier("2.25.102428115764440474633619846936650916339")
 DEVELOPMENT_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
@@ -202,6 +202,7 @@ def _found(folder: Path, authority: Authority) -> None:
         write_private(beside / _CA_KEY, key_pem(authority.key))
         write_private(beside / _CA_CERTIFICATE, authority.pem.encode("ascii"))
         beside.rename(folder)
+        sync_folder(folder.parent)
     except OSError as fault:
         if not (folder / _CA_KEY).exists():
             raise BadCertificate(f"no authority can be made in {folder}: {fault.strerror}") from fault

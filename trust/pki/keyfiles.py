@@ -30,7 +30,7 @@ def write_private(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def replace_private(path: Path, content: bytes) -> None:
@@ -39,7 +39,7 @@ def replace_private(path: Path, content: bytes) -> None:
     beside.unlink(missing_ok=True)
     write_private(beside, content)
     beside.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def check_key_files(folder: Path) -> list[str]:
@@ -80,7 +80,8 @@ def _is_public(path: Path, size: int) -> bool:
     return path.suffix in _PUBLIC and size <= _MOST_READ and b"PRIVATE KEY" not in path.read_bytes()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the entries of a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

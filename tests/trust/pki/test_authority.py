@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import socket
 import ssl
 import threading
@@ -136,3 +137,16 @@ def test_what_cannot_stand_in_a_certificate(name: str, hosts: list[str]) -> None
 def test_serial_numbers_differ() -> None:
     assert len({making.application(DEVELOPMENT).certificate.serial_number for _ in range(20)}) == 20
     assert from_pem(DEVELOPMENT.pem)[0] == DEVELOPMENT.certificate
+
+
+def test_a_new_authority_is_durable_before_it_vouches_for_anybody(tmp_path, monkeypatch):
+    """Its folder is moved into place: what names it there must be on the disk as well as its files."""
+    synced, fsync = [], os.fsync
+
+    def noted(descriptor):
+        synced.append((os.readlink(f"/proc/self/fd/{descriptor}"), (tmp_path / "new" / "ca.key").exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    open_authority(tmp_path / "new", "CA", now=NOW, development=False)
+    assert (str(tmp_path), True) in synced
