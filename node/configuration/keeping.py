@@ -14,7 +14,7 @@ class SubscriptionsSection:
     """[subscriptions]: notifications of new documents (ITI-52, ITI-53)."""
 
     recipients: tuple[str, ...] = key(
-        readers.texts, "hosts and networks that notifications may go to although they are private", ()
+        readers.places, "hosts and networks that notifications may go to although they are private", ()
     )
     ca: str = key(
         readers.text, "file of the CA of the recipients' certificates (PEM); empty: the node's trusted CAs", ""

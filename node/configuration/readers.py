@@ -192,6 +192,19 @@ def host(value: object) -> str:
         ) from None
 
 
+def places(value: object) -> tuple[str, ...]:
+    """A list of host names, addresses and networks, such as 10.1.0.0/16."""
+    found = texts(value)
+    for one in found:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError:
+            if not _HOST.fullmatch(one) or one.replace(".", "").isdigit():
+                step = 'write a network with its first address, "10.1.0.0/16", or the name of a host'
+                raise Unusable(f"{_shown(one)} is no host, address or network", step) from None
+    return found
+
+
 def required_host(value: object) -> str:
     """A host name or an IP address."""
     found = host(value)

@@ -62,7 +62,7 @@ class FederationSection:
         "federation",
     )
     permitted_hosts: tuple[str, ...] = key(
-        readers.texts, "hosts and networks that peers may have although they are private", ()
+        readers.places, "hosts and networks that peers may have although they are private", ()
     )
     directory_seconds: float = key(
         partial(readers.seconds, least=0.2, most=60.0), "how often another member is asked for a newer directory", 30.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -39,6 +40,13 @@ def faults(text: str) -> list[tuple[str, str]]:
 
 ISSUER = '[[xua.issuers]]\nname = "a"\nissuer = "https://i"\ncertificates = ["i.pem"]\n'
 TOKENS = '[[iua.issuers]]\nname = "a"\nissuer = "https://i"\njwks_url = "https://a/keys"\n'
+
+
+def test_private_hosts_and_networks_that_may_be_called() -> None:
+    named = ["clinic.lan", "10.1.0.0/16", "10.2.0.9", "fd00::/8", "::1", "LAB-1"]
+    assert parse(NODE + f"[federation]\npermitted_hosts = {json.dumps(named)}", ROOT).federation.permitted_hosts == (
+        *named,
+    )
 
 
 def test_defaults_of_a_minimal_file() -> None:
@@ -105,6 +113,9 @@ checkpoints = false
         pytest.param(NODE + ISSUER * 2, [("config.value", "[xua] issuers")], id="two identity providers of one name"),
         pytest.param(NODE + ISSUER + ISSUER.replace('"a"', '"b"'), [("config.value", "[[xua.issuers]] a"), ("config.value", "[[xua.issuers]] b")], id="one issuer twice"),
         pytest.param(NODE + ISSUER.replace("https://i", "urn:oid:2.999.1"), [("config.value", "[[xua.issuers]] a")], id="issuer with our name"),
+        pytest.param(NODE + '[federation]\npermitted_hosts = ["10.1.0.5/16"]', [("config.value", "[federation] permitted_hosts")], id="a network that is none"),
+        pytest.param(NODE + '[federation]\npermitted_hosts = ["10.1.0.256"]', [("config.value", "[federation] permitted_hosts")], id="an address that is none"),
+        pytest.param(NODE + '[subscriptions]\nrecipients = ["https://practice.example"]', [("config.value", "[subscriptions] recipients")], id="a URL instead of a host"),
         pytest.param(NODE + TOKENS + TOKENS.replace('"a"', '"b"'), [("config.value", "[[iua.issuers]] a"), ("config.value", "[[iua.issuers]] b")], id="one authorization server twice"),
         pytest.param(NODE + TOKENS.replace("https://a/", "http://a/"), [("config.value", "[[iua.issuers]] a")], id="keys over http"),
         pytest.param(NODE + TOKENS + 'jwks = "keys/as.json"', [("config.value", "[[iua.issuers]] a")], id="keys in two places"),
