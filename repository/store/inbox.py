@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 MOST_WAITING: Final = 1_000  # of one sender
 MOST_OCTETS: Final = 16 << 30  # of their documents
+MOST_METADATA: Final = 256 << 20  # octets of their metadata, which lie in the database
 
 # Names of what waits, as `held_name` makes them: from one colon to the character behind it.
 _OCTETS: Final = """
@@ -71,10 +72,10 @@ class Inbox:
 
     def is_full(self, sender: str) -> bool:
         """Whether as many wait of one sender as may, or as large ones."""
-        query = "SELECT count(*) FROM received_set WHERE sender = ? AND state = 'waiting'"
-        (waiting,) = self._connection.execute(query, (sender,)).fetchone()
+        query = "SELECT count(*), total(length(submission)) FROM received_set WHERE sender = ? AND state = 'waiting'"
+        waiting, metadata = self._connection.execute(query, (sender,)).fetchone()
         (octets,) = self._connection.execute(_OCTETS, (sender,)).fetchone()
-        return bool(waiting >= MOST_WAITING or octets >= MOST_OCTETS)
+        return bool(waiting >= MOST_WAITING or metadata >= MOST_METADATA or octets >= MOST_OCTETS)
 
     def waiting(self, most: int) -> Sequence[Received]:
         """What waits longest, the oldest first: of each sender as much, so that none can hide what others sent."""

@@ -42,6 +42,18 @@ def test_octets_of_one_sender_are_bounded_and_those_of_others_are_others(connect
     assert len(numbers) == 11
 
 
+def test_metadata_of_one_sender_are_bounded(connection, monkeypatch):
+    monkeypatch.setattr(inbox, "MOST_METADATA", 3)
+    for number in (1, 2):
+        received(connection, "urn:oid:1.1", number)
+    assert not Inbox(connection).is_full("urn:oid:1.1")
+    last = received(connection, "urn:oid:1.1", 3)
+    assert Inbox(connection).is_full("urn:oid:1.1")
+    assert not Inbox(connection).is_full("urn:oid:1.2")
+    Inbox(connection).decide(last, "rejected", by="x", now="20260101000000")
+    assert not Inbox(connection).is_full("urn:oid:1.1")
+
+
 def test_nobody_hides_what_others_sent(connection):
     flood = [received(connection, "urn:oid:1.1", number) for number in range(20)]
     other = received(connection, "urn:oid:1.2", 99)
