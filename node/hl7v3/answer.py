@@ -92,7 +92,8 @@ def write_answer(  # noqa: PLR0913  one fact each
         + _issue("triggerFor", "TRIG", "actOrderRequired", "RQO", MORE_ATTRIBUTES, requested)
         + _issue("mitigatedBy", "MITGT", "detectedIssueManagement", "EVN", FAILURES, [failure] if failure else [])
         + f'<queryAck>{write_ii("queryId", query.query_id)}<statusCode code="deliveredResponse"/>'
-        f'<queryResponseCode code="{code}"/>{quantities}</queryAck>' + echo(query.element)
+        f'<queryResponseCode code="{code}"/>{quantities}</queryAck>'
+        + ("" if child(query.element, "queryId") is None else echo(query.element))  # the schema knows none without
     )
     return write_message(
         ANSWER,
