@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import re
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.message import Message
 from pathlib import Path
 
 from tests.end_to_end.wire import Answer, read_answer
+
+_MESSAGE_ID = re.compile(rb"MessageID[^>]*>([^<]+)<")
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,15 @@ class Recorder:
     def sent(self) -> list[Answer]:
         """Every request that went through, complete ones only."""
         return [message for stream in self.requests for message in _messages(stream, requests=True)]
+
+    def places(self) -> dict[str, str]:
+        """Where each request went, by its MessageID; also of requests that are no messages."""
+        return {
+            found[1].decode(): _path(line)
+            for stream in self.requests
+            for line, _, body in _http(stream)
+            if (found := _MESSAGE_ID.search(body))
+        }
 
     def answered(self) -> list[Answer]:
         """Every answer that came back."""
@@ -90,9 +103,21 @@ class Recorder:
 
 def _messages(stream: bytes, *, requests: bool) -> Iterator[Answer]:
     """The SOAP messages of one direction of one connection."""
+    for line, headers, body in _http(stream):
+        # Notes of witnesses and a query's outcomes as they come are no SOAP.
+        if body and not headers["Content-Type"].startswith(("text/plain", "application/x-ndjson")):
+            status = 0 if requests else int(line.split()[1])
+            yield replace(read_answer(status, headers["Content-Type"], body), path=_path(line) if requests else "")
+
+
+def _path(line: bytes) -> str:
+    return line.split()[1].decode().partition("?")[0]
+
+
+def _http(stream: bytes) -> Iterator[tuple[bytes, Message, bytes]]:
+    """First line, headers and body of every whole HTTP message."""
     rest = io.BytesIO(stream)
     while line := rest.readline():
-        status = 0 if requests else int(line.split()[1])
         headers = http.client.parse_headers(rest)
         if headers.get("Transfer-Encoding", "") == "chunked":
             body = b"".join(_chunks(rest))
@@ -101,9 +126,7 @@ def _messages(stream: bytes, *, requests: bool) -> Iterator[Answer]:
             body = rest.read(length)
             if len(body) < length:
                 return
-        # Notes of witnesses and a query's outcomes as they come are no SOAP.
-        if body and not headers["Content-Type"].startswith(("text/plain", "application/x-ndjson")):
-            yield read_answer(status, headers["Content-Type"], body)
+        yield line, headers, body
 
 
 def _chunks(rest: io.BytesIO) -> Iterator[bytes]:

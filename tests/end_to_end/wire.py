@@ -36,6 +36,7 @@ ACTIONS = {
     "iti-38": "urn:ihe:iti:2007:CrossGatewayQuery",
     "iti-39": "urn:ihe:iti:2007:CrossGatewayRetrieve",
     "iti-41": "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
+    "iti-41-xdr": "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
     "iti-42": "urn:ihe:iti:2007:RegisterDocumentSet-b",
     "iti-43": "urn:ihe:iti:2007:RetrieveDocumentSet",
     "iti-51": "urn:ihe:iti:2009:MultiPatientStoredQuery",
@@ -47,7 +48,7 @@ ACTIONS = {
     "iti-92": "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
     "iti-92-gateway": "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
 }
-MTOM = {"iti-39", "iti-41", "iti-43"}
+MTOM = {"iti-39", "iti-41", "iti-41-xdr", "iti-43"}
 
 
 def oid() -> str:
@@ -303,6 +304,7 @@ class Answer:
     root: etree._Element
     parts: dict[str, tuple[str, bytes]]
     audit_proof: str = ""
+    path: str = ""  # of a request that was recorded
 
     @property
     def body(self) -> etree._Element:
