@@ -92,8 +92,7 @@ def write_answer(  # noqa: PLR0913  one fact each
         + _issue("triggerFor", "TRIG", "actOrderRequired", "RQO", MORE_ATTRIBUTES, requested)
         + _issue("mitigatedBy", "MITGT", "detectedIssueManagement", "EVN", FAILURES, [failure] if failure else [])
         + f'<queryAck>{write_ii("queryId", query.query_id)}<statusCode code="deliveredResponse"/>'
-        f'<queryResponseCode code="{code}"/>{quantities}</queryAck>'
-        + ("" if child(query.element, "queryId") is None else echo(query.element))  # the schema knows none without
+        f'<queryResponseCode code="{code}"/>{quantities}</queryAck>' + _asked(query)
     )
     return write_message(
         ANSWER,
@@ -108,6 +107,11 @@ def write_answer(  # noqa: PLR0913  one fact each
         act=control_act(_TRIGGER, content),
         processing=query.wrapper.processing,
     )
+
+
+def _asked(query: DemographicsQuery) -> str:
+    """The queryByParameter as it came; without a queryId it would not be valid."""
+    return "" if child(query.element, "queryId") is None else echo(query.element)
 
 
 def echo(element: etree._Element) -> str:
