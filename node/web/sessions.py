@@ -210,7 +210,13 @@ class Sessions:
         return len(found)
 
     def hold(self, session: Session, name: str, draft: Draft) -> None:
-        """Keep a file that waits to be published; of one person, and of everybody, the oldest makes room."""
+        """Keep a file that waits to be published; of one person, and of everybody, the oldest makes room.
+
+        Of a session that ended while the file was read it is forgotten at once.
+        """
+        if not any(one is session for one in self._open.values()):
+            draft.close()
+            return
         session.drafts[name] = draft
         while len(session.drafts) > _DRAFTS:
             session.drafts.pop(next(iter(session.drafts))).close()

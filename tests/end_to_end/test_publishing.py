@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import pytest
 
 from tests.end_to_end.nodes import AUTHORITY, Node
@@ -147,6 +150,30 @@ def test_before_it_is_published_it_is_shown_as_its_readers_will_see_it_beside_it
     assert browser.get(frame).status == 404
     assert browser.get(look.address).address.endswith("/done")
     assert len(registered(nodes[0], patient)) == 1
+
+
+def png(side: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head, rows = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0), (b"\0" + b"\x20\x80\xc0" * side) * side
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def test_a_picture_is_drawn_anew_before_it_is_published_and_a_file_that_cannot_be_drawn_is_named(browser, step_one):
+    check = browser.upload(step_one, "/publish", "wound.png", png(40))
+    look = browser.submit(check, check.address, kind=DISCHARGE, start="2026-11-18")
+    (source,) = look.tree.xpath("//img[@class='page']/@src")
+    drawn = browser.raw("GET", source, b"", {})
+    assert (drawn.status, drawn.headers["Content-Type"]) == (200, "image/webp")
+    turned = browser.get(look.address + look.links("turn=90")[0])
+    assert (turned.status, "turn=90" in turned.tree.xpath("//img[@class='page']/@src")[0]) == (200, True)
+    for number in ("0", "501", "x", "99999999999"):
+        assert browser.get(f"{check.address}/page/{number}").status == 404
+    check = browser.upload(step_one, "/publish", "wound.png", png(40)[:60])
+    look = browser.submit(check, check.address, kind=DISCHARGE, start="2026-11-18")
+    assert "It cannot be shown here" in look.text
+    assert look.form("/confirm") is not None
 
 
 def test_a_file_that_waits_is_gone_with_its_patient_and_in_no_other_session(browser, nodes, clinician, step_one):

@@ -205,3 +205,10 @@ def test_files_that_wait_are_few_for_each_and_for_all():
     kept = [one.upload.kept is not None for one in held]
     assert sum(kept) == 100
     assert not any(kept[:80])
+
+
+def test_a_file_that_comes_after_sign_out_is_not_kept():
+    sessions, one, file = Sessions(), session(), waiting("g", 10.0)
+    sessions.end(sessions.begin(one))
+    sessions.hold(one, "a", file)
+    assert (file.upload.kept, one.drafts) == (None, {})
