@@ -183,7 +183,7 @@ class Users:
         except (OSError, BadCertificate) as problem:
             if str(path) not in self._unreadable:
                 self._unreadable.add(str(path))
-                log.warning("nothing signed with it is accepted", extra={"file": str(path), "reason": str(problem)})
+                log.warning("nothing signed with it is accepted", extra={"path": str(path), "reason": str(problem)})
             return ()
         self._unreadable.discard(str(path))
         return found

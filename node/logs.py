@@ -30,6 +30,9 @@ FIELDS: Final = (
     "path",
     "fingerprint",
     "command",
+    "issuer",  # its short name in node.toml
+    "port",
+    "submission_set",
 )
 # A patient id in its HL7 form, in case somebody logs one all the same; the OID alone tells nothing about a person.
 _PATIENT_ID = re.compile(r"[^\s'\"(),;|~]*\^\^\^[^&\s]*&[0-9.]*&ISO", re.ASCII)

@@ -266,9 +266,11 @@ class Teller:
                     return True
                 if status == told.GONE:
                     self._lost.add(home)
-                log.info("a locator did not take what it was told", extra={"peer": community.name, "status": status})
+                log.info(
+                    "a locator did not take what it was told", extra={"community": community.name, "status": status}
+                )
             except (PeerFault, TimeoutError) as problem:
-                log.info("a locator cannot be told", extra={"peer": community.name, "reason": str(problem)[:100]})
+                log.info("a locator cannot be told", extra={"community": community.name, "reason": str(problem)[:100]})
         _, last = self._away.get(home, (0.0, _AWAY / 2))
         seconds = min(2 * last, _LONGEST_AWAY)
         self._away[home] = (asyncio.get_running_loop().time() + seconds, seconds)

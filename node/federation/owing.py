@@ -144,7 +144,7 @@ class Owing:
                 failures = 0
                 continue
             failures += 1
-            log.warning("an answer did not arrive", extra={"peer": peer, "reason": why, "failures": failures})
+            log.warning("an answer did not arrive", extra={"community": peer, "reason": why, "count": failures})
             await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures - 1, 10)))
 
     async def _attempt(self, owed: Owed, make: Make) -> str:

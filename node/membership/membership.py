@@ -188,7 +188,7 @@ class Membership:
         self.directory = found
         for home, fault in taken.faults.items():
             if fault != self.faults.get(home):
-                log.warning("a member of the directory is not connected", extra={"home": home, "reason": fault})
+                log.warning("a member of the directory is not connected", extra={"community": home, "reason": fault})
                 self.actors.alarm("directory-member")
         self.faults = taken.faults
         self.applied()
@@ -254,7 +254,9 @@ class Membership:
                     target, "GET", url_of(target), most=MOST_BYTES, headers={"If-None-Match": self.etag}
                 )
         except (PeerFault, TimeoutError) as problem:
-            log.info("the directory could not be asked for", extra={"peer": target.name, "reason": str(problem)[:100]})
+            log.info(
+                "the directory could not be asked for", extra={"community": target.name, "reason": str(problem)[:100]}
+            )
             return
         if status == 200:
             await self.offer(body, target.name, lagging=target not in publishers)

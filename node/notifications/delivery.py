@@ -131,7 +131,7 @@ class Deliverer:
             failures += 1
             if failures == ALARM_AFTER:
                 self._actors.alarm(ALARM)
-            log.warning("a notification did not arrive", extra={"reason": why, "failures": failures})
+            log.warning("a notification did not arrive", extra={"reason": why, "count": failures})
             await self._nap(pause(failures))
 
     async def _attempt(self, waiting: Notification, *, again: bool) -> str:
