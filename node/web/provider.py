@@ -160,7 +160,10 @@ class Provider:
         section = self.config.sign_in
         if not section.client_secret:
             return None
-        secret = (self.config.root / section.client_secret).read_text(encoding="utf-8").strip()
+        try:
+            secret = (self.config.root / section.client_secret).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise ProviderAway(f"the client secret of this node cannot be read: {type(problem).__name__}") from None
         return aiohttp.BasicAuth(section.client_id, secret)
 
     async def _json(

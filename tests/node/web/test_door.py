@@ -16,6 +16,7 @@ from node.services import _refused
 from node.web import patients, view
 from node.web.frame import Frame
 from node.web.pages import Page, Pages
+from node.web.provider import Provider, ProviderAway
 from node.web.sessions import Person, Sessions, Visit
 from node.web.throttle import Throttle, network_of
 from node.web.view import View
@@ -177,3 +178,13 @@ async def test_an_emergency_that_cannot_be_recorded_has_not_begun(monkeypatch):
     assert told == ["TREAT"]
     assert visit.emergency_at(0.0) is None
     assert not alarms
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe secret"], ids=["gone", "no text"])
+def test_a_client_secret_that_cannot_be_read_is_said_to_be_that(tmp_path, content):
+    """And not a failure of the page: a local account still opens the door."""
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    section = SimpleNamespace(client_secret="secret", client_id="node")
+    with pytest.raises(ProviderAway, match="client secret of this node cannot be read"):
+        Provider(config=SimpleNamespace(root=tmp_path, sign_in=section))._secret()
