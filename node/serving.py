@@ -267,7 +267,10 @@ class Running:
                 await self._feed.start("127.0.0.1" if tls is None else config.node.listen, config.port("mllp"), tls)
             await self._control.start()
         except OSError as problem:
-            step = f"stop what listens there, or set another [node] port_base in {config.folder.config}"
+            step = (
+                f"stop what listens there, or set another [node] port_base in {config.folder.config};"
+                " never run a restored node beside the one it was made from"
+            )
             place = f"ports {config.node.port_base} to {config.node.port_base + 9}"
             raise Faults([Fault("port.taken", place, str(problem), step)], Exit.USAGE) from None
 
