@@ -43,9 +43,9 @@ def disguised(value: str, places: list[tuple[int, str]]) -> str:
 
 
 def read_value(text: str) -> tuple[str, ...]:
-    whole = writer.render(entry(uri=("PLACE",))).decode().replace("PLACE", text)
+    whole = writer.render(entry(legal_authenticator=("PLACE",))).decode().replace("PLACE", text)
     made, _ = read_submission(spliced(whole.encode()))
-    return made.documents[0].uri
+    return made.documents[0].legal_authenticator  # not the URI: `0|` of it is a numbered piece
 
 
 @pytest.mark.parametrize("row", [pytest.param("X17", id="X17")])
