@@ -188,7 +188,11 @@ def key_files(config: Config, _now: datetime) -> Iterator[Finding]:
     needed = (folder.tls_key, folder.blob_key, folder.ledger_key, folder.subject_key, folder.witness_key)
     for path in (path for path in needed if not path.exists()):
         yield Finding(Level.FAIL, "keys", f"there is no {path}", "put it back; without it the node cannot start")
-    if not loose and all(path.exists() for path in needed):
+    vouches = folder.assertion_key.exists() or not folder.assertion_cert.exists()  # neither: made at the first start
+    if not vouches:
+        step = "put it back; without it no user of this node is named to other institutions"
+        yield Finding(Level.FAIL, "keys", f"there is no {folder.assertion_key}", step)
+    if not loose and vouches and all(path.exists() for path in needed):
         yield Finding(Level.OK, "keys", "there, and readable by the node's user only")
 
 

@@ -127,7 +127,7 @@ async def open_services(
     fatal = asyncio.Event()
     if not folder.witness_key.exists():  # the folder is of an older version
         create_key(folder.witness_key)
-    if not folder.assertion_key.exists():
+    if not folder.assertion_key.exists() and not folder.assertion_cert.exists():
         create_assertion_key(folder, config.node.name, clock())
     keys = load_keys(ledger_key or key_in_force(folder, reader), folder.subject_key)
     ledger = Ledger(

@@ -234,3 +234,7 @@ def test_a_node_of_an_older_version_gets_what_it_lacks(made: Path, tmp_path: Pat
     assert shown.read_text() == first
     (said,) = json.loads(command("endpoints", "--export", "--dir", str(older)).stdout)["assertions"]
     assert said["certificates"] == first
+    key.rename(key.with_name("elsewhere"))
+    assert command("patient", "add", "3", "--dir", str(older)).returncode == 0
+    assert (key.exists(), shown.read_text()) == (False, first), "others know its certificate: the key is to be put back"
+    assert "assertion.key" in command("check", "--dir", str(older)).stdout
