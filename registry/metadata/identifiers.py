@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from registry.metadata.objects import APPROVED, Association, DocumentEntry, Folder, SubmissionSet
 from registry.metadata.submission import Submission
 from registry.metadata.values import is_symbolic
-
-_ALIKE: Final = 1 << 12  # UUIDs that are made of one: `urn:uuid:xxxxxxxx-xxxx-4xxx-8NNN-xxxxxxxxxxxx`
 
 Described = TypeVar("Described", DocumentEntry, SubmissionSet, Folder)
 
@@ -41,23 +39,14 @@ class _Assignment:
     def __init__(self, new_uuid: Callable[[], str]) -> None:
         self.names: dict[str, str] = {}
         self._new_uuid = new_uuid
-        self._first = ""
 
     def id(self, given: str) -> str:
         if not given or not is_symbolic(given):
             return given
         known = self.names.get(given)
         if known is None:
-            known = self.names[given] = self._fresh()
+            known = self.names[given] = self._new_uuid()
         return known
-
-    def _fresh(self) -> str:
-        """UUIDs of one submission differ in 12 of their bits: what a registry keeps by them then lies side by side."""
-        number = len(self.names) % _ALIKE
-        if number == 0:
-            self._first = self._new_uuid()
-        first = self._first
-        return f"{first[:29]}{(int(first[29:32], 16) + number) % _ALIKE:03x}{first[32:]}"
 
     def described(self, item: Described) -> Described:
         entry_uuid = self.id(item.entry_uuid)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import count
-from uuid import RFC_4122, UUID, uuid4
 
 import pytest
 
@@ -27,26 +26,6 @@ def test_one_name_becomes_one_uuid_everywhere(made):
     for before, after in zip(made.associations, assigned.associations, strict=True):
         assert after.source == names[before.source]
         assert after.target == names.get(before.target, before.target)
-
-
-def test_uuids_of_one_submission_are_alike_and_no_two_are_equal():
-    """Beyond 4,096 names another random one begins. Their version and variant stay."""
-    names = [f"Document{number}" for number in range(5000)]
-    made = submission(documents=tuple(entry(name) for name in names), associations=tuple(map(original, names)))
-    drawn = []
-
-    def new_uuid():
-        drawn.append(f"urn:uuid:{uuid4()}")
-        return drawn[-1]
-
-    given = list(assign_ids(made, new_uuid)[1].values())
-    assert len(set(given)) == len(given) > 5000
-    assert len(drawn) == -(-len(given) // 4096)
-    for number, first in enumerate(drawn):
-        some = given[number * 4096 : (number + 1) * 4096]
-        assert some[0] == first
-        assert {(one[:29], one[32:]) for one in some} == {(first[:29], first[32:])}
-    assert {(UUID(one).version, UUID(one).variant) for one in given} == {(4, RFC_4122)}
 
 
 def test_a_submitted_uuid_stays():
