@@ -17,9 +17,8 @@ AT_ONCE: Final = 8  # of one community that is here alone: enough for one commit
 BESIDE: Final = 2  # of one community while others are here: each of the others waits for so many of it
 FLOODING: Final = 1  # likewise, when more than `AT_ONCE` of it are here
 WAITING: Final = 128  # of one community, before it is told to come again
-LINGER: Final = (
-    0.1  # seconds for which a community counts as here after its last answer: its next question is on its way
-)
+# Seconds for which a community counts as here after its last answer: its next question is on its way.
+LINGER: Final = 0.1
 
 
 class TooMany(Exception):  # noqa: N818  what happened, not a failure of this node
