@@ -24,7 +24,7 @@ from node.web.records import patient_page
 from node.web.sameness import Sameness
 from node.web.sessions import Visit
 from node.web.view import View
-from node.web.viewing import FRAMED, MOST_PAGES, PICTURED, asked_picture, failure, framed
+from node.web.viewing import FRAMED, MOST_PAGES, PICTURED, asked_page, asked_picture, failure, framed
 from registry.metadata.objects import Author
 from registry.metadata.submission import Submission
 from trust.audit.event import Action
@@ -103,11 +103,11 @@ async def body(view: View) -> web.StreamResponse:
 
 async def picture(view: View) -> web.StreamResponse:
     """A page of a PDF, or the image, as its readers will have it."""
-    both, number = _shows(view), view.parameters["n"]
-    if both is None or not number.isdigit() or not 1 <= int(number[:6]) <= MOST_PAGES:
+    both, number = _shows(view), asked_page(view)
+    if both is None or not number:
         return web.Response(status=404, headers=SECURITY)
     full, turn = "full" in view.request.query, int(asked_picture(view)["turn"])
-    drawn = await _drawn(view, both[1], number=int(number), full=full, turn=turn)
+    drawn = await _drawn(view, both[1], number=number, full=full, turn=turn)
     if drawn.form not in PICTURED:
         return web.Response(status=404, headers=SECURITY)
     await _looked(view, *both, f"page {number} looked at before it is published")

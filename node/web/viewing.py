@@ -141,6 +141,12 @@ def failure(view: View, drawn: Drawn) -> str:
     return view.words(texts.get(drawn.why, "The file is damaged, or of a kind that is not known here."))
 
 
+def asked_page(view: View) -> int:
+    """Which page of a PDF is wanted; 0 for none that there can be."""
+    number = view.parameters["n"]
+    return int(number) if is_size(number) and int(number) <= MOST_PAGES else 0
+
+
 def asked_picture(view: View) -> dict[str, Any]:
     """How large an image is wanted, and how far turned."""
     query = view.request.query
@@ -211,13 +217,13 @@ async def printed(view: View) -> web.StreamResponse:
 async def picture(view: View) -> web.StreamResponse:
     """A page of a PDF, or an image, as a picture drawn anew."""
     opened = opening.find(view)
-    number = view.parameters["n"]
+    number = asked_page(view)
     document = await _shown(view, opened) if opened else None
-    if opened is None or document is None or not number.isdigit() or not 1 <= int(number[:6]) <= MOST_PAGES:
+    if opened is None or document is None or not number:
         return web.Response(status=404, headers=SECURITY)
     turn = _TURNS.get(view.request.query.get("turn", ""), 0)
     full = "full" in view.request.query
-    drawn = await opening.picture(view, opened, document, int(number), full=full, turn=turn)
+    drawn = await opening.picture(view, opened, document, number, full=full, turn=turn)
     if drawn.form not in PICTURED:
         return web.Response(status=404, headers=SECURITY)
     await opening.looked(view, opened, f"page {number} shown")
